@@ -1,0 +1,24 @@
+/**
+ * The interface of every place that can run an operation. An adapter knows one sort of environment; dispatch knows
+ * none. Each implementation passes `test/contracts/adapter.ts`.
+ */
+import type { InvocationMeta } from "../model/invocation.ts";
+import type { Outcome } from "../model/outcome.ts";
+import type { Principal } from "../model/principal.ts";
+import type { ResolvedOperation } from "../model/resolved.ts";
+
+export type AdapterCall = {
+  operation: ResolvedOperation;
+  /** JSON text that fits the input type, defaults filled in. */
+  input: string;
+  /** The same value, parsed. */
+  inputValue: unknown;
+  meta: InvocationMeta;
+  principal: Principal;
+};
+
+export interface Adapter {
+  readonly name: string;
+  /** Runs it once. Never throws for what the implementation did: that is an outcome. */
+  invoke(call: AdapterCall): Promise<Outcome>;
+}

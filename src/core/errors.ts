@@ -1,0 +1,425 @@
+/**
+ * Every way in which Switchyard says no, in one closed table.
+ *
+ * An error is matched by its `code`, never by its class or message text, because it crosses process and HTTP
+ * boundaries as data. `src/edge/problem.ts` is the only place that turns one into a response; `opctl explain CODE`
+ * prints the table's own text.
+ */
+
+/** What the caller can do: `user` mends the request, `system` waits or looks at the implementation. */
+type ErrorEntry = {
+  readonly status: number;
+  readonly fault: "user" | "system";
+  readonly title: string;
+  /** What it means and what to do next, for `opctl explain`. */
+  readonly explain: string;
+};
+
+export const ERRORS = {
+  // The request itself.
+  malformed_json: {
+    status: 400,
+    fault: "user",
+    title: "The body is not JSON",
+    explain: "The request body must be one JSON text (RFC 8259). The detail names the place where reading stopped.",
+  },
+  invalid_utf8: {
+    status: 400,
+    fault: "user",
+    title: "The body is not UTF-8",
+    explain: "JSON is exchanged as UTF-8. Encode the text before sending it.",
+  },
+  duplicate_key: {
+    status: 400,
+    fault: "user",
+    title: "An object has the same key twice",
+    explain: "Readers disagree on which of two equal keys counts, so neither is accepted. Remove one.",
+  },
+  forbidden_key: {
+    status: 400,
+    fault: "user",
+    title: 'An object has a key named "__proto__"',
+    explain:
+      "Such a key can change the prototype of objects in careless code, so it never reaches a handler. Rename it.",
+  },
+  bad_request: {
+    status: 400,
+    fault: "user",
+    title: "The request cannot be understood",
+    explain: "A header, query parameter or path segment has a value outside its rule; the detail names it.",
+  },
+  unauthenticated: {
+    status: 401,
+    fault: "user",
+    title: "A token is needed",
+    explain: "Send `Authorization: Bearer <token>`. `opctl token show` prints the one this machine uses.",
+  },
+  token_unknown: {
+    status: 401,
+    fault: "user",
+    title: "The token is not known here",
+    explain: "It was mistyped, belongs to another registry, or was deleted. Make one with `opctl token create`.",
+  },
+  token_expired: {
+    status: 401,
+    fault: "user",
+    title: "The token has expired",
+    explain: "Tokens end at their `expires_at`. Make a new one with `opctl token create`.",
+  },
+  token_revoked: {
+    status: 401,
+    fault: "user",
+    title: "The token was revoked",
+    explain: "Somebody set the token's `active` to false. Make a new one with `opctl token create`.",
+  },
+  forbidden: {
+    status: 403,
+    fault: "user",
+    title: "The token's scopes do not allow this",
+    explain:
+      "The detail names the scope that is needed and those the token has. An admin can grant it with `opctl edit token`.",
+  },
+  route_not_found: {
+    status: 404,
+    fault: "user",
+    title: "There is no such route",
+    explain: "See /openapi.json for the routes and the operations that this registry offers.",
+  },
+  operation_not_found: {
+    status: 404,
+    fault: "user",
+    title: "There is no operation of that name",
+    explain:
+      "`opctl get operations` lists what is there; the hint names the nearest. Register one with `opctl deploy`.",
+  },
+  entity_not_found: {
+    status: 404,
+    fault: "user",
+    title: "There is no such entry in the registry",
+    explain: "`opctl get <kind>` lists what is there. Names are exact, in lower case.",
+  },
+  method_not_allowed: {
+    status: 405,
+    fault: "user",
+    title: "The route does not take that method",
+    explain: "The `Allow` header of the answer lists the methods it takes.",
+  },
+  not_acceptable: {
+    status: 406,
+    fault: "user",
+    title: "The answer exists only as JSON",
+    explain: "Send `Accept: application/json`, or no Accept header.",
+  },
+  operation_inactive: {
+    status: 409,
+    fault: "user",
+    title: "The operation is switched off",
+    explain: "Its row says `active: false`. Switch it on with `opctl edit operation NAME -s active=true`.",
+  },
+  entity_exists: {
+    status: 409,
+    fault: "user",
+    title: "The name is taken",
+    explain: "Choose another name, or change the existing entry with `opctl edit` or `opctl apply`.",
+  },
+  entity_in_use: {
+    status: 409,
+    fault: "user",
+    title: "Something still uses it",
+    explain: "The detail names the users. Point them elsewhere or delete them first.",
+  },
+  type_conflict: {
+    status: 409,
+    fault: "user",
+    title: "The type's name is taken by other content",
+    explain: "A type of that name with a different schema is stored. Rename yours, or edit the stored one on purpose.",
+  },
+  write_conflict: {
+    status: 409,
+    fault: "system",
+    title: "Other writers kept getting in between",
+    explain: "The registry was written by others during every try. Nothing was changed; send the request again.",
+  },
+  precondition_failed: {
+    status: 412,
+    fault: "user",
+    title: "The entry has changed since it was read",
+    explain: "The `If-Match` digest is not the current one. Read the entry again, redo the change, send the new ETag.",
+  },
+  payload_too_large: {
+    status: 413,
+    fault: "user",
+    title: "The body is too large",
+    explain: "The detail gives the limit. Larger data belongs in an artifact, passed by reference.",
+  },
+  unsupported_media_type: {
+    status: 415,
+    fault: "user",
+    title: "The body must be JSON",
+    explain: "Send `Content-Type: application/json`.",
+  },
+  // Content that does not fit.
+  input_invalid: {
+    status: 422,
+    fault: "user",
+    title: "The input does not fit the operation's input type",
+    explain:
+      "`errors` lists each place as a JSON Pointer with the keyword that failed. `opctl describe type NAME` shows the type.",
+  },
+  input_too_deep: {
+    status: 422,
+    fault: "user",
+    title: "The JSON is nested too deeply",
+    explain: "Nesting is capped before any check runs; the detail gives the limit.",
+  },
+  input_too_complex: {
+    status: 422,
+    fault: "user",
+    title: "The JSON has too many values",
+    explain: "The number of values is capped before any check runs; the detail gives the limit.",
+  },
+  definition_invalid: {
+    status: 422,
+    fault: "user",
+    title: "The definition breaks a rule",
+    explain: "`errors` lists each place as a JSON Pointer into the definition. Nothing was stored.",
+  },
+  schema_unsupported: {
+    status: 422,
+    fault: "user",
+    title: "The schema cannot be honoured",
+    explain:
+      "A schema is stored only if every keyword of it can be enforced; `errors` names the pointer and the reason.",
+  },
+  setting_unsupported: {
+    status: 422,
+    fault: "user",
+    title: "The setting would have no effect",
+    explain:
+      "This version of the platform does not act on the setting, so it refuses to store it. Leave it at its default.",
+  },
+  module_hash_mismatch: {
+    status: 422,
+    fault: "user",
+    title: "The module's content does not have that hash",
+    explain: "The SHA-256 in the path must be that of the bytes in the body. The upload was damaged or mislabelled.",
+  },
+  module_not_found: {
+    status: 422,
+    fault: "user",
+    title: "The implementation names code that is not stored",
+    explain:
+      "`implemented_at` is `module:export`; the detail says which of the two is missing. `opctl deploy` stores both.",
+  },
+  not_supported: {
+    status: 501,
+    fault: "user",
+    title: "This version cannot do that",
+    explain: "The request asks for something that would silently not happen, so it is refused. The detail says what.",
+  },
+  // Running.
+  call_depth_exceeded: {
+    status: 508,
+    fault: "user",
+    title: "Operations call each other too deeply",
+    explain:
+      "A chain of ctx.call went past the limit in the detail; most likely an operation calls itself without an end.",
+  },
+  call_limit_exceeded: {
+    status: 429,
+    fault: "user",
+    title: "One invocation made too many calls",
+    explain:
+      "ctx.call is limited per invocation; the detail gives the limit. Batch the work, or make it several operations.",
+  },
+  implementation_failed: {
+    status: 502,
+    fault: "system",
+    title: "The operation's code failed",
+    explain: "The handler threw; the detail is its message. The platform did its part.",
+  },
+  module_invalid: {
+    status: 502,
+    fault: "system",
+    title: "The operation's code could not be started",
+    explain: "The module threw while loading, or lacks the export. Mend it and `opctl deploy` again.",
+  },
+  output_invalid: {
+    status: 502,
+    fault: "system",
+    title: "The output does not fit the operation's output type",
+    explain: "`errors` lists each place. Mend the handler, or edit the row's output_type.",
+  },
+  output_not_json: {
+    status: 502,
+    fault: "system",
+    title: "The handler's answer is not a JSON value",
+    explain: "A handler returns what JSON can say: null, booleans, finite numbers, strings, arrays and plain objects.",
+  },
+  output_too_large: {
+    status: 502,
+    fault: "system",
+    title: "The output is too large",
+    explain: "The detail gives the limit. Larger data belongs in an artifact, passed by reference.",
+  },
+  secret_unavailable: {
+    status: 503,
+    fault: "system",
+    title: "A secret that the operation needs cannot be used",
+    explain:
+      "It was deleted, excludes the operation's group, or was sealed with another master key. See `opctl get secrets`.",
+  },
+  no_environment: {
+    status: 503,
+    fault: "system",
+    title: "No environment can run the operation now",
+    explain: "The detail says what is missing. `opctl get environments` lists what is there.",
+  },
+  executor_lost: {
+    status: 503,
+    fault: "system",
+    title: "The executor was lost while the operation ran",
+    explain:
+      "The process that ran the code ended: out of memory, or killed for another call's endless loop. Whether the handler had effects is unknown.",
+  },
+  timeout: {
+    status: 504,
+    fault: "system",
+    title: "The operation took too long",
+    explain: "It ran past its time-out and was stopped. Raise `timeout_ms`, or make the work smaller.",
+  },
+  registry_unavailable: {
+    status: 503,
+    fault: "system",
+    title: "The registry does not answer",
+    explain:
+      "Operations in the cache go on running; everything else waits until the database is back. `opctl doctor` looks closer.",
+  },
+  registry_behind: {
+    status: 503,
+    fault: "system",
+    title: "The registry revision asked for is not visible yet",
+    explain: "`Min-Registry-Revision` asked for a newer state than this replica can see. Try again shortly.",
+  },
+  registry_read_only: {
+    status: 503,
+    fault: "system",
+    title: "The registry cannot be written",
+    explain:
+      "The database refuses writes: a read-only file, a full disk, or a read-only replica. Reading and calling go on.",
+  },
+  registry_corrupt: {
+    status: 503,
+    fault: "system",
+    title: "The registry's database is damaged",
+    explain:
+      "SQLite reports that the file is not a sound database. Stop, keep the file, restore a backup; nothing is overwritten.",
+  },
+  internal: {
+    status: 500,
+    fault: "system",
+    title: "Switchyard made a mistake",
+    explain: "This is a defect of the platform. The log of the platform has the cause under the same execution id.",
+  },
+  // Only opctl.
+  usage: {
+    status: 400,
+    fault: "user",
+    title: "The command was not understood",
+    explain: "`opctl help COMMAND` shows the arguments and examples.",
+  },
+  platform_unreachable: {
+    status: 503,
+    fault: "system",
+    title: "No platform answers there",
+    explain: "Start one with `npm start` or `opctl dev`, or point SWITCHYARD_URL at a running one.",
+  },
+  credentials_missing: {
+    status: 401,
+    fault: "user",
+    title: "No credentials were found",
+    explain: "`opctl dev` writes them to its state folder. Elsewhere set SWITCHYARD_URL and SWITCHYARD_TOKEN.",
+  },
+  port_in_use: {
+    status: 409,
+    fault: "user",
+    title: "The port is taken",
+    explain: "Another process listens there. Choose another with --port, or stop that process.",
+  },
+  state_in_use: {
+    status: 409,
+    fault: "user",
+    title: "The state folder is in use",
+    explain: "Another platform runs on it. Choose another with --state, or stop that one.",
+  },
+  node_unsupported: {
+    status: 400,
+    fault: "user",
+    title: "This Node.js is too old",
+    explain:
+      "opctl needs the Node.js version named in package.json `engines`. In the repository, `npm ci` installs one.",
+  },
+  bundle_failed: {
+    status: 422,
+    fault: "user",
+    title: "The source cannot be bundled",
+    explain: "A module is one ESM file that uses Web APIs only. The detail names the file and the import chain.",
+  },
+  types_unreadable: {
+    status: 422,
+    fault: "user",
+    title: "The handler's types cannot be read",
+    explain:
+      "The annotation uses a type that JSON Schema cannot say. Write it as a plain interface, or export a Standard Schema.",
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** One place in a value or definition that breaks a rule. `pointer` is a JSON Pointer (RFC 6901), "" is the root. */
+export type Issue = { pointer: string; keyword: string; detail: string };
+
+type ErrorExtras = { hint?: string; errors?: readonly Issue[]; cause?: unknown };
+
+/** An error as data: what crosses a process boundary, and the body of a problem answer without its HTTP clothes. */
+export type ErrorData = { code: ErrorCode; detail: string; hint?: string; errors?: readonly Issue[] };
+
+/**
+ * `detail` follows the grammar `Cannot <do what> "<value>": <rule>; it is <current value>`.
+ * `hint` is the next thing to do, as a command where there is one.
+ */
+export class SwitchyardError extends Error {
+  override readonly name = "SwitchyardError";
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly errors: readonly Issue[] | undefined;
+
+  constructor(code: ErrorCode, detail: string, extras: ErrorExtras = {}) {
+    super(detail, extras.cause === undefined ? undefined : { cause: extras.cause });
+    this.code = code;
+    this.hint = extras.hint;
+    this.errors = extras.errors;
+  }
+}
+
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === "string" && Object.hasOwn(ERRORS, code);
+}
+
+/** Anything thrown → a SwitchyardError. Foreign errors become `internal`, with the original kept as cause. */
+export function toSwitchyardError(thrown: unknown): SwitchyardError {
+  if (thrown instanceof SwitchyardError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new SwitchyardError("internal", `Cannot finish the request: an unexpected error; it is ${message}`, {
+    cause: thrown,
+  });
+}
+
+export function toErrorData(error: SwitchyardError): ErrorData {
+  return {
+    code: error.code,
+    detail: error.message,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(error.errors === undefined ? {} : { errors: error.errors }),
+  };
+}

@@ -1,0 +1,33 @@
+/** Identifiers: sortable by time of making, unguessable, safe in URLs and file names. */
+
+const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"; // Crockford base 32
+
+function base32(value: number, length: number): string {
+  let text = "";
+  for (let rest = value, place = 0; place < length; place++) {
+    text = ALPHABET[rest % 32] + text;
+    rest = Math.floor(rest / 32);
+  }
+  return text;
+}
+
+/** `length` characters of 5 random bits each. */
+export function randomId(length: number): string {
+  let text = "";
+  for (const byte of crypto.getRandomValues(new Uint8Array(length))) text += ALPHABET[byte & 31];
+  return text;
+}
+
+/**
+ * An execution's id: `ex_<shard: 2 hex digits>_<time: 9 characters><random: 16 characters, 80 bits>`. The shard's
+ * number is part of the id, so that a look-up touches exactly one object.
+ */
+export function newExecutionId(shard: number, nowMs: number): string {
+  return `ex_${shard.toString(16).padStart(2, "0")}_${base32(nowMs, 9)}${randomId(16)}`;
+}
+
+/** The shard written in an execution's id, or undefined when the text is not one. */
+export function shardOfExecutionId(id: string): number | undefined {
+  const match = /^ex_([0-9a-f]{2})_[0-9a-hjkmnp-tv-z]{25}$/.exec(id);
+  return match?.[1] === undefined ? undefined : Number.parseInt(match[1], 16);
+}

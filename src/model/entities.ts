@@ -1,0 +1,162 @@
+/**
+ * What a user writes for each kind of registry entry: its manifest. The registry stores a manifest with all defaults
+ * filled in; what it adds (revision, digest, what names resolved to) is in `view.ts`.
+ */
+import * as v from "valibot";
+import { LIMITS } from "../core/limits.ts";
+import { NameSchema } from "./names.ts";
+
+const JsonObjectSchema = v.record(v.string(), v.unknown());
+
+/** A type's name, an inline definition (stored under its `name` if it has one), or null: taken from the code. */
+export const TypeReferenceSchema = v.nullable(v.union([NameSchema, v.boolean(), JsonObjectSchema]));
+export type TypeReference = v.InferOutput<typeof TypeReferenceSchema>;
+
+const description = v.optional(v.pipe(v.string(), v.maxLength(4000)), "");
+const group = v.optional(NameSchema, "default");
+
+/** `hostname` or `hostname:port`, exact; the default ports are 443 and 80. No wildcards, no addresses in brackets. */
+const HostSchema = v.pipe(
+  v.string(),
+  v.toLowerCase(),
+  v.regex(
+    /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?$/,
+    "must be a host name, with a :port where it is not 80 or 443",
+  ),
+);
+
+export const OperationSchema = v.strictObject({
+  name: NameSchema,
+  description,
+  group,
+  active: v.optional(v.boolean(), true),
+  /** `module:export`, resolved to the hash of the module's newest code when the row is written. */
+  implemented_at: v.pipe(
+    v.string(),
+    v.regex(/^[a-z][a-z0-9_.-]{0,127}:[A-Za-z_$][A-Za-z0-9_$]{0,127}$/, "must be module:export"),
+  ),
+  input_type: v.optional(TypeReferenceSchema, null),
+  output_type: v.optional(TypeReferenceSchema, null),
+  /** An environment's name, or names in order of preference. null is inline. */
+  environment: v.optional(v.nullable(v.union([NameSchema, v.array(NameSchema)])), null),
+  /** Milliseconds. null is the default of LIMITS.syncTimeoutMs. */
+  timeout_ms: v.optional(
+    v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(LIMITS.syncTimeoutMaxMs))),
+    null,
+  ),
+  /** Hosts that the code may reach; none unless listed. */
+  network: v.optional(v.pipe(v.array(HostSchema), v.maxLength(64)), []),
+  /** Secrets that the code may read as ctx.secrets.NAME. */
+  secrets: v.optional(v.pipe(v.array(NameSchema), v.maxLength(64)), []),
+  // Known to the design, refused until something acts on them (see UNSUPPORTED_SETTINGS).
+  is_async: v.optional(v.boolean(), false),
+  batch: v.optional(v.boolean(), false),
+  provided_by: v.optional(v.nullable(v.string()), null),
+  requires: v.optional(JsonObjectSchema, {}),
+  retry: v.optional(v.nullable(JsonObjectSchema), null),
+  concurrency: v.optional(v.nullable(JsonObjectSchema), null),
+  path: v.optional(v.nullable(v.string()), null),
+});
+export type Operation = v.InferOutput<typeof OperationSchema>;
+
+/** Settings that this version would ignore. A row that sets one to anything but its default is refused. */
+export const UNSUPPORTED_SETTINGS = [
+  "is_async",
+  "batch",
+  "provided_by",
+  "requires",
+  "retry",
+  "concurrency",
+  "path",
+] as const satisfies readonly (keyof Operation)[];
+
+/** `schema` (JSON Schema 2020-12) or the shorthand `attributes`; never both. */
+export const TypeSchema = v.strictObject({
+  name: NameSchema,
+  description,
+  schema: v.optional(v.union([v.boolean(), JsonObjectSchema])),
+  attributes: v.optional(JsonObjectSchema),
+  /** Whether `format` in `schema` is checked, not only noted. Types from `attributes` or from code always check it. */
+  assert_formats: v.optional(v.boolean()),
+});
+export type Type = v.InferOutput<typeof TypeSchema>;
+
+/** A type as the code of a module says it. `name` is undefined for a type without one. */
+const CodeTypeSchema = v.strictObject({
+  name: v.optional(NameSchema),
+  schema: v.union([v.boolean(), JsonObjectSchema]),
+});
+export type CodeType = v.InferOutput<typeof CodeTypeSchema>;
+
+export const ModuleSchema = v.strictObject({
+  name: NameSchema,
+  description,
+  /** The code this name points at now. The code itself is immutable, stored under its hash by PUT /modules/:sha256. */
+  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "must be a SHA-256 in lower-case hex")),
+  /** For each exported handler, the types found in the code. */
+  exports: v.record(
+    v.pipe(v.string(), v.regex(/^[A-Za-z_$][A-Za-z0-9_$]{0,127}$/)),
+    v.strictObject({ description, input: CodeTypeSchema, output: CodeTypeSchema }),
+  ),
+});
+export type Module = v.InferOutput<typeof ModuleSchema>;
+
+export const EnvironmentSchema = v.strictObject({
+  name: NameSchema,
+  description,
+  active: v.optional(v.boolean(), true),
+  /** The adapter that knows this sort of environment; the registry accepts those that are installed. */
+  adapter: NameSchema,
+  config: v.optional(JsonObjectSchema, {}),
+});
+export type Environment = v.InferOutput<typeof EnvironmentSchema>;
+
+/** `ops:invoke`, `ops:invoke:GROUP`, `registry:read`, `registry:write`, `secrets:use`, `admin`. */
+export const ScopeSchema = v.pipe(
+  v.string(),
+  v.regex(
+    /^(?:ops:invoke(?::[a-z][a-z0-9_.-]{0,127})?|registry:read|registry:write|secrets:use|admin)$/,
+    "must be ops:invoke, ops:invoke:GROUP, registry:read, registry:write, secrets:use or admin",
+  ),
+);
+export type Scope = v.InferOutput<typeof ScopeSchema>;
+
+export const TokenSchema = v.strictObject({
+  name: NameSchema,
+  description,
+  active: v.optional(v.boolean(), true),
+  scopes: v.pipe(v.array(ScopeSchema), v.minLength(1)),
+  /** RFC 3339, UTC. null never expires. */
+  expires_at: v.optional(v.nullable(v.pipe(v.string(), v.isoTimestamp())), null),
+});
+export type Token = v.InferOutput<typeof TokenSchema>;
+
+export const SecretSchema = v.strictObject({
+  name: NameSchema,
+  description,
+  /** Write-only: sealed before it is stored, never answered. Left out of an edit, it stays as it is. */
+  value: v.optional(v.pipe(v.string(), v.maxLength(65_536))),
+  /** Groups whose operations may use it. */
+  groups: v.optional(v.array(NameSchema), ["default"]),
+});
+export type Secret = v.InferOutput<typeof SecretSchema>;
+
+/**
+ * Every kind of entry, once: routes, built-in operations, opctl and change log are derived from this table.
+ * `write` is the scope that a write needs; reading needs `registry:read`.
+ */
+export const KINDS = {
+  operation: { plural: "operations", schema: OperationSchema, write: "registry:write" },
+  type: { plural: "types", schema: TypeSchema, write: "registry:write" },
+  module: { plural: "modules", schema: ModuleSchema, write: "registry:write" },
+  environment: { plural: "environments", schema: EnvironmentSchema, write: "admin" },
+  token: { plural: "tokens", schema: TokenSchema, write: "admin" },
+  secret: { plural: "secrets", schema: SecretSchema, write: "admin" },
+} as const satisfies Record<string, { plural: string; schema: v.GenericSchema; write: Scope }>;
+
+export type Kind = keyof typeof KINDS;
+export type Manifest = { [K in Kind]: v.InferOutput<(typeof KINDS)[K]["schema"]> };
+
+export function kindOfPlural(plural: string): Kind | undefined {
+  return (Object.keys(KINDS) as Kind[]).find((kind) => KINDS[kind].plural === plural);
+}

@@ -1,0 +1,27 @@
+/** Whose rights a call has, and what started it. */
+import type { Scope } from "./entities.ts";
+
+/** A token, resolved. Everything that a call starts in turn keeps this principal. */
+export type Principal = {
+  /** The token's id: the middle part of `sy_<id>_<secret>`. */
+  id: string;
+  /** The token's name, for logs. */
+  name: string;
+  scopes: readonly Scope[];
+};
+
+export type Caller = { type: "token" | "execution" | "webhook" | "schedule" | "agent"; id: string };
+
+/**
+ * Whether the scopes include the one asked for. `admin` includes every other, `registry:write` includes
+ * `registry:read`, `ops:invoke` includes `ops:invoke:GROUP`. Nothing but `admin` includes `admin`.
+ */
+export function allows(principal: Principal, scope: Scope): boolean {
+  return principal.scopes.some(
+    (held) =>
+      held === scope ||
+      held === "admin" ||
+      (held === "registry:write" && scope === "registry:read") ||
+      (held === "ops:invoke" && scope.startsWith("ops:invoke:")),
+  );
+}

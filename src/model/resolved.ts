@@ -1,0 +1,36 @@
+/** One closed revision of an operation, ready to run: what the registry hands to dispatch. */
+import type { Issue } from "../core/errors.ts";
+
+/** The verdict on a value. `value` is the checked one with defaults filled in; the one passed in is not changed. */
+export type CheckResult = { ok: true; value: unknown; changed: boolean } | { ok: false; errors: Issue[] };
+
+/** A stored type, compiled once. */
+export type CompiledType = {
+  /** JSON Schema 2020-12, self-contained: every reference leads inside it. */
+  readonly schema: boolean | Record<string, unknown>;
+  /** True when the type has no constraint at all, so that a check can be left out. */
+  readonly any: boolean;
+  /** `changed` says whether a default was filled in, so that the original text cannot be passed on. */
+  check(value: unknown): CheckResult;
+};
+
+export type Implementation =
+  | { kind: "module"; sha256: string; export: string }
+  /** A function of the platform itself. `scope` is what its principal must hold, whatever the row is called. */
+  | { kind: "builtin"; function: string };
+
+export type ResolvedOperation = {
+  name: string;
+  revision: number;
+  digest: string;
+  group: string;
+  active: boolean;
+  timeoutMs: number;
+  implementation: Implementation;
+  input: CompiledType;
+  output: CompiledType;
+  /** Environments in order of preference; `inline` where the row names none. */
+  environments: readonly string[];
+  network: readonly string[];
+  secrets: readonly string[];
+};
