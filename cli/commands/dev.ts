@@ -1,0 +1,76 @@
+/** `opctl dev`: the whole platform on this machine, until it is stopped. */
+import type { Command } from "commander";
+import { SwitchyardError } from "../../src/core/errors.ts";
+import { contextOf, examples, type CommandModule } from "../command.ts";
+
+type Options = { port: string; executor: string; examples?: boolean };
+
+export const command: CommandModule = {
+  define(command: Command) {
+    command
+      .option("-p, --port <port>", "port on 127.0.0.1", "8787")
+      .option(
+        "--executor <where>",
+        "where handlers run: process (supervised processes) or inline (the edge's own)",
+        "process",
+      )
+      .option("--examples", "register the examples of this package, call one and show the result")
+      .action(async (options: Options, command: Command) => {
+        const { globals, output } = contextOf(command);
+        const port = portOf(options.port);
+        if (options.executor !== "process" && options.executor !== "inline") {
+          throw new SwitchyardError(
+            "usage",
+            `Cannot run handlers in "${options.executor}": --executor is process or inline`,
+          );
+        }
+        const { startPlatform } = await import("../dev/platform.ts");
+        const { formatLogLine } = await import("../dev/log-line.ts");
+        const startedAt = performance.now();
+        const platform = await startPlatform({
+          port,
+          state: globals.state,
+          executor: options.executor,
+          log: (line) => output.say(formatLogLine(line)),
+        });
+        const stopped = stopSignal();
+        try {
+          output.say(`Switchyard runs at ${platform.url} (started in ${Math.round(performance.now() - startedAt)} ms)`);
+          output.say(`  state        ${globals.state}`);
+          output.say(`  credentials  ${platform.credentialsFile}`);
+          output.say(`  read and try ${platform.url}/docs`);
+          if (options.examples === true) {
+            const { registerExamples } = await import("../dev/examples.ts");
+            await registerExamples({ platform, output });
+          }
+          output.say("Ctrl-C stops it.");
+          await stopped;
+        } finally {
+          await platform.close();
+        }
+      });
+    examples(command, [
+      ["opctl dev", "on port 8787, state in .switchyard/"],
+      ["opctl dev --port 8788 --state other", "a second platform beside it"],
+      ["opctl dev --examples", "with the examples registered"],
+    ]);
+  },
+};
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (/^[0-9]{1,5}$/.test(text) && port >= 1 && port <= 65_535) return port;
+  throw new SwitchyardError("usage", `Cannot listen on port "${text}": it must be a whole number from 1 to 65535`);
+}
+
+/** The first Ctrl-C ends it in order; a second one ends it at once. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      process.once(signal, () => {
+        process.once(signal, () => process.exit(1));
+        resolve();
+      });
+    }
+  });
+}

@@ -1,0 +1,27 @@
+/** What every route can use, and what a request has become by the time a route sees it. */
+import type { Context } from "hono";
+import type { DispatchPorts } from "../dispatch/dispatch.ts";
+import type { Capabilities } from "../dispatch/capability.ts";
+import type { ExecutionRecord } from "../model/outcome.ts";
+import type { Caller, Principal } from "../model/principal.ts";
+import type { BuiltinResult } from "../registry/builtins/builtin.ts";
+import type { Registry } from "../registry/registry.ts";
+
+/** The platform behind the routes, wired in `src/worker.ts`. */
+export type Platform = {
+  registry: Registry;
+  /** A function of the platform itself, after checking the principal's scope. */
+  runBuiltin(name: string, input: unknown, principal: Principal): Promise<BuiltinResult>;
+  dispatch: DispatchPorts;
+  capabilities: Capabilities;
+  executions: { find(id: string, shard: number): Promise<ExecutionRecord | undefined> };
+  /** Answers the supervisor of executor processes; undefined where there is none (Cloudflare). */
+  control: ((request: Request) => Promise<Response>) | undefined;
+  version: string;
+};
+
+/** Who is asking. `depth` is above 0 for a call that a running handler makes with ctx.call. */
+export type Identity = { principal: Principal; caller: Caller; depth: number };
+
+export type Env = { Variables: { platform: Platform; identity: Identity } };
+export type RouteContext = Context<Env>;

@@ -1,0 +1,89 @@
+/** POST /ops/:name calls an operation; GET /ops/:name tells its types. `:name` may be `name@revision`. */
+import { SwitchyardError } from "../../core/errors.ts";
+import { continueTrace } from "../../core/trace.ts";
+import { authorize } from "../../dispatch/authorize.ts";
+import { dispatch, type Answer } from "../../dispatch/dispatch.ts";
+import { parseNameAtRevision } from "../../model/names.ts";
+import { readJson } from "../body.ts";
+import type { RouteContext } from "../context.ts";
+import { problem } from "../problem.ts";
+
+export async function callOperation(context: RouteContext): Promise<Response> {
+  const { platform, identity } = context.var;
+  const { headers } = context.req.raw;
+  if (headers.has("idempotency-key")) {
+    throw new SwitchyardError(
+      "not_supported",
+      "Cannot honour the Idempotency-Key: this version keeps no keys, and a key that is ignored would be a false promise",
+      { hint: "leave the header out" },
+    );
+  }
+  const { name, revision } = operationOf(context);
+  const minRegistryRevision = positiveInteger(headers.get("min-registry-revision"), "Min-Registry-Revision");
+  const validateOnly = validateOf(context.req.query("validate"));
+  const traceparent = continueTrace(headers.get("traceparent"));
+  const input = await readJson(context.req.raw);
+  const answer = await dispatch(
+    {
+      name,
+      ...(revision === undefined ? {} : { revision }),
+      ...(minRegistryRevision === undefined ? {} : { minRegistryRevision }),
+      input,
+      principal: identity.principal,
+      caller: identity.caller,
+      depth: identity.depth,
+      traceparent,
+      validateOnly,
+    },
+    platform.dispatch,
+  );
+  const answerHeaders = headersOf(answer, traceparent);
+  const { outcome } = answer;
+  if (!outcome.ok) return problem(outcome.error, answerHeaders);
+  if (validateOnly) return Response.json({ valid: true }, { headers: answerHeaders });
+  answerHeaders["content-type"] = "application/json";
+  return new Response(outcome.output, { headers: answerHeaders });
+}
+
+export async function describeOperation(context: RouteContext): Promise<Response> {
+  const { name, revision } = operationOf(context);
+  const { operation } = await context.var.platform.registry.resolve(name, revision === undefined ? {} : { revision });
+  authorize({ ...operation, active: true }, context.var.identity.principal);
+  return Response.json({
+    name: operation.name,
+    revision: operation.revision,
+    input_schema: operation.input.schema,
+    output_schema: operation.output.schema,
+  });
+}
+
+function operationOf(context: RouteContext): { name: string; revision: number | undefined } {
+  const text = context.req.param("name") ?? "";
+  const parsed = parseNameAtRevision(text);
+  if (parsed === undefined) {
+    throw new SwitchyardError("operation_not_found", `Cannot call "${text.slice(0, 200)}": a name is a-z, then a-z 0-9 _ . -, with @revision if it is pinned`);
+  }
+  return parsed;
+}
+
+function headersOf(answer: Answer, traceparent: string): Record<string, string> {
+  const { resolve, run, total } = answer.timings;
+  return {
+    ...(answer.executionId === undefined ? {} : { "execution-id": answer.executionId }),
+    "operation-revision": String(answer.operation.revision),
+    "server-timing": `resolve;dur=${resolve}, run;dur=${run}, total;dur=${total}`,
+    traceparent,
+    ...(answer.stale ? { "registry-stale": "true" } : {}),
+  };
+}
+
+function positiveInteger(text: string | null, header: string): number | undefined {
+  if (text === null) return undefined;
+  if (/^[0-9]{1,15}$/.test(text)) return Number(text);
+  throw new SwitchyardError("bad_request", `Cannot read the header ${header}: it must be a whole number; it is "${text.slice(0, 100)}"`);
+}
+
+function validateOf(value: string | undefined): boolean {
+  if (value === undefined || value === "only") return value === "only";
+  throw new SwitchyardError("bad_request", `Cannot read the parameter validate: its only value is "only"; it is "${value.slice(0, 100)}"`);
+}
