@@ -334,6 +334,12 @@ export const ERRORS = {
     title: "No platform answers there",
     explain: "Start one with `npm start` or `opctl dev`, or point SWITCHYARD_URL at a running one.",
   },
+  unexpected_answer: {
+    status: 502,
+    fault: "system",
+    title: "What answers there does not speak Switchyard",
+    explain: "The address leads to another program, a proxy, or a platform of another version. See `opctl doctor`.",
+  },
   credentials_missing: {
     status: 401,
     fault: "user",

@@ -1,0 +1,116 @@
+/**
+ * The one HTTP client of opctl. An answer that says no becomes a SwitchyardError with the platform's own code, so
+ * that exit codes and printing need not know HTTP.
+ */
+import { isErrorCode, SwitchyardError, type ErrorCode, type Issue } from "../src/core/errors.ts";
+import type { Credentials } from "./credentials.ts";
+
+export type Answer = { status: number; headers: Headers; text: string };
+export type RequestOptions = {
+  /** JSON text, or bytes. */
+  body?: string | Uint8Array<ArrayBuffer>;
+  headers?: Record<string, string>;
+  /** Stop waiting after this many milliseconds. Not set: as long as the platform takes. */
+  timeoutMs?: number | undefined;
+};
+
+export type Client = {
+  readonly credentials: Credentials;
+  request(method: string, route: string, options?: RequestOptions): Promise<Answer>;
+};
+
+export function createClient(credentials: Credentials): Client {
+  return {
+    credentials,
+    request: async (method, route, options = {}) => {
+      const headers: Record<string, string> = { authorization: `Bearer ${credentials.token}`, ...options.headers };
+      if (typeof options.body === "string") headers["content-type"] ??= "application/json";
+      const signal = options.timeoutMs === undefined ? null : AbortSignal.timeout(options.timeoutMs);
+      try {
+        const response = await fetch(credentials.url + route, {
+          method,
+          headers,
+          body: options.body ?? null,
+          redirect: "manual",
+          signal,
+        });
+        const answer = { status: response.status, headers: response.headers, text: await response.text() };
+        if (response.ok) return answer;
+        throw problemOf(answer, `${method} ${route}`);
+      } catch (error) {
+        if (error instanceof SwitchyardError) throw error;
+        throw unreachable(error, credentials.url, options.timeoutMs);
+      }
+    },
+  };
+}
+
+function unreachable(error: unknown, url: string, timeoutMs: number | undefined): SwitchyardError {
+  if (error instanceof DOMException && error.name === "TimeoutError") {
+    return new SwitchyardError(
+      "timeout",
+      `Cannot wait any longer: --timeout was ${timeoutMs} ms; the platform is still working on it`,
+      { hint: "Give a longer --timeout. Whether the operation goes on to its end is not known." },
+    );
+  }
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const reason = cause instanceof Error ? ("code" in cause ? String(cause.code) : cause.message) : String(cause);
+  return new SwitchyardError("platform_unreachable", `Cannot reach the platform at ${url}: ${reason}`, {
+    hint: "Start one with `npm start` or `opctl dev`, or point SWITCHYARD_URL at a running one.",
+    cause: error,
+  });
+}
+
+/** The error that a refusal carries. A code that this opctl does not know (a newer platform) falls back on the status. */
+export function problemOf(answer: Answer, what: string): SwitchyardError {
+  const problem = parseObject(answer.text);
+  if (problem === undefined || typeof problem["detail"] !== "string") {
+    const start = answer.text.trim().slice(0, 120).replaceAll(/\s+/g, " ");
+    return new SwitchyardError(
+      "unexpected_answer",
+      `Cannot read the answer to ${what}: it must be a problem document (RFC 9457); it is ${answer.status} ${start === "" ? "with no body" : start}`,
+    );
+  }
+  const code = isErrorCode(problem["code"]) ? problem["code"] : codeOfStatus(answer.status);
+  const unknown = code === problem["code"] ? "" : ` [${JSON.stringify(problem["code"] ?? "no code")}]`;
+  return new SwitchyardError(code, problem["detail"] + unknown, {
+    ...(typeof problem["hint"] === "string" ? { hint: problem["hint"] } : {}),
+    ...(Array.isArray(problem["errors"]) ? { errors: problem["errors"] as Issue[] } : {}),
+  });
+}
+
+function codeOfStatus(status: number): ErrorCode {
+  const byStatus: Record<number, ErrorCode> = {
+    400: "bad_request",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "route_not_found",
+    409: "write_conflict",
+    412: "precondition_failed",
+    422: "definition_invalid",
+    504: "timeout",
+  };
+  return byStatus[status] ?? "unexpected_answer";
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The JSON of a successful answer. */
+export function parseAnswer(answer: Answer): unknown {
+  try {
+    return JSON.parse(answer.text);
+  } catch (error) {
+    throw new SwitchyardError(
+      "unexpected_answer",
+      `Cannot read the answer: it must be JSON; it begins ${JSON.stringify(answer.text.slice(0, 80))}`,
+      { cause: error },
+    );
+  }
+}

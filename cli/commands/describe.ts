@@ -1,0 +1,117 @@
+/** `opctl describe`: one entry in full, laid out for people. Scripts use `opctl get … -o json`. */
+import type { Command } from "commander";
+import type { Kind } from "../../src/model/entities.ts";
+import { attributeOf } from "../attributes.ts";
+import { parseAnswer } from "../client.ts";
+import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
+import { KIND_NAMES, parseKind } from "../kinds.ts";
+import { listRevisions, readEntry, type Entry } from "../registry.ts";
+import { renderSchema } from "../render/schema.ts";
+import { renderTable } from "../render/table.ts";
+
+/** How many revisions the view shows; `opctl get` and the API have them all. */
+const HEAD = 5;
+
+export const command: CommandModule = {
+  define(command: Command) {
+    command
+      .argument("<kind>", KIND_NAMES.join(", "))
+      .argument("<name>", "the entry")
+      .action(async (kind: string, name: string) => {
+        await describe(contextOf(command), parseKind(kind), name);
+      });
+    examples(command, [
+      ["opctl describe type echo_input", "the type's members"],
+      ["opctl describe operation my_demo_operation", "types, implementation, revisions"],
+    ]);
+  },
+};
+
+async function describe(context: Context, kind: Kind, name: string): Promise<void> {
+  const { entry } = await readEntry(context.client, kind, name);
+  if (context.globals.json) return context.output.value(entry);
+  const parts = [heading(kind, entry), fields(kind, entry)];
+  if (kind === "operation") parts.push(await operationTypes(context, name));
+  if (kind === "type") parts.push(await typeMembers(entry));
+  if (kind === "module") parts.push(moduleExports(entry));
+  const revisions = await listRevisions(context.client, kind, name);
+  parts.push(`Revisions\n${indent(revisionTable(revisions.slice(0, HEAD)))}`);
+  if (revisions.length > HEAD) parts.push(`  … and ${revisions.length - HEAD} older`);
+  context.output.data(parts.filter((part) => part !== "").join("\n\n"));
+}
+
+function heading(kind: Kind, entry: Entry): string {
+  const description =
+    typeof entry["description"] === "string" && entry["description"] !== "" ? `\n${entry["description"]}` : "";
+  return `${kind} ${entry.name}, revision ${entry.meta.revision}${description}`;
+}
+
+/** Every field that says something; those told elsewhere in the view are left out. */
+function fields(kind: Kind, entry: Entry): string {
+  const elsewhere = new Set([
+    "name",
+    "description",
+    "meta",
+    "schema",
+    "attributes",
+    ...(kind === "module" ? ["exports"] : []),
+  ]);
+  const rows = Object.keys(entry)
+    .filter((key) => !elsewhere.has(key))
+    .map((key) => [key, attributeOf(entry, key)] as const)
+    .filter(([, value]) => value !== null && value !== undefined && !isEmpty(value));
+  const code = entry.meta.resolved?.code_sha256;
+  const all = [
+    ...rows,
+    ...(code == null ? [] : [["code_sha256", code] as const]),
+    ["digest", entry.meta.digest] as const,
+  ];
+  const width = Math.max(...all.map(([key]) => key.length));
+  return all
+    .map(([key, value]) => `  ${key.padEnd(width)}  ${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .join("\n");
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
+}
+
+async function operationTypes(context: Context, name: string): Promise<string> {
+  const answer = await context.client.request("GET", `/ops/${encodeURIComponent(name)}`);
+  const types = parseAnswer(answer) as { input_schema?: unknown; output_schema?: unknown };
+  return `Input\n${renderSchema(types.input_schema)}\n\nOutput\n${renderSchema(types.output_schema)}`;
+}
+
+async function typeMembers(entry: Entry): Promise<string> {
+  if (entry["schema"] !== undefined) return `Schema\n${renderSchema(entry["schema"])}`;
+  const attributes = (entry["attributes"] ?? {}) as Record<string, Record<string, unknown>>;
+  const rows = Object.entries(attributes).map(([key, { data_type: type, ...rest }]) => [
+    key,
+    type,
+    Object.entries(rest)
+      .map(([word, value]) => `${word} ${JSON.stringify(value)}`)
+      .join(", "),
+  ]);
+  return `Attributes\n${indent(renderTable(["name", "data_type", "rules"], rows))}`;
+}
+
+function moduleExports(entry: Entry): string {
+  const exported = (entry["exports"] ?? {}) as Record<string, { input: TypeOf; output: TypeOf }>;
+  const shown = Object.entries(exported).map(
+    ([name, { input, output }]) =>
+      `  ${name}(${input.name ?? "input"}) → ${output.name ?? "output"}\n    input\n${renderSchema(input.schema, "      ")}\n    output\n${renderSchema(output.schema, "      ")}`,
+  );
+  return `Exports\n${shown.join("\n")}`;
+}
+type TypeOf = { name?: string; schema: unknown };
+
+function revisionTable(revisions: Awaited<ReturnType<typeof listRevisions>>): string {
+  return renderTable(
+    ["revision", "updated_at", "updated_by", "digest"],
+    revisions.map((one) => [one.revision, one.updated_at, one.updated_by, one.digest.slice(0, 12)]),
+  );
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^/gm, "  ");
+}

@@ -1,0 +1,89 @@
+/**
+ * opctl's root: which commands there are, the options they share, and the one place where an error becomes an exit
+ * code. A command's file is loaded only when its word is on the command line, because start-up time is most of what a
+ * call costs.
+ */
+import { inspect } from "node:util";
+import { Command, CommanderError } from "commander";
+import { SwitchyardError, toSwitchyardError } from "../src/core/errors.ts";
+import type { CommandModule } from "./command.ts";
+import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
+import { createOutput } from "./output.ts";
+
+type Entry = { summary: string; load: () => Promise<{ command: CommandModule }>; hidden?: boolean };
+
+export const COMMANDS: Readonly<Record<string, Entry>> = {
+  dev: { summary: "run the whole platform on this machine", load: () => import("./commands/dev.ts") },
+  deploy: {
+    summary: "bundle a file, read its types, store it as an operation",
+    load: () => import("./commands/deploy.ts"),
+  },
+  call: { summary: "call an operation and print its output", load: () => import("./commands/call.ts") },
+  chain: { summary: "call operations one after another: 'a(x=1) | b'", load: () => import("./commands/chain.ts") },
+  get: { summary: "list entries, or show one", load: () => import("./commands/get.ts") },
+  describe: { summary: "show one entry in full, for people", load: () => import("./commands/describe.ts") },
+  edit: { summary: "change an entry, in your editor or with -s", load: () => import("./commands/edit.ts") },
+  duplicate: { summary: "copy an entry under another name", load: () => import("./commands/duplicate.ts") },
+  rollback: { summary: "restore an earlier revision", load: () => import("./commands/rollback.ts") },
+  token: { summary: "create, list, show or revoke tokens", load: () => import("./commands/token.ts") },
+};
+
+/** The whole tree, with the files of the commands named in `words` loaded; "all" loads every one. */
+export async function createProgram(words: readonly string[] | "all"): Promise<Command> {
+  const program = new Command("opctl")
+    .description("Switchyard from the command line: operations are rows, called by name, run anywhere.")
+    .option("-V, --version", "print the version")
+    .option("--url <url>", "the platform's address (else SWITCHYARD_URL, else the credentials file)")
+    .option("--token <token>", "the token (else SWITCHYARD_TOKEN, else the credentials file)")
+    .option("--state <folder>", "folder that holds credentials.json", ".switchyard")
+    .option("--json", "machine-readable: data as JSON on stdout, errors as JSON on stderr")
+    .option("-q, --quiet", "no talk on stderr, only errors")
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText(
+      "after",
+      `\nExit codes:\n${exitCodeLines()}\n\nStart: opctl dev, then opctl deploy examples/echo.ts#echo`,
+    )
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined });
+  for (const [name, entry] of Object.entries(COMMANDS)) {
+    const command = program.command(name, { hidden: entry.hidden === true }).copyInheritedSettings(program);
+    if (words === "all" || words.includes(name))
+      (await entry.load()).command.define(command.description(entry.summary));
+    else command.summary(entry.summary).description(entry.summary);
+  }
+  return program;
+}
+
+function exitCodeLines(): string {
+  return Object.entries(EXIT_CODES)
+    .map(([code, meaning]) => `  ${code}  ${meaning}`)
+    .join("\n");
+}
+
+export async function main(words: readonly string[]): Promise<void> {
+  // Before parsing there are no options yet; errors of the parsing itself still honour --json.
+  const output = createOutput({
+    json: words.includes("--json"),
+    quiet: words.includes("--quiet") || words.includes("-q"),
+  });
+  try {
+    const program = await createProgram(words);
+    if (words.length === 0) program.help();
+    await program.parseAsync(words, { from: "user" });
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return;
+    const error = thrown instanceof CommanderError ? usageError(thrown, words) : toSwitchyardError(thrown);
+    output.problem(error);
+    if (process.env["SWITCHYARD_DEBUG"] && thrown instanceof Error) output.say(inspect(thrown));
+    process.exitCode = exitCodeOf(error.code);
+  }
+}
+
+function usageError(error: CommanderError, words: readonly string[]): SwitchyardError {
+  const [message = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const command = words.find((word) => Object.hasOwn(COMMANDS, word));
+  const help = `\`opctl help${command === undefined ? "" : ` ${command}`}\` shows the arguments and examples.`;
+  return new SwitchyardError("usage", `Cannot read the command line: ${message}`, {
+    hint: [...rest.map((line) => line.replace(/^\((.*)\)$/, "$1")), help].join(" "),
+  });
+}

@@ -1,0 +1,56 @@
+/**
+ * The one place that prints. Data goes to stdout and nothing else does, so that it can be piped; talk goes to stderr,
+ * and `--quiet` leaves only errors of it. Colour only on a terminal and never with NO_COLOR.
+ */
+import { ERRORS, toErrorData, type SwitchyardError } from "../src/core/errors.ts";
+
+export type Streams = { out: (text: string) => void; err: (text: string) => void; colour: boolean };
+
+export type Output = {
+  readonly json: boolean;
+  /** Text as it is; a missing line end is added. */
+  data(text: string): void;
+  /** A value: one line of JSON. */
+  value(value: unknown): void;
+  /** What was done. */
+  say(text: string): void;
+  warn(text: string): void;
+  problem(error: SwitchyardError): void;
+};
+
+export const processStreams = (): Streams => ({
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  colour: process.stderr.isTTY && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
+});
+
+export function createOutput(options: { json: boolean; quiet: boolean }, streams: Streams = processStreams()): Output {
+  const paint = (code: number, text: string): string => (streams.colour ? `\u001B[${code}m${text}\u001B[0m` : text);
+  return {
+    json: options.json,
+    data: (text) => streams.out(line(text)),
+    value: (value) => streams.out(`${JSON.stringify(value)}\n`),
+    say: (text) => {
+      if (!options.quiet) streams.err(line(text));
+    },
+    warn: (text) => {
+      if (!options.quiet) streams.err(`${paint(33, "warning:")} ${line(text)}`);
+    },
+    problem: (error) => {
+      if (options.json) {
+        streams.err(`${JSON.stringify({ ...toErrorData(error), status: ERRORS[error.code].status })}\n`);
+        return;
+      }
+      streams.err(`${paint(31, "error:")} ${error.message} ${paint(2, `(${error.code})`)}\n`);
+      for (const issue of error.errors ?? []) {
+        streams.err(`  ${issue.pointer === "" ? "(the whole)" : issue.pointer}: ${issue.detail}\n`);
+      }
+      const next = error.hint ?? ERRORS[error.code].explain;
+      streams.err(`${paint(36, "next:")}  ${next.replaceAll("\n", "\n       ")}\n`);
+    },
+  };
+}
+
+function line(text: string): string {
+  return text.endsWith("\n") ? text : `${text}\n`;
+}

@@ -1,0 +1,153 @@
+/** The registry's routes, as the commands use them. An entry is kept with the ETag that it was read under. */
+import { didYouMean } from "../src/core/did-you-mean.ts";
+import { SwitchyardError } from "../src/core/errors.ts";
+import type { Kind } from "../src/model/entities.ts";
+import type { Meta } from "../src/model/view.ts";
+import { parseAnswer, type Answer, type Client } from "./client.ts";
+import { KIND_WORDS } from "./kinds.ts";
+
+export type JsonObject = Record<string, unknown>;
+export type Entry = JsonObject & { name: string; meta: Meta };
+export type Read = { entry: Entry; etag: string };
+
+/** How many entries one request asks for; a listing goes on until there are no more. */
+const PAGE = 200;
+
+export function routeOf(kind: Kind, name?: string): string {
+  return `/registry/${KIND_WORDS[kind].plural}${name === undefined ? "" : `/${encodeURIComponent(name)}`}`;
+}
+
+function toRead(answer: Answer): Read {
+  const entry = parseAnswer(answer) as Entry;
+  return { entry, etag: answer.headers.get("etag") ?? `"${entry.meta.digest}"` };
+}
+
+/** The entry, or `entity_not_found` with the nearest name as the hint. */
+export async function readEntry(client: Client, kind: Kind, name: string, revision?: number): Promise<Read> {
+  const query = revision === undefined ? "" : `?revision=${revision}`;
+  try {
+    return toRead(await client.request("GET", routeOf(kind, name) + query));
+  } catch (error) {
+    if (error instanceof SwitchyardError && error.code === "entity_not_found" && error.hint === undefined) {
+      throw await withNearest(error, client, kind, name);
+    }
+    throw error;
+  }
+}
+
+export async function findEntry(client: Client, kind: Kind, name: string): Promise<Read | undefined> {
+  try {
+    return toRead(await client.request("GET", routeOf(kind, name)));
+  } catch (error) {
+    if (error instanceof SwitchyardError && error.code === "entity_not_found") return undefined;
+    throw error;
+  }
+}
+
+async function withNearest(error: SwitchyardError, client: Client, kind: Kind, name: string): Promise<SwitchyardError> {
+  const names: string[] = [];
+  try {
+    for await (const entry of listEntries(client, kind)) names.push(entry.name);
+  } catch {
+    return error; // The first error says more than a failed look for a better hint.
+  }
+  const near = didYouMean(name, names);
+  const list = `\`opctl get ${KIND_WORDS[kind].plural}\` lists what is there.`;
+  return new SwitchyardError(error.code, error.message, {
+    hint: near === undefined ? list : `Did you mean "${near}"? ${list}`,
+  });
+}
+
+export async function* listEntries(
+  client: Client,
+  kind: Kind,
+  options: { filter?: JsonObject; limit?: number } = {},
+): AsyncGenerator<Entry> {
+  let left = options.limit ?? Number.POSITIVE_INFINITY;
+  let cursor: string | null | undefined;
+  do {
+    const query = new URLSearchParams({ limit: String(Math.min(PAGE, left)) });
+    if (options.filter !== undefined) query.set("filter", JSON.stringify(options.filter));
+    if (cursor != null) query.set("cursor", cursor);
+    const page = parseAnswer(await client.request("GET", `${routeOf(kind)}?${query.toString()}`)) as {
+      items: Entry[];
+      next_cursor?: string | null;
+    };
+    for (const entry of page.items) {
+      yield entry;
+      if (--left <= 0) return;
+    }
+    cursor = page.next_cursor;
+  } while (cursor != null);
+}
+
+/** Creates it; `entity_exists` when the name is taken. */
+export async function createEntry(client: Client, kind: Kind, manifest: JsonObject): Promise<Read> {
+  return write(client, "PUT", routeOf(kind, nameOf(manifest)), manifest, { "if-none-match": "*" });
+}
+
+/** Writes it whole. With an ETag, only over the entry that had it. */
+export async function replaceEntry(client: Client, kind: Kind, manifest: JsonObject, etag?: string): Promise<Read> {
+  return write(
+    client,
+    "PUT",
+    routeOf(kind, nameOf(manifest)),
+    manifest,
+    etag === undefined ? {} : { "if-match": etag },
+  );
+}
+
+export async function patchEntry(
+  client: Client,
+  kind: Kind,
+  name: string,
+  patch: JsonObject,
+  etag: string,
+): Promise<Read> {
+  return write(client, "PATCH", routeOf(kind, name), patch, {
+    "if-match": etag,
+    "content-type": "application/merge-patch+json",
+  });
+}
+
+export async function duplicateEntry(client: Client, kind: Kind, name: string, overrides: JsonObject): Promise<Read> {
+  return write(client, "POST", `${routeOf(kind, name)}/duplicate`, overrides);
+}
+
+export async function rollbackEntry(client: Client, kind: Kind, name: string, to: number): Promise<Read> {
+  return write(client, "POST", `${routeOf(kind, name)}/rollback`, { to });
+}
+
+export async function deleteEntry(client: Client, kind: Kind, name: string): Promise<void> {
+  await client.request("DELETE", routeOf(kind, name));
+}
+
+export type Revision = Pick<Meta, "revision" | "digest" | "updated_at" | "updated_by">;
+
+/** Newest first. */
+export async function listRevisions(client: Client, kind: Kind, name: string): Promise<Revision[]> {
+  type Item = Revision | { meta: Revision };
+  const answer = parseAnswer(await client.request("GET", `${routeOf(kind, name)}/revisions`)) as
+    | Item[]
+    | { items: Item[] };
+  return (Array.isArray(answer) ? answer : answer.items)
+    .map((item) => ("meta" in item ? item.meta : item))
+    .toSorted((a, b) => b.revision - a.revision);
+}
+
+async function write(
+  client: Client,
+  method: string,
+  route: string,
+  body: JsonObject,
+  headers: Record<string, string> = {},
+): Promise<Read> {
+  return toRead(await client.request(method, route, { body: JSON.stringify(body), headers }));
+}
+
+function nameOf(manifest: JsonObject): string {
+  if (typeof manifest["name"] === "string" && manifest["name"] !== "") return manifest["name"];
+  throw new SwitchyardError("usage", "Cannot write an entry: it must have a name; it has none", {
+    hint: "Give one with -s name=…, or as `name:` in the manifest.",
+  });
+}
