@@ -1,0 +1,67 @@
+/**
+ * The main script of an executor process: a workerd of its own that runs isolates for the edge and can be killed at any
+ * time. The supervisor (executor/supervisor.node.ts) starts it and reads its standard output, which is the start
+ * journal: one line with an execution's id just before its code starts. Whatever happens to the process, the journal
+ * says exactly which calls had started.
+ */
+import { splitFrame, type RunHead } from "./executor/frame.ts";
+import { Gate, type GateProps } from "./executor/gate.ts";
+import { LoaderExecutor } from "./executor/loader-executor.ts";
+import { callOverHttp } from "./executor/call-over-http.ts";
+import { NEED_DEFINITION, SECRET_HEADER, START_FENCE_MS, TOO_OLD } from "./executor/protocol.ts";
+
+export { Gate };
+
+type Env = { LOADER: WorkerLoader; EDGE: Fetcher; SECRET: string };
+type Exports = { Gate(options: { props: GateProps }): Fetcher };
+
+const loaded = new Set<string>();
+const running = new Set<string>();
+let executor: LoaderExecutor | undefined;
+
+export default {
+  async fetch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
+    if (request.headers.get(SECRET_HEADER) !== env.SECRET) return new Response(null, { status: 401 });
+    const { pathname } = new URL(request.url);
+    if (pathname === "/ping") return Response.json({ isolates: loaded.size, inflight: running.size });
+    if (pathname === "/journal") {
+      for (const id of running) console.log(id);
+      return new Response(null, { status: 204 });
+    }
+    if (pathname !== "/run") return new Response(null, { status: 404 });
+
+    const [headText, input] = splitFrame(await request.text());
+    const head = JSON.parse(headText) as RunHead;
+    const { meta, isolate, definition } = head;
+    if (definition === undefined && !loaded.has(isolate)) return new Response(null, { status: NEED_DEFINITION });
+    // A call this old may have been moved to another process already: see START_FENCE_MS.
+    if (Date.now() - head.sent_at_ms > START_FENCE_MS) return new Response(null, { status: TOO_OLD });
+
+    executor ??= new LoaderExecutor({
+      loader: env.LOADER,
+      gate: (ctx as unknown as { exports: Exports }).exports.Gate,
+      callOperation: callOverHttp(env.EDGE),
+    });
+    console.log(meta.execution_id);
+    loaded.add(isolate);
+    running.add(meta.execution_id);
+    try {
+      return new Response(
+        await executor.runFrame(
+          {
+            id: isolate,
+            operation: meta.operation,
+            load: async () => {
+              if (definition !== undefined) return definition;
+              throw new Error(`the isolate "${isolate}" is no longer loaded`);
+            },
+          },
+          input,
+          meta,
+        ),
+      );
+    } finally {
+      running.delete(meta.execution_id);
+    }
+  },
+};

@@ -1,0 +1,164 @@
+/**
+ * Source of the isolate's main module. It is loaded before the operation's own module, takes hold of what it needs of
+ * the language, and hands the code a context and nothing else: `cloudflare:workers` gives no `env`, the entrypoint class
+ * is frozen, and the way back to the platform is an argument of one invocation that dies with it.
+ *
+ * `run()` never rejects. It answers one text: a line of JSON (an InvocationResult without its output), then the output.
+ */
+import { LIMITS } from "../../core/limits.ts";
+
+export const MAIN_MODULE = String.raw`
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { findNonJson } from "./switchyard-json.js";
+import { cap, createLog, describeError, redactor, show } from "./switchyard-log.js";
+
+const MAX_BYTES = ${LIMITS.jsonBytes};
+const MAX_DEPTH = ${LIMITS.jsonDepth};
+const { parse, stringify } = JSON;
+const { freeze, assign } = Object;
+const { setTimeout, clearTimeout, AbortController, Promise, Error } = globalThis;
+const { isFinite } = Number;
+const utf8 = new TextEncoder();
+const encode = utf8.encode.bind(utf8);
+const current = new AsyncLocalStorage();
+const withLog = current.run.bind(current);
+const currentLog = current.getStore.bind(current);
+
+// console.* belongs to the invocation that calls it; outside one there is nobody to tell.
+const levels = { debug: "debug", trace: "debug", log: "info", info: "info", dir: "info", table: "info", warn: "warn", error: "error" };
+const quiet = { assert(ok, ...args) { if (!ok) currentLog()?.write("error", ["Assertion failed:", ...args]); } };
+for (const name of ["clear", "count", "countReset", "group", "groupCollapsed", "groupEnd", "time", "timeEnd", "timeLog"]) quiet[name] = () => {};
+for (const name in levels) quiet[name] = (...args) => currentLog()?.write(levels[name], args);
+globalThis.console = quiet;
+
+let handlerModule;
+let redact;
+const MAY = freeze({ kind: "may" });
+const failure = (code, detail, retry = MAY, extras) => ({ code, detail, retry, extras });
+
+async function load(exportName) {
+  if (handlerModule === undefined) {
+    try {
+      handlerModule = await import("./handler.js");
+    } catch (thrown) {
+      return failure("module_invalid", "Cannot load the module: it threw while loading; it is " + describeError(thrown));
+    }
+  }
+  if (typeof handlerModule[exportName] !== "function") {
+    const kind = exportName in handlerModule ? "is " + (handlerModule[exportName] === null ? "null" : "of type " + typeof handlerModule[exportName]) : "is missing";
+    return failure("module_invalid", 'Cannot run the export "' + exportName + '": it must be a function; it ' + kind);
+  }
+  return handlerModule[exportName];
+}
+
+function failureOf(thrown) {
+  let code, afterMs, outbound;
+  const detail = describeError(thrown);
+  try {
+    code = thrown?.code;
+    afterMs = thrown?.after_ms;
+  } catch {
+    // A getter that throws says nothing about trying again.
+  }
+  if (detail.includes("not permitted to access the internet")) outbound = { hint: "List the host in the operation's network to let the code reach it." };
+  if (code === "terminal") return failure("implementation_failed", detail, { kind: "never" }, outbound);
+  if (code === "retry_after" && typeof afterMs === "number" && isFinite(afterMs) && afterMs >= 0) {
+    return failure("implementation_failed", detail, { kind: "after", after_ms: afterMs }, outbound);
+  }
+  return failure("implementation_failed", detail, MAY, outbound);
+}
+
+function outputText(value) {
+  const found = findNonJson(value, MAX_DEPTH);
+  if (found) {
+    const what = found.pointer === "" ? "the answer" : 'the answer at "' + found.pointer + '"';
+    return failure("output_not_json", "Cannot return the handler's answer: it must be a JSON value; " + what + " is " + found.what, MAY, {
+      errors: [{ pointer: found.pointer, keyword: "json", detail: "is " + found.what }],
+      ...(value === undefined ? { hint: "Return null when there is nothing to say." } : {}),
+    });
+  }
+  const output = stringify(value);
+  if (typeof output !== "string") return failure("output_not_json", "Cannot return the handler's answer: it must be a JSON value; it is undefined");
+  // A character is at most three bytes, so most answers need no count.
+  if (output.length * 3 > MAX_BYTES && (output.length > MAX_BYTES || encode(output).length > MAX_BYTES)) {
+    return failure("output_too_large", "Cannot return the handler's answer: it must be at most " + MAX_BYTES + " bytes of JSON; it is " + encode(output).length);
+  }
+  return output;
+}
+
+function contextOf(meta, log, secrets, platform) {
+  let controller;
+  let aborted = false;
+  return {
+    abort() {
+      aborted = true;
+      controller?.abort(new Error("the operation's time-out of " + meta.timeout_ms + " ms is over"));
+    },
+    ctx: freeze({
+      get signal() {
+        if (controller === undefined) {
+          controller = new AbortController();
+          if (aborted) controller.abort();
+        }
+        return controller.signal;
+      },
+      log: log.api,
+      secrets,
+      execution: freeze({ id: meta.execution_id, attempt: meta.attempt, operation: meta.operation, revision: meta.revision, caller: freeze(meta.caller) }),
+      async call(name, input) {
+        const answer = parse(await platform.call(name, stringify(input === undefined ? {} : input)));
+        if (answer.ok) return answer.value;
+        throw assign(new Error(answer.error.detail), answer.error);
+      },
+      get artifacts() {
+        throw new Error("ctx.artifacts is not available in this version");
+      },
+    }),
+  };
+}
+
+export default class Isolate extends WorkerEntrypoint {
+  async run(meta, input, platform) {
+    const secrets = freeze(this.env.SECRETS);
+    redact ??= redactor(secrets);
+    const log = createLog(redact);
+    const { ctx, abort } = contextOf(meta, log, secrets, platform);
+    let timer;
+    const late = new Promise((resolve) => {
+      timer = setTimeout(() => {
+        abort();
+        resolve(failure("timeout", 'Cannot finish "' + meta.operation + '": it may run for ' + meta.timeout_ms + " ms; it is still running"));
+      }, meta.timeout_ms);
+    });
+    const work = withLog(log, async () => {
+      try {
+        const handler = await load(this.env.EXPORT);
+        if (typeof handler !== "function") return handler;
+        return outputText(await handler(parse(input), ctx));
+      } catch (thrown) {
+        const failed = failureOf(thrown);
+        if (thrown !== null && typeof thrown === "object") log.write("error", [show(thrown)]);
+        return failed;
+      }
+    });
+    const end = await race(work, late);
+    clearTimeout(timer);
+    if (typeof end === "string") return (log.lines.length === 0 ? '{"ok":true,"logs":[]}' : stringify({ ok: true, logs: log.lines })) + "\n" + end;
+    const error = { code: end.code, detail: cap(redact(end.detail)), ...end.extras };
+    return stringify({ ok: false, error, retry: end.retry, logs: log.lines }) + "\n";
+  }
+}
+// Code that imports this module must not be able to listen in on other invocations.
+freeze(Isolate);
+freeze(Isolate.prototype);
+
+/** Promise.race leans on what code could have patched; this does not. */
+function race(a, b) {
+  return new Promise((resolve) => {
+    const settle = async (promise) => resolve(await promise);
+    settle(a);
+    settle(b);
+  });
+}
+`;

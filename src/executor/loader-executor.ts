@@ -1,0 +1,106 @@
+/**
+ * Runs code in isolates of this process, through the Worker Loader. On Cloudflare it is the executor; self-hosted it is
+ * what an executor process is made of (executor-process.ts).
+ */
+import { type ErrorCode, toErrorData, toSwitchyardError } from "../core/errors.ts";
+import type {
+  Executor,
+  InvocationMeta,
+  InvocationResult,
+  IsolateDefinition,
+  IsolateSpec,
+} from "../model/invocation.ts";
+import { joinFrame, parseResult } from "./frame.ts";
+import type { GateProps } from "./gate.ts";
+import { workerCode } from "./isolate/modules.ts";
+import { type CallOperation, PlatformCalls } from "./platform-calls.ts";
+
+export type LoaderPorts = {
+  loader: WorkerLoader;
+  /** `ctx.exports.Gate` of a script that exports the class of gate.ts. */
+  gate(options: { props: GateProps }): Fetcher;
+  callOperation: CallOperation;
+};
+
+/** How long an isolate may overrun its own timer before it is given up. */
+const GRACE_MS = 150;
+
+type IsolateEntrypoint = {
+  run(meta: Omit<InvocationMeta, "capability">, input: string, platform: PlatformCalls): Promise<string>;
+};
+
+export class LoaderExecutor implements Executor {
+  readonly #ports: LoaderPorts;
+
+  constructor(ports: LoaderPorts) {
+    this.#ports = ports;
+  }
+
+  async run(isolate: IsolateSpec, input: string, meta: InvocationMeta): Promise<InvocationResult> {
+    try {
+      return parseResult(await this.runFrame(isolate, input, meta));
+    } catch (thrown) {
+      return { ok: false, error: toErrorData(toSwitchyardError(thrown)), retry: { kind: "may" }, logs: [] };
+    }
+  }
+
+  /** As run(), with the answer as a frame (frame.ts). Rejects only with what `isolate.load()` rejected with. */
+  async runFrame(isolate: IsolateSpec, input: string, meta: InvocationMeta): Promise<string> {
+    let loadFailed: unknown;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    try {
+      const stub = this.#ports.loader.get(isolate.id, async () => {
+        try {
+          return this.#codeOf(await isolate.load(), isolate.operation);
+        } catch (thrown) {
+          loadFailed = thrown;
+          throw thrown;
+        }
+      });
+      const entrypoint = stub.getEntrypoint() as unknown as IsolateEntrypoint;
+      const { capability: _, ...visible } = meta;
+      const late = new Promise<string>((resolve) => {
+        timer = setTimeout(() => resolve(timeoutFrame(meta)), meta.timeout_ms + GRACE_MS);
+      });
+      return await Promise.race([
+        entrypoint.run(visible, input, new PlatformCalls(meta, this.#ports.callOperation)),
+        late,
+      ]);
+    } catch (thrown) {
+      if (loadFailed !== undefined) throw loadFailed;
+      return frameOfBreakdown(thrown, meta);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #codeOf(definition: IsolateDefinition, operation: string): WorkerLoaderWorkerCode {
+    const { network: hosts } = definition;
+    // Leaving globalOutbound out would give the code our own network; null is no network.
+    return workerCode(definition, hosts.length === 0 ? null : this.#ports.gate({ props: { operation, hosts } }));
+  }
+}
+
+/** The isolate itself broke: its source does not parse, or the runtime stopped it. */
+function frameOfBreakdown(thrown: unknown, meta: InvocationMeta): string {
+  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  if (/never generate a response|exceeded (its )?CPU/i.test(reason)) return timeoutFrame(meta);
+  if (/Failed to start|No such module|SyntaxError/.test(reason)) {
+    return failureFrame("module_invalid", `Cannot start "${meta.operation}": its module must load; it is ${reason}`);
+  }
+  return failureFrame(
+    "executor_lost",
+    `Cannot finish "${meta.operation}": its isolate must live until the end; it is gone: ${reason}`,
+  );
+}
+
+function timeoutFrame(meta: InvocationMeta): string {
+  return failureFrame(
+    "timeout",
+    `Cannot finish "${meta.operation}": it may run for ${meta.timeout_ms} ms; it is still running`,
+  );
+}
+
+export function failureFrame(code: ErrorCode, detail: string): string {
+  return joinFrame({ ok: false, error: { code, detail }, retry: { kind: "may" }, logs: [] }, "");
+}

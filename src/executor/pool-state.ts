@@ -1,0 +1,29 @@
+/** What the supervisor tells the edge about its processes: enough to choose one, and nothing that changes per call. */
+
+export type PoolState = {
+  /** Grows with every change, so that news that overtook each other are told apart. */
+  version: number;
+  /** The slot for ordinary calls, or null while none is up. */
+  active: number | null;
+  /** Slots whose process does not answer. What has not started there is moved. */
+  stalled: readonly number[];
+  /** Slots that sleep until they are woken. */
+  stopped: readonly number[];
+  /** Operations that run in a process of their own, because they were there when one died. */
+  dedicated: Readonly<Record<string, number>>;
+};
+
+export const NO_PROCESSES: PoolState = { version: 0, active: null, stalled: [], stopped: [], dedicated: {} };
+
+/** Why a process ended. */
+export type LossCause = "timeout" | "memory" | "crash";
+
+/** What became of one call on a process that broke or stalled. */
+export type LossAnswer = { started: boolean; cause: LossCause | null; state: PoolState };
+export type LossQuestion = {
+  slot: number;
+  execution_id: string;
+  operation: string;
+  /** False: the process is only slow to answer, and nobody is to blame yet. */
+  lost: boolean;
+};

@@ -1,0 +1,262 @@
+/**
+ * Runs code in supervised processes, each behind a slot with a fixed address. The supervisor says which slot to use; this
+ * side sends the call, supplies the code where it is not known, and keeps three promises whatever happens to a process:
+ *
+ * - a call that had not started moves to another process unseen, one that had is never run twice;
+ * - every call ends, within its time-out and ANSWER_GRACE_MS;
+ * - who was running when a process died gets `timeout` past its own time-out, else `executor_lost`.
+ */
+import { toErrorData, toSwitchyardError, type ErrorCode } from "../core/errors.ts";
+import type {
+  Executor,
+  InvocationMeta,
+  InvocationResult,
+  IsolateDefinition,
+  IsolateSpec,
+} from "../model/invocation.ts";
+import { joinFrame, parseResult, type RunHead } from "./frame.ts";
+import { type LossAnswer, NO_PROCESSES, type PoolState } from "./pool-state.ts";
+import { MOVE_AFTER_MS, NEED_DEFINITION, SECRET_HEADER, TOO_OLD } from "./protocol.ts";
+import { SupervisorClient } from "./supervisor-client.ts";
+
+/** Past its time-out by this much, a call is late: its process's own timer should have fired. */
+const LATE_MS = 200;
+/** Past its time-out by this much, a call is answered without its process. */
+const ANSWER_GRACE_MS = 700;
+/** How often a call that takes long looks whether its process still answers. */
+const LOOK_MS = 150;
+/** Good runs after which an operation leaves its process of its own. */
+const GOOD_RUNS = 20;
+
+type PoolPorts = { slots: readonly Fetcher[]; supervisor: Fetcher; secret: string };
+
+/** One call on its way, over as many processes as it takes. */
+type Call = {
+  isolate: IsolateSpec;
+  input: string;
+  meta: InvocationMeta;
+  startedAtMs: number;
+  definition?: IsolateDefinition;
+};
+
+type AttemptEnd = { kind: "answer"; frame: string } | { kind: "status"; status: number } | { kind: "broken" };
+type Step = { kind: "end"; result: InvocationResult } | { kind: "again" };
+
+export class PoolExecutor implements Executor {
+  readonly #slots: readonly Fetcher[];
+  readonly #supervisor: SupervisorClient;
+  readonly #secret: string;
+  #state: PoolState = NO_PROCESSES;
+  readonly #goodRuns = new Map<string, number>();
+
+  constructor(ports: PoolPorts) {
+    this.#slots = ports.slots;
+    this.#secret = ports.secret;
+    this.#supervisor = new SupervisorClient(ports.supervisor, ports.secret);
+  }
+
+  /** The supervisor's news, as an internal request. */
+  async control(request: Request): Promise<Response> {
+    if (request.headers.get(SECRET_HEADER) !== this.#secret) return new Response(null, { status: 404 });
+    this.setPool(await request.json<PoolState>());
+    return new Response(null, { status: 204 });
+  }
+
+  setPool(state: PoolState): void {
+    if (state.version > this.#state.version) this.#state = state;
+  }
+
+  async run(isolate: IsolateSpec, input: string, meta: InvocationMeta): Promise<InvocationResult> {
+    const call: Call = { isolate, input, meta, startedAtMs: Date.now() };
+    try {
+      for (;;) {
+        const slot = this.#slotFor(isolate.operation) ?? (await this.#awaitSlot(call));
+        if (slot === undefined) {
+          return failure("executor_lost", `Cannot start "${meta.operation}": an executor process must be up; none is`);
+        }
+        const step = await this.#attempt(slot, call);
+        if (step.kind === "end") return step.result;
+        if (isPast(call, ANSWER_GRACE_MS)) return timedOut(meta);
+      }
+    } catch (thrown) {
+      return { ok: false, error: toErrorData(toSwitchyardError(thrown)), retry: { kind: "may" }, logs: [] };
+    }
+  }
+
+  #slotFor(operation: string): number | undefined {
+    const { active, dedicated, stopped, stalled } = this.#state;
+    const slot = dedicated[operation] ?? active;
+    return slot === null || stopped.includes(slot) || stalled.includes(slot) ? undefined : slot;
+  }
+
+  /** Asks until there is a process for the call, or its time is over. */
+  async #awaitSlot(call: Call): Promise<number | undefined> {
+    for (;;) {
+      const own = this.#state.dedicated[call.isolate.operation];
+      const asleep = own !== undefined && this.#state.stopped.includes(own);
+      try {
+        this.setPool(await (asleep ? this.#supervisor.wake(own) : this.#supervisor.state()));
+      } catch {
+        // It may be restarting too; the loop ends with the call's time.
+      }
+      const slot = this.#slotFor(call.isolate.operation);
+      if (slot !== undefined) return slot;
+      if (isPast(call, 0)) return undefined;
+      await sleep(25);
+    }
+  }
+
+  async #attempt(slot: number, call: Call): Promise<Step> {
+    const { operation } = call.isolate;
+    const end = await this.#send(slot, call);
+    if (end.kind === "answer") {
+      if (this.#state.dedicated[operation] !== undefined) this.#countGoodRun(operation);
+      return { kind: "end", result: parseResult(end.frame) };
+    }
+    if (end.kind === "status") {
+      if (end.status === NEED_DEFINITION) call.definition = await call.isolate.load();
+      else if (end.status !== TOO_OLD) throw new Error(`an executor process answered ${end.status}`);
+      return { kind: "again" };
+    }
+    return this.#settleLoss(slot, call);
+  }
+
+  /** Sends the call and watches it. `broken`: the process is gone, or the call is to be taken from it. */
+  async #send(slot: number, call: Call): Promise<AttemptEnd> {
+    const fetcher = this.#slots[slot];
+    if (fetcher === undefined) throw new Error(`there is no binding SLOT_${slot}`);
+    const sentAtMs = Date.now();
+    const head: RunHead = {
+      isolate: call.isolate.id,
+      sent_at_ms: sentAtMs,
+      meta: call.meta,
+      ...(call.definition === undefined ? {} : { definition: call.definition }),
+    };
+    const aborter = new AbortController();
+    const answer = (async (): Promise<AttemptEnd> => {
+      try {
+        const response = await fetcher.fetch("http://executor/run", {
+          method: "POST",
+          headers: { [SECRET_HEADER]: this.#secret },
+          body: joinFrame(head, call.input),
+          signal: aborter.signal,
+        });
+        if (response.status !== 200) return { kind: "status", status: response.status };
+        return { kind: "answer", frame: await response.text() };
+      } catch {
+        return { kind: "broken" };
+      }
+    })();
+    const first = await orTimer(answer, MOVE_AFTER_MS);
+    if (first !== undefined) return first;
+    return this.#watch(slot, call, answer, aborter);
+  }
+
+  /** A call that takes longer than most: takes it off a process that no longer answers, or past its time. */
+  async #watch(slot: number, call: Call, answer: Promise<AttemptEnd>, aborter: AbortController): Promise<AttemptEnd> {
+    let started = false;
+    let reported = false;
+    for (;;) {
+      if (!started && this.#state.stalled.includes(slot)) {
+        const verdict = await this.#ask(slot, call, false);
+        if (verdict?.started === false) {
+          aborter.abort();
+          return { kind: "broken" };
+        }
+        started = verdict?.started ?? false;
+      }
+      if (!reported && isPast(call, LATE_MS)) {
+        reported = true;
+        try {
+          this.setPool(await this.#supervisor.late(slot));
+        } catch {
+          // The answer below does not depend on it.
+        }
+      }
+      if (isPast(call, ANSWER_GRACE_MS)) {
+        aborter.abort();
+        return { kind: "answer", frame: joinFrame(timedOut(call.meta), "") };
+      }
+      const end = await orTimer(answer, LOOK_MS);
+      if (end !== undefined) return end;
+    }
+  }
+
+  /** The call is off its process. Started: it ends here. Not started: it goes to another one. */
+  async #settleLoss(slot: number, call: Call): Promise<Step> {
+    const { meta } = call;
+    const verdict = await this.#ask(slot, call, true);
+    if (verdict?.started === false) {
+      if (this.#slotFor(call.isolate.operation) === slot) await sleep(25);
+      return { kind: "again" };
+    }
+    if (isPast(call, 0)) return { kind: "end", result: timedOut(meta) };
+    const why =
+      verdict?.cause === "memory"
+        ? "used too much memory"
+        : verdict?.cause === "timeout"
+          ? "was killed for a call that did not end"
+          : "ended";
+    const detail = `Cannot finish "${meta.operation}": its executor process must live until the end; it ${why}`;
+    return { kind: "end", result: failure("executor_lost", detail) };
+  }
+
+  async #ask(slot: number, call: Call, lost: boolean): Promise<LossAnswer | undefined> {
+    const { meta, isolate } = call;
+    try {
+      const answer = await this.#supervisor.lost({
+        slot,
+        execution_id: meta.execution_id,
+        operation: isolate.operation,
+        lost,
+      });
+      this.setPool(answer.state);
+      return answer;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #countGoodRun(operation: string): void {
+    const runs = (this.#goodRuns.get(operation) ?? 0) + 1;
+    if (runs < GOOD_RUNS) {
+      this.#goodRuns.set(operation, runs);
+      return;
+    }
+    this.#goodRuns.delete(operation);
+    // Whoever asks next hears of it; the answer to this call does not wait.
+    void this.#supervisor.behaved(operation).then(
+      (state) => this.setPool(state),
+      () => undefined,
+    );
+  }
+}
+
+function isPast(call: Call, graceMs: number): boolean {
+  return Date.now() - call.startedAtMs > call.meta.timeout_ms + graceMs;
+}
+
+function timedOut(meta: InvocationMeta): InvocationResult {
+  return failure(
+    "timeout",
+    `Cannot finish "${meta.operation}": it may run for ${meta.timeout_ms} ms; it is still running`,
+  );
+}
+
+function failure(code: ErrorCode, detail: string): InvocationResult {
+  return { ok: false, error: { code, detail }, retry: { kind: "may" }, logs: [] };
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms));
+}
+
+/** What the promise comes to, or undefined when it takes longer than `ms`. */
+async function orTimer<Value>(promise: Promise<Value>, ms: number): Promise<Value | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    return await Promise.race([promise, new Promise<undefined>((resolve) => (timer = setTimeout(resolve, ms)))]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

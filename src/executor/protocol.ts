@@ -1,0 +1,16 @@
+/** What the edge, the supervisor and an executor process agree on. */
+
+/** Proves that a request comes from this installation, beside the sockets lying in a folder nobody else can enter. */
+export const SECRET_HEADER = "switchyard-executor-secret";
+
+/** Status: send the definition with the request. Nothing has started. */
+export const NEED_DEFINITION = 428;
+/** Status: the request is older than START_FENCE_MS. Nothing has started, nothing will. */
+export const TOO_OLD = 425;
+
+/**
+ * A process never starts a call that was sent longer ago than this; so a call that has not started by MOVE_AFTER_MS can
+ * be moved to another process without the danger that both run it. Both clocks are this machine's.
+ */
+export const START_FENCE_MS = 450;
+export const MOVE_AFTER_MS = 500;
