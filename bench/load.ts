@@ -2,7 +2,7 @@
  * A load generator of one process: keep-alive HTTP/1.1 over plain sockets, one request in flight a connection, so that
  * what is measured is the server. Bounded in time; stops by itself.
  *
- *     node bench/load.ts '{"port":8787,"requests":[{"path":"/bare","headers":{},"body":"{}"}],"connections":16,"seconds":2}'
+ *     echo '{"port":8787,"requests":[{"path":"/bare","headers":{},"body":"{}"}],"connections":16,"seconds":2}' | node bench/load.ts
  *
  * prints one LoadResult as JSON. With several requests each connection goes round them, from a place of its own.
  */
@@ -21,8 +21,12 @@ export type LoadResult = { count: number; perSecond: number; p50: number; p99: n
 const MAX_SECONDS = 60;
 
 function requestBytes({ path, headers, body }: LoadPlan["requests"][number]): Buffer {
-  const lines = Object.entries({ host: "127.0.0.1", "content-type": "application/json", ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
-  return Buffer.from(`POST ${path} HTTP/1.1\r\n${lines.join("")}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  const lines = Object.entries({ host: "127.0.0.1", "content-type": "application/json", ...headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
+  return Buffer.from(
+    `POST ${path} HTTP/1.1\r\n${lines.join("")}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
 }
 
 /** The length of the first whole response in `buffer`, or undefined while it is incomplete. */
@@ -81,8 +85,19 @@ export async function load(plan: LoadPlan): Promise<LoadResult> {
   );
   const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9;
   latencies.sort((a, b) => a - b);
-  const at = (share: number): number => Math.round(latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0);
-  return { count: latencies.length, perSecond: Math.round(latencies.length / seconds), p50: at(0.5), p99: at(0.99), failed, sample };
+  const at = (share: number): number =>
+    Math.round(latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0);
+  return {
+    count: latencies.length,
+    perSecond: Math.round(latencies.length / seconds),
+    p50: at(0.5),
+    p99: at(0.99),
+    failed,
+    sample,
+  };
 }
 
-if (import.meta.main) console.log(JSON.stringify(await load(JSON.parse(process.argv[2] ?? "{}") as LoadPlan)));
+if (import.meta.main) {
+  const { text } = await import("node:stream/consumers");
+  console.log(JSON.stringify(await load(JSON.parse(await text(process.stdin)) as LoadPlan)));
+}

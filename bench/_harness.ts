@@ -1,0 +1,161 @@
+/** What every benchmark shares: starting the things measured, running the load generator apart, medians, the machine. */
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import type { LoadPlan, LoadResult } from "./load.ts";
+
+const exec = promisify(execFile);
+const ROOT = path.resolve(import.meta.dirname, "..");
+
+export type Served = {
+  port: number;
+  token: string;
+  state: string;
+  pid: number;
+  /** Ends it; its state goes too, unless `keep`. */
+  stop(options?: { keep?: boolean }): Promise<void>;
+};
+
+export async function startBare(): Promise<Served> {
+  const port = await freePort();
+  const child = spawn(process.execPath, [path.join(ROOT, "bench/serve-bare.ts"), String(port)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await printed(child, "ready");
+  return { port, token: "", state: "", pid: child.pid!, stop: () => end(child) };
+}
+
+export async function startPlatform(
+  executor: "process" | "inline",
+  state = mkdtempSync(path.join(os.tmpdir(), "sy-bench-")),
+): Promise<Served> {
+  const port = await freePort();
+  const child = spawn(
+    process.execPath,
+    [path.join(ROOT, "cli/opctl.js"), "dev", "--port", String(port), "--state", state, "--executor", executor],
+    { cwd: ROOT, stdio: ["ignore", "ignore", "pipe"] },
+  );
+  await printed(child, "Ctrl-C stops it.");
+  const { token } = JSON.parse(readFileSync(path.join(state, "credentials.json"), "utf8")) as { token: string };
+  return {
+    port,
+    token,
+    state,
+    pid: child.pid!,
+    async stop({ keep = false } = {}) {
+      await end(child);
+      if (!keep) rmSync(state, { recursive: true, force: true });
+    },
+  };
+}
+
+/** In a process of its own, so that the generator and what it measures share nothing but the machine. */
+export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
+  const child = spawn(process.execPath, [path.join(ROOT, "bench/load.ts"), "-"], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  child.stdin.end(JSON.stringify(plan));
+  let text = "";
+  for await (const chunk of child.stdout) text += String(chunk);
+  const result = JSON.parse(text) as LoadResult;
+  if (result.failed > 0) throw new Error(`${result.failed} of ${result.count} requests failed: ${result.sample}`);
+  return result;
+}
+
+export async function opctl(served: Served, ...args: string[]): Promise<string> {
+  const { stdout } = await exec(process.execPath, [path.join(ROOT, "cli/opctl.js"), ...args], {
+    cwd: ROOT,
+    env: { ...process.env, SWITCHYARD_URL: `http://127.0.0.1:${served.port}`, SWITCHYARD_TOKEN: served.token },
+  });
+  return stdout;
+}
+
+export function request(served: Served, target: string, body: unknown, method = "POST"): Promise<Response> {
+  return fetch(`http://127.0.0.1:${served.port}${target}`, {
+    method,
+    headers: { authorization: `Bearer ${served.token}`, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+/** Resident memory of a process and all below it, by command name. Megabytes. */
+export function memoryOf(pid: number): { name: string; megabytes: number }[] {
+  const children = new Map<number, number[]>();
+  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const stat = readFileSync(`/proc/${entry}/stat`, "utf8");
+      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+      children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  const found: { name: string; megabytes: number }[] = [];
+  const visit = (id: number): void => {
+    try {
+      const rss = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, "utf8"))?.[1];
+      const words = readFileSync(`/proc/${id}/cmdline`, "utf8").split("\0").filter(Boolean);
+      found.push({ name: nameOf(words), megabytes: Math.round(Number(rss ?? 0) / 1024) });
+    } catch {
+      return;
+    }
+    for (const child of children.get(id) ?? []) visit(child);
+  };
+  visit(pid);
+  return found;
+}
+
+function nameOf(words: readonly string[]): string {
+  const line = words.join(" ");
+  if (line.includes("process.node.ts") || line.includes("registry-process")) return "registry";
+  if (line.includes("opctl")) return "host";
+  if (/workerd/.test(words[0] ?? "")) return line.includes("executor") ? "executor" : "edge";
+  return path.basename(words[0] ?? "?");
+}
+
+export function machine(): string {
+  const [cpu] = os.cpus();
+  return `${os.cpus().length} × ${cpu?.model.trim() ?? "?"}, ${Math.round(os.totalmem() / 2 ** 30)} GiB, ${os.type()} ${os.release()}, Node ${process.versions.node}`;
+}
+
+async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function printed(child: ChildProcess, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let all = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        if (all.length > 100_000) return;
+        all += chunk.toString();
+        if (all.includes(text)) resolve();
+      });
+    }
+    child.once("exit", (code) => reject(new Error(`ended with ${code} before it printed "${text}":\n${all}`)));
+  });
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  await ended;
+}
