@@ -8,7 +8,7 @@ import { splitFrame, type RunHead } from "./executor/frame.ts";
 import { Gate, type GateProps } from "./executor/gate.ts";
 import { LoaderExecutor } from "./executor/loader-executor.ts";
 import { callOverHttp } from "./executor/call-over-http.ts";
-import { NEED_DEFINITION, SECRET_HEADER, START_FENCE_MS, TOO_OLD } from "./executor/protocol.ts";
+import { NEED_DEFINITION, SECRET_HEADER, START_FENCE_MS, REFUSED } from "./executor/protocol.ts";
 
 export { Gate };
 
@@ -17,6 +17,7 @@ type Exports = { Gate(options: { props: GateProps }): Fetcher };
 
 const loaded = new Set<string>();
 const running = new Set<string>();
+let draining = false;
 let executor: LoaderExecutor | undefined;
 
 export default {
@@ -24,6 +25,10 @@ export default {
     if (request.headers.get(SECRET_HEADER) !== env.SECRET) return new Response(null, { status: 401 });
     const { pathname } = new URL(request.url);
     if (pathname === "/ping") return Response.json({ isolates: loaded.size, inflight: running.size });
+    if (pathname === "/drain") {
+      draining = true;
+      return Response.json({ isolates: loaded.size, inflight: running.size });
+    }
     if (pathname === "/journal") {
       for (const id of running) console.log(id);
       return new Response(null, { status: 204 });
@@ -35,7 +40,7 @@ export default {
     const { meta, isolate, definition } = head;
     if (definition === undefined && !loaded.has(isolate)) return new Response(null, { status: NEED_DEFINITION });
     // A call this old may have been moved to another process already: see START_FENCE_MS.
-    if (Date.now() - head.sent_at_ms > START_FENCE_MS) return new Response(null, { status: TOO_OLD });
+    if (draining || Date.now() - head.sent_at_ms > START_FENCE_MS) return new Response(null, { status: REFUSED });
 
     executor ??= new LoaderExecutor({
       loader: env.LOADER,

@@ -16,7 +16,7 @@ import type {
 } from "../model/invocation.ts";
 import { joinFrame, parseResult, type RunHead } from "./frame.ts";
 import { type LossAnswer, NO_PROCESSES, type PoolState } from "./pool-state.ts";
-import { MOVE_AFTER_MS, NEED_DEFINITION, SECRET_HEADER, TOO_OLD } from "./protocol.ts";
+import { MOVE_AFTER_MS, NEED_DEFINITION, SECRET_HEADER, REFUSED } from "./protocol.ts";
 import { SupervisorClient } from "./supervisor-client.ts";
 
 /** Past its time-out by this much, a call is late: its process's own timer should have fired. */
@@ -39,7 +39,11 @@ type Call = {
   definition?: IsolateDefinition;
 };
 
-type AttemptEnd = { kind: "answer"; frame: string } | { kind: "status"; status: number } | { kind: "broken" };
+type AttemptEnd =
+  | { kind: "answer"; frame: string }
+  | { kind: "status"; status: number }
+  | { kind: "broken" }
+  | { kind: "moved" };
 type Step = { kind: "end"; result: InvocationResult } | { kind: "again" };
 
 export class PoolExecutor implements Executor {
@@ -115,13 +119,14 @@ export class PoolExecutor implements Executor {
     }
     if (end.kind === "status") {
       if (end.status === NEED_DEFINITION) call.definition = await call.isolate.load();
-      else if (end.status !== TOO_OLD) throw new Error(`an executor process answered ${end.status}`);
+      else if (end.status !== REFUSED) throw new Error(`an executor process answered ${end.status}`);
+      else if (this.#slotFor(operation) === slot) this.setPool(await this.#supervisor.state());
       return { kind: "again" };
     }
-    return this.#settleLoss(slot, call);
+    return end.kind === "moved" ? { kind: "again" } : this.#settleLoss(slot, call);
   }
 
-  /** Sends the call and watches it. `broken`: the process is gone, or the call is to be taken from it. */
+  /** Sends the call and watches it. `broken`: the process is gone. `moved`: it has not started there and never will. */
   async #send(slot: number, call: Call): Promise<AttemptEnd> {
     const fetcher = this.#slots[slot];
     if (fetcher === undefined) throw new Error(`there is no binding SLOT_${slot}`);
@@ -161,7 +166,7 @@ export class PoolExecutor implements Executor {
         const verdict = await this.#ask(slot, call, false);
         if (verdict?.started === false) {
           aborter.abort();
-          return { kind: "broken" };
+          return { kind: "moved" };
         }
         started = verdict?.started ?? false;
       }
@@ -253,7 +258,7 @@ function sleep(ms: number): Promise<void> {
 
 /** What the promise comes to, or undefined when it takes longer than `ms`. */
 async function orTimer<Value>(promise: Promise<Value>, ms: number): Promise<Value | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: number | undefined;
   try {
     return await Promise.race([promise, new Promise<undefined>((resolve) => (timer = setTimeout(resolve, ms)))]);
   } finally {

@@ -5,8 +5,8 @@ export const SECRET_HEADER = "switchyard-executor-secret";
 
 /** Status: send the definition with the request. Nothing has started. */
 export const NEED_DEFINITION = 428;
-/** Status: the request is older than START_FENCE_MS. Nothing has started, nothing will. */
-export const TOO_OLD = 425;
+/** Status: the request is older than START_FENCE_MS, or the process is about to be replaced. Nothing has started. */
+export const REFUSED = 425;
 
 /**
  * A process never starts a call that was sent longer ago than this; so a call that has not started by MOVE_AFTER_MS can

@@ -1,0 +1,66 @@
+/** The supervisor's interface to the edge: a small HTTP server on a unix socket, behind the installation's secret. */
+import { timingSafeEqual } from "node:crypto";
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { LossAnswer, LossQuestion, PoolState } from "./pool-state.ts";
+import { SECRET_HEADER } from "./protocol.ts";
+
+export type SupervisorCalls = {
+  state(): PoolState;
+  lost(question: LossQuestion): Promise<LossAnswer>;
+  late(slot: number): void;
+  behaved(operation: string): void;
+  wake(slot: number): void;
+};
+
+export async function serveSupervisor(socketPath: string, secret: string, calls: SupervisorCalls): Promise<Server> {
+  rmSync(socketPath, { force: true });
+  const server = createServer((request, response) => {
+    void (async () => {
+      try {
+        if (!isEqual(request.headers[SECRET_HEADER], secret)) return void response.writeHead(401).end();
+        let text = "";
+        for await (const chunk of request.setEncoding("utf8")) text += chunk as string;
+        const answer = await answerTo(request.url ?? "", JSON.parse(text) as Record<string, unknown>, calls);
+        if (answer === undefined) return void response.writeHead(404).end();
+        response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+      } catch (thrown) {
+        response.writeHead(500).end(String(thrown));
+      }
+    })();
+  });
+  server.listen(socketPath);
+  await once(server, "listening");
+  return server;
+}
+
+async function answerTo(
+  path: string,
+  body: Record<string, unknown>,
+  calls: SupervisorCalls,
+): Promise<PoolState | LossAnswer | undefined> {
+  switch (path) {
+    case "/state":
+      return calls.state();
+    case "/lost":
+      return calls.lost(body as LossQuestion);
+    case "/late":
+      calls.late(Number(body["slot"]));
+      return calls.state();
+    case "/behaved":
+      calls.behaved(String(body["operation"]));
+      return calls.state();
+    case "/wake":
+      calls.wake(Number(body["slot"]));
+      return calls.state();
+    default:
+      return undefined;
+  }
+}
+
+function isEqual(given: string | string[] | undefined, secret: string): boolean {
+  if (typeof given !== "string") return false;
+  const [a, b] = [Buffer.from(given), Buffer.from(secret)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

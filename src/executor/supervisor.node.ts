@@ -1,0 +1,211 @@
+/**
+ * Keeps executor processes alive and honest on one machine. Endless loops and huge allocations cannot be stopped inside
+ * a workerd, so they are stopped from outside:
+ *
+ * - one slot is active and takes ordinary calls, another is its warm spare; a process that does not answer for 300 ms
+ *   hands over to the spare at once, and is killed when the first call on it is past its time-out;
+ * - a process over the memory ceiling is killed; one that has loaded many isolates or grown fat is drained and replaced,
+ *   because isolates are never unloaded;
+ * - operations that were running in a process that was killed are suspects and run in dedicated slots until they have
+ *   behaved (_suspects.ts).
+ *
+ * The edge learns of changes through `onState`, and asks what became of a call over the supervisor's socket.
+ */
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import type { LossAnswer, LossQuestion, PoolState } from "./pool-state.ts";
+import { Slot } from "./_slot.node.ts";
+import { Suspects } from "./_suspects.ts";
+import { socketAddress } from "./_workerd.node.ts";
+import { serveSupervisor } from "./supervisor-server.node.ts";
+
+const MIB = 1024 * 1024;
+
+export type ExecutorLimits = {
+  /** A process over it is killed. */
+  ceilingBytes: number;
+  /** A process over either is drained and replaced. */
+  drainAtBytes: number;
+  drainAtIsolates: number;
+  generalSlots: number;
+  dedicatedSlots: number;
+  /** A dedicated process without calls for this long is stopped; the next call wakes it. */
+  idleStopMs: number;
+};
+
+export const EXECUTOR_LIMITS: ExecutorLimits = {
+  ceilingBytes: 1024 * MIB,
+  drainAtBytes: 512 * MIB,
+  drainAtIsolates: 500,
+  generalSlots: 2,
+  dedicatedSlots: 2,
+  idleStopMs: 60_000,
+};
+
+export type StartOptions = {
+  /** Gets a folder `x` of its own. Two platforms on one folder are the caller's to prevent. */
+  stateDir: string;
+  /** JavaScript of src/executor-process.ts, bundled: one ESM. */
+  script: string;
+  /** Where the edge listens, as workerd writes addresses: `127.0.0.1:8787` or `unix:/path`. For ctx.call. */
+  edgeAddress: string;
+  secret: string;
+  limits?: Partial<ExecutorLimits>;
+  /** Called with every change; what it throws is ignored, since the edge also asks. */
+  onState?: (state: PoolState) => void;
+};
+
+export type Executors = {
+  /** For the worker's bindings: `SLOT_<index>` → address. */
+  slots: readonly { name: string; address: string }[];
+  supervisorAddress: string;
+  state(): PoolState;
+  /** For opctl doctor and the tests. */
+  report(): readonly {
+    slot: number;
+    status: string;
+    pid: number | undefined;
+    generation: number;
+    rssBytes: number;
+    isolates: number;
+    inflight: number;
+  }[];
+  onState(listener: (state: PoolState) => void): void;
+  close(): Promise<void>;
+};
+
+export async function startExecutors(options: StartOptions): Promise<Executors> {
+  const limits = { ...EXECUTOR_LIMITS, ...options.limits };
+  const folder = path.join(path.resolve(options.stateDir), "x");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
+  const script = path.join(folder, "executor-process.js");
+  writeFileSync(script, options.script, { mode: 0o600 });
+
+  const listeners = new Set<(state: PoolState) => void>();
+  if (options.onState) listeners.add(options.onState);
+  const slots: Slot[] = [];
+  const general = () => slots.slice(0, limits.generalSlots);
+  const dedicated = () => slots.slice(limits.generalSlots);
+  const suspects = new Suspects(
+    Array.from({ length: limits.dedicatedSlots }, (_, index) => limits.generalSlots + index),
+  );
+  let active: number | null = null;
+  let version = Date.now() * 1000; // newer than any version of an earlier supervisor
+  let closed = false;
+
+  const state = (): PoolState => ({
+    version,
+    active,
+    stalled: slots.filter((slot) => slot.status === "stalled").map((slot) => slot.index),
+    stopped: slots.filter((slot) => slot.status === "stopped").map((slot) => slot.index),
+    dedicated: suspects.placements(),
+  });
+
+  const changed = () => {
+    if (closed) return;
+    const current = active === null ? undefined : slots[active];
+    if (current?.status !== "ready") active = general().find((slot) => slot.status === "ready")?.index ?? null;
+    version += 1;
+    for (const listener of listeners) {
+      try {
+        listener(state());
+      } catch {
+        // The edge asks again when it has to.
+      }
+    }
+  };
+
+  for (let index = 0; index < limits.generalSlots + limits.dedicatedSlots; index++) {
+    slots.push(
+      new Slot({
+        index,
+        folder,
+        script: path.basename(script),
+        edge: options.edgeAddress,
+        secret: options.secret,
+        onChange: changed,
+      }),
+    );
+  }
+
+  const lastBusyAtMs = new Map<Slot, number>();
+  const watch = setInterval(() => {
+    const now = performance.now();
+    for (const slot of slots) {
+      if (slot.rssBytes > limits.ceilingBytes) {
+        void slot.kill("memory");
+      } else if (slot.isDrained) {
+        void slot.kill("crash");
+      } else if (
+        slot.status === "ready" &&
+        (slot.load.isolates >= limits.drainAtIsolates || slot.rssBytes > limits.drainAtBytes)
+      ) {
+        // Without another one that is ready, a worn process is better than none.
+        if (slot.index >= limits.generalSlots || general().some((other) => other !== slot && other.status === "ready"))
+          void slot.drain();
+      }
+    }
+    for (const slot of dedicated()) {
+      if (slot.load.inflight > 0 || slot.status === "starting" || slot.status === "stalled")
+        lastBusyAtMs.set(slot, now);
+      const idleMs = now - (lastBusyAtMs.get(slot) ?? now);
+      if (slot.status === "ready" && (idleMs > limits.idleStopMs || !suspects.isUsed(slot.index))) void slot.stop();
+    }
+  }, 50);
+
+  const supervisorPath = path.join(folder, "s.sock");
+  const supervisorAddress = socketAddress(supervisorPath);
+  const server = await serveSupervisor(supervisorPath, options.secret, {
+    state,
+    async lost(question: LossQuestion): Promise<LossAnswer> {
+      const slot = slots[question.slot];
+      const fate =
+        slot === undefined
+          ? { started: true, cause: null }
+          : await slot.whatBecameOf(question.execution_id, question.lost);
+      if (fate.started && question.lost) {
+        const own = suspects.accuse(question.operation, performance.now());
+        if (own !== undefined) slots[own]?.start();
+        changed();
+      }
+      return { ...fate, state: state() };
+    },
+    late(index: number): void {
+      const slot = slots[index];
+      if (slot?.status === "stalled") void slot.kill("timeout");
+    },
+    behaved(operation: string): void {
+      suspects.clear(operation);
+      changed();
+    },
+    wake(index: number): void {
+      slots[index]?.start();
+    },
+  });
+
+  for (const slot of general()) slot.start();
+  return {
+    slots: slots.map((slot) => ({ name: `SLOT_${slot.index}`, address: slot.address })),
+    supervisorAddress,
+    state,
+    report: () =>
+      slots.map((slot) => ({
+        slot: slot.index,
+        status: slot.status,
+        pid: slot.pid,
+        generation: slot.generation,
+        rssBytes: slot.rssBytes,
+        ...slot.load,
+      })),
+    onState: (listener) => void listeners.add(listener),
+    async close(): Promise<void> {
+      closed = true;
+      clearInterval(watch);
+      await Promise.all(slots.map((slot) => slot.stop()));
+      for (const slot of slots) slot.forget();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => void server.close(() => resolve()));
+    },
+  };
+}
