@@ -12,6 +12,8 @@ export type RequestOptions = {
   headers?: Record<string, string>;
   /** Stop waiting after this many milliseconds. Not set: as long as the platform takes. */
   timeoutMs?: number | undefined;
+  /** Statuses beside 2xx that are an answer and no refusal. */
+  acceptStatus?: readonly number[];
 };
 
 export type Client = {
@@ -35,7 +37,7 @@ export function createClient(credentials: Credentials): Client {
           signal,
         });
         const answer = { status: response.status, headers: response.headers, text: await response.text() };
-        if (response.ok) return answer;
+        if (response.ok || options.acceptStatus?.includes(response.status) === true) return answer;
         throw problemOf(answer, `${method} ${route}`);
       } catch (error) {
         if (error instanceof SwitchyardError) throw error;

@@ -9,8 +9,9 @@ import path from "node:path";
 import { SwitchyardError } from "../src/core/errors.ts";
 import type { Kind } from "../src/model/entities.ts";
 import type { Context } from "./command.ts";
-import { contentOf, manifestOf } from "./manifest.ts";
-import { replaceEntry, type JsonObject, type Read } from "./registry.ts";
+import { contentOf, manifestOf } from "./manifests/manifest.ts";
+import { diffPatch } from "./merge-patch.ts";
+import { patchEntry, replaceEntry, type JsonObject, type Read } from "./registry.ts";
 import { parseYaml, toYaml } from "./yaml.ts";
 
 /** Refusals that the user mends in the text itself. */
@@ -38,8 +39,14 @@ export async function editInEditor(context: Context, kind: Kind, before: Read): 
     try {
       if (body === withoutComments(original)) return done(file, undefined);
       const manifest = readManifest(text, kind, before.entry.name);
-      if (JSON.stringify(manifest) === JSON.stringify(contentOf(before.entry))) return done(file, undefined);
-      return done(file, await replaceEntry(context.client, kind, manifest, before.etag));
+      const patch = diffPatch(contentOf(before.entry), manifest);
+      if (patch !== undefined && Object.keys(patch).length === 0) return done(file, undefined);
+      return done(
+        file,
+        patch === undefined
+          ? await replaceEntry(context.client, kind, manifest, before.etag)
+          : await patchEntry(context.client, kind, before.entry.name, patch, before.etag),
+      );
     } catch (error) {
       if (!(error instanceof SwitchyardError)) throw error;
       // Closing the editor again without a change means "leave it": no endless round.

@@ -23,9 +23,20 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   get: { summary: "list entries, or show one", load: () => import("./commands/get.ts") },
   describe: { summary: "show one entry in full, for people", load: () => import("./commands/describe.ts") },
   edit: { summary: "change an entry, in your editor or with -s", load: () => import("./commands/edit.ts") },
+  create: { summary: "make a new entry", load: () => import("./commands/create.ts") },
   duplicate: { summary: "copy an entry under another name", load: () => import("./commands/duplicate.ts") },
+  delete: { summary: "take an entry away", load: () => import("./commands/delete.ts") },
   rollback: { summary: "restore an earlier revision", load: () => import("./commands/rollback.ts") },
+  apply: { summary: "make the registry match manifests", load: () => import("./commands/apply.ts") },
+  diff: { summary: "show what apply would do", load: () => import("./commands/diff.ts") },
+  export: { summary: "write entries as manifests", load: () => import("./commands/export.ts") },
   token: { summary: "create, list, show or revoke tokens", load: () => import("./commands/token.ts") },
+  secret: { summary: "set, list or delete secrets", load: () => import("./commands/secret.ts") },
+  migrate: { summary: "bring a registry's tables up to this version", load: () => import("./commands/migrate.ts") },
+  doctor: { summary: "look for what is wrong", load: () => import("./commands/doctor.ts") },
+  explain: { summary: "say what an error code means", load: () => import("./commands/explain.ts") },
+  completion: { summary: "completion for bash, zsh or fish", load: () => import("./commands/completion.ts") },
+  __complete: { summary: "completions of the last word", load: () => import("./commands/__complete.ts"), hidden: true },
 };
 
 /** The whole tree, with the files of the commands named in `words` loaded; "all" loads every one. */

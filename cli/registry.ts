@@ -83,7 +83,20 @@ export async function* listEntries(
 
 /** Creates it; `entity_exists` when the name is taken. */
 export async function createEntry(client: Client, kind: Kind, manifest: JsonObject): Promise<Read> {
-  return write(client, "PUT", routeOf(kind, nameOf(manifest)), manifest, { "if-none-match": "*" });
+  const name = nameOf(manifest);
+  try {
+    return await write(client, "PUT", routeOf(kind, name), manifest, { "if-none-match": "*" });
+  } catch (error) {
+    if (!(error instanceof SwitchyardError) || error.code !== "precondition_failed") throw error;
+    throw new SwitchyardError(
+      "entity_exists",
+      `Cannot create the ${kind} "${name}": the name must be free; it is taken`,
+      {
+        hint: `opctl edit ${kind} ${name} changes it; opctl describe ${kind} ${name} shows it.`,
+        cause: error,
+      },
+    );
+  }
 }
 
 /** Writes it whole. With an ETag, only over the entry that had it. */
@@ -118,8 +131,9 @@ export async function rollbackEntry(client: Client, kind: Kind, name: string, to
   return write(client, "POST", `${routeOf(kind, name)}/rollback`, { to });
 }
 
-export async function deleteEntry(client: Client, kind: Kind, name: string): Promise<void> {
-  await client.request("DELETE", routeOf(kind, name));
+/** With an ETag, only the entry that had it. */
+export async function deleteEntry(client: Client, kind: Kind, name: string, etag?: string): Promise<void> {
+  await client.request("DELETE", routeOf(kind, name), { headers: etag === undefined ? {} : { "if-match": etag } });
 }
 
 export type Revision = Pick<Meta, "revision" | "digest" | "updated_at" | "updated_by">;

@@ -1,6 +1,6 @@
 /** Manifests: what a user writes about an entry. `kind` first, then the fields, never `meta`. */
-import type { Kind } from "../src/model/entities.ts";
-import type { Entry, JsonObject } from "./registry.ts";
+import type { Kind } from "../../src/model/entities.ts";
+import type { Entry, JsonObject } from "../registry.ts";
 
 /** An entry without what the registry adds to it. */
 export function contentOf(entry: Entry): JsonObject {

@@ -1,0 +1,11 @@
+/** Which entries are the users' own. What the platform installs by itself is neither exported nor pruned. */
+import type { Kind } from "../../src/model/entities.ts";
+import type { Entry } from "../registry.ts";
+
+/** Kinds that manifests carry: the others hold what must not be in a file. */
+export const MANIFEST_KINDS = ["type", "module", "environment", "operation"] as const satisfies readonly Kind[];
+
+export function isUserMade(kind: Kind, entry: Entry): boolean {
+  if (kind === "operation" && entry["group"] === "registry") return false;
+  return entry.meta.updated_by !== "system";
+}
