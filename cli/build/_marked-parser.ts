@@ -3,15 +3,13 @@
  * without the mark is known to be a type that got lost on the way. And types that would come out as something they are
  * not (a Map as `{size}`, a bigint as a number) are refused.
  */
-import { AnnotatedType, AnyType, type BaseType, type Context, type SubNodeParser } from "ts-json-schema-generator";
+import { AnnotatedType, AnyType, type BaseType, type SubNodeParser } from "ts-json-schema-generator";
 import { typescript, type TypeScript } from "./_typescript.ts";
 
 export const WRITTEN_ANY = "switchyard:any";
 
 /** Thrown where a type has no JSON form; caught where the annotation's place is known. */
 export class NoJsonForm extends Error {}
-
-type GeneratorNode = Parameters<SubNodeParser["supportsNode"]>[0];
 
 export class MarkedParser implements SubNodeParser {
   readonly #program: TypeScript.Program;
@@ -20,15 +18,14 @@ export class MarkedParser implements SubNodeParser {
     this.#program = program;
   }
 
-  supportsNode(generatorNode: GeneratorNode): boolean {
-    const node = generatorNode as unknown as TypeScript.Node;
+  supportsNode(node: TypeScript.Node): boolean {
     const refusal = this.#refusal(node);
     if (refusal !== undefined) throw new NoJsonForm(refusal);
     const { SyntaxKind } = typescript();
     return (node.kind === SyntaxKind.AnyKeyword || node.kind === SyntaxKind.UnknownKeyword) && !this.#fromLibrary(node);
   }
 
-  createType(_node: GeneratorNode, _context: Context): BaseType {
+  createType(): BaseType {
     return new AnnotatedType(new AnyType(), { $comment: WRITTEN_ANY }, false);
   }
 

@@ -68,9 +68,11 @@ function compilerOptions(file: string): TypeScript.CompilerOptions {
     skipLibCheck: true,
     types: [],
   };
-  const configFile = ts.findConfigFile(path.dirname(file), ts.sys.fileExists);
+  const configFile = ts.findConfigFile(path.dirname(file), (name) => ts.sys.fileExists(name));
   if (configFile === undefined) return own;
-  const { config } = ts.readConfigFile(configFile, ts.sys.readFile) as { config?: { compilerOptions?: object } };
+  const { config } = ts.readConfigFile(configFile, (name) => ts.sys.readFile(name)) as {
+    config?: { compilerOptions?: object };
+  };
   const { options } = ts.convertCompilerOptionsFromJson(config?.compilerOptions ?? {}, path.dirname(configFile));
   const { paths, baseUrl } = options;
   return {

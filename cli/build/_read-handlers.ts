@@ -2,6 +2,7 @@
  * Which of a file's exports are handlers, and which type annotations they carry. Follows re-exports to the file that
  * declares the handler, because an annotation means what it means there.
  */
+import path from "node:path";
 import { snakeCase } from "./snake-case.ts";
 import { typescript, type TypeScript } from "./_typescript.ts";
 
@@ -30,11 +31,7 @@ export type Handler = {
 /** Exports that are values but not functions may be Standard Schemas. */
 export type FileExports = { handlers: Handler[]; values: string[] };
 
-export function readHandlers(
-  program: TypeScript.Program,
-  file: string,
-  relative: (file: string) => string,
-): FileExports {
+export function readHandlers(program: TypeScript.Program, file: string): FileExports {
   const ts = typescript();
   const checker = program.getTypeChecker();
   const source = program.getSourceFile(file);
@@ -104,7 +101,7 @@ export function readHandlers(
   function place(node: TypeScript.Node): string {
     const file = node.getSourceFile();
     const { line, character } = file.getLineAndCharacterOfPosition(node.getStart());
-    return `${relative(file.fileName)}:${line + 1}:${character + 1}`;
+    return `${path.relative(process.cwd(), file.fileName)}:${line + 1}:${character + 1}`;
   }
 }
 

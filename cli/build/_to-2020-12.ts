@@ -8,7 +8,11 @@ const NAMED_SUBSCHEMAS = ["$defs", "dependentSchemas", "patternProperties", "pro
 const REFERENCE = "#/definitions/";
 
 export function to2020(generated: Record<string, unknown>): Schema {
-  const { definitions = {}, $schema: _, ...root } = generated as { definitions?: Record<string, Schema> };
+  const {
+    definitions = {},
+    $schema: _,
+    ...root
+  } = generated as { definitions?: Record<string, Schema>; $schema?: string };
   const names = safeNames(Object.keys(definitions));
   const defs = Object.fromEntries(
     Object.entries(definitions).map(([name, schema]) => [names.get(name) ?? name, convert(schema, names)]),

@@ -73,7 +73,7 @@ export async function bundle(file: string): Promise<Bundle> {
     exports: described.exports,
     inputs: Object.keys(metafile.inputs)
       .map((input) => path.resolve(root, input))
-      .toSorted(),
+      .toSorted((a, b) => (a < b ? -1 : 1)),
   };
 }
 

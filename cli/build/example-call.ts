@@ -18,7 +18,10 @@ export function exampleCall(operation: string, schema: unknown): string {
   const members = (required ?? []).map((name) => {
     const member = (properties as Record<string, { type?: unknown; enum?: unknown[]; const?: unknown }>)[name];
     const choice = member?.const ?? member?.enum?.[0];
-    const stand = choice === undefined ? STAND_INS[String(member?.type)] : String(choice);
+    const stand =
+      choice === undefined
+        ? STAND_INS[typeof member?.type === "string" ? member.type : ""]
+        : JSON.stringify(choice).replaceAll('"', "");
     return `${name}=${stand ?? "…"}`;
   });
   return [command, ...members].join(" ");

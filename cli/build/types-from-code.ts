@@ -41,13 +41,10 @@ const CONFIG = {
   skipTypeCheck: true,
 } as const;
 
-type GeneratorProgram = ConstructorParameters<typeof SchemaGenerator>[0];
-
 export function typesFromCode(file: string): CodeTypes {
   const entry = path.resolve(file);
   const program = createProgram([entry]);
-  const relative = (name: string) => path.relative(process.cwd(), name);
-  const { handlers, values } = readHandlers(program, entry, relative);
+  const { handlers, values } = readHandlers(program, entry);
   const generate = schemaGenerator(program, entry, handlers);
   return {
     values,
@@ -115,12 +112,11 @@ function schemaGenerator(program: TypeScript.Program, entry: string, handlers: r
     }
   }
   const withAliases = createProgram([...new Set([entry, ...overlays.keys()])], { overlays, previous: program });
-  const foreign = withAliases as unknown as GeneratorProgram;
   return (annotation) => {
     const type = aliases.get(annotation) ?? "";
     const config = { ...CONFIG, type };
-    const parser = createParser(foreign, config, (chain) => chain.addNodeParser(new MarkedParser(withAliases)));
-    return new SchemaGenerator(foreign, parser, createFormatter(config), config).createSchema(type) as Record<
+    const parser = createParser(withAliases, config, (chain) => chain.addNodeParser(new MarkedParser(withAliases)));
+    return new SchemaGenerator(withAliases, parser, createFormatter(config), config).createSchema(type) as Record<
       string,
       unknown
     >;

@@ -16,7 +16,7 @@ export async function watchFiles(
   const watchers = new Map<string, FSWatcher>();
   let files = new Set(always);
   let wake = Promise.withResolvers<void>();
-  let timer: NodeJS.Timeout | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const onChange = (folder: string) => (_event: string, name: string | null) => {
     if (name !== null && !files.has(path.join(folder, name))) return;
     clearTimeout(timer);
@@ -40,10 +40,11 @@ export async function watchFiles(
   signal?.addEventListener("abort", () => wake.resolve(), { once: true });
   try {
     follow();
-    while (signal?.aborted !== true) {
+    for (;;) {
       files = new Set([...always, ...(await task())]);
       follow();
       await wake.promise;
+      if (signal?.aborted === true) return;
       wake = Promise.withResolvers<void>();
     }
   } finally {

@@ -62,20 +62,22 @@ function targetOf(source: Source, built: BuiltModule, options: Options): DeployT
   const base = path.basename(source.file).replace(/\.[cm]?[jt]sx?$/, "");
   const module = options.module ?? snakeCase(base.replaceAll(".", "_"));
   const operation = options.name ?? (built.export === "default" ? module : snakeCase(built.export));
-  const check = (what: string, option: string, name: string | undefined, from: string): string => {
-    if (name !== undefined && NAME_PATTERN.test(name)) return name;
-    throw new SwitchyardError(
-      "usage",
-      `Cannot name the ${what} "${name ?? from}": it must match ${NAME_PATTERN.source}; it is ${JSON.stringify(name ?? from)}`,
-      { hint: `Give it one with ${option}.` },
-    );
-  };
   return {
-    module: check("module", "--module", module, base),
-    operation: check("operation", "--name", operation, built.export),
+    module: checkName("module", "--module", module, base),
+    operation: checkName("operation", "--name", operation, built.export),
     group: options.group,
     timeoutMs: options.timeoutMs,
   };
+}
+
+/** `name`, if it can be one; `from` is what it was derived from. */
+function checkName(what: string, option: string, name: string | undefined, from: string): string {
+  if (name !== undefined && NAME_PATTERN.test(name)) return name;
+  throw new SwitchyardError(
+    "usage",
+    `Cannot name the ${what} "${name ?? from}": a name must match ${NAME_PATTERN.source}; it does not`,
+    { hint: `Give it one with ${option}.` },
+  );
 }
 
 async function deploy(context: Context, text: string, options: Options, unchanged?: BuiltModule): Promise<BuiltModule> {
