@@ -5,8 +5,10 @@
 
 export type JsonErrorPlace = { line: number; column: number; expected: string; found: string };
 
-const TOKEN =
-  /[ \n\r\t]*(?:([{}[\],:])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![0-9a-zA-Z.+-])))/y;
+// oxlint-disable-next-line no-control-regex -- JSON strings may not hold raw control characters
+const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/;
+const LITERAL = /(?:true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![0-9a-zA-Z.+-])/;
+const TOKEN = new RegExp(`[ \\n\\r\\t]*(?:([{}[\\],:])|(${STRING.source})|(${LITERAL.source}))`, "y");
 
 type State = "value" | "first-item" | "first-key" | "key" | "colon" | "after" | "end";
 
@@ -27,7 +29,7 @@ export function findJsonError(text: string): JsonErrorPlace {
   for (;;) {
     TOKEN.lastIndex = at;
     const match = TOKEN.exec(text);
-    const next = match === null ? undefined : step(state, match, open);
+    const next: State | undefined = match === null ? undefined : step(state, match, open);
     if (next === undefined) return place(text, at, EXPECTED[state]);
     state = next;
     at = TOKEN.lastIndex;

@@ -14,7 +14,7 @@ export type JsonLimits = { bytes?: number; depth?: number; nodes?: number };
 /** `text` says the same as the bytes, so it can be passed on where `value` was not changed. */
 export type ParsedJson = { value: unknown; text: string };
 
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
 /** Throws payload_too_large, invalid_utf8, malformed_json, input_too_deep, input_too_complex, duplicate_key, forbidden_key. */
 export function parseJson(bytes: Uint8Array | ArrayBuffer, limits: JsonLimits = {}): ParsedJson {
