@@ -12,12 +12,12 @@ import type { Platform } from "./edge/context.ts";
 import { ExecutionShard } from "./executions/execution-shard.ts";
 import { Recorder, type ExecutionNamespace } from "./executions/recorder.ts";
 import { createExecutor, type ExecutorBindings } from "./executor/create-executor.ts";
-import { Gate, Platform as PlatformEntrypoint } from "./executor/loader-executor.ts";
+import { Gate } from "./executor/gate.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
 import { openDatabase } from "./registry/database.ts";
 import { createRegistry } from "./registry/registry.ts";
 
-export { ExecutionShard, Gate, PlatformEntrypoint as Platform };
+export { ExecutionShard, Gate };
 
 export type Bindings = ExecutorBindings & {
   EXECUTIONS: ExecutionNamespace;

@@ -11,8 +11,10 @@
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
+import type { Readable } from "node:stream";
 import { Miniflare } from "miniflare";
 import { SwitchyardError } from "../../src/core/errors.ts";
+import { SECRET_HEADER } from "../../src/executor/protocol.ts";
 import { startExecutors } from "../../src/executor/supervisor.node.ts";
 import { buildWorkers } from "../build/workers.ts";
 import { assertPortFree } from "./port.ts";
@@ -56,12 +58,10 @@ export async function startPlatform(options: PlatformOptions): Promise<RunningPl
             script: workers.executor,
             edgeAddress: `127.0.0.1:${options.port}`,
             secret: control,
-            log: options.log,
           });
     if (executors !== undefined) closers.push(executors.close);
     const edge = new Miniflare({
-      log: undefined as never,
-      handleRuntimeStdio: (stdout, stderr) => {
+      handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
         for (const stream of [stdout, stderr]) {
           let rest = "";
           stream.on("data", (chunk: Buffer) => {
@@ -85,7 +85,7 @@ export async function startPlatform(options: PlatformOptions): Promise<RunningPl
             REGISTRY_AUTH_TOKEN: registry.secret,
             MASTER_KEY: folder.masterKey,
             CAPABILITY_KEY: randomBytes(32).toString("hex"),
-            CONTROL_SECRET: control,
+            ...(executors === undefined ? {} : { EXECUTOR_SECRET: control }),
           },
           serviceBindings: {
             REGISTRY: { external: { address: `unix:${registry.socket}`, http: {} } },
@@ -105,6 +105,14 @@ export async function startPlatform(options: PlatformOptions): Promise<RunningPl
     closers.push(() => edge.dispose());
     await edge.ready;
     await waitForHealth(url);
+    executors?.onState((state) => {
+      // The edge also asks when it finds nothing where it sent a call; the news only makes it sooner.
+      fetch(`${url}/internal/executors`, {
+        method: "POST",
+        headers: { [SECRET_HEADER]: control },
+        body: JSON.stringify(state),
+      }).catch(() => undefined);
+    });
     writeFileSync(folder.credentialsFile, `${JSON.stringify({ url, token: registry.token }, null, 2)}\n`, {
       mode: 0o600,
     });

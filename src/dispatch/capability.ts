@@ -22,7 +22,7 @@ export function isCapability(bearer: string): boolean {
 }
 
 export class Capabilities {
-  readonly #key: Promise<CryptoKey>;
+  readonly #key: ReturnType<typeof crypto.subtle.importKey>;
   readonly #now: () => number;
   readonly #issued = new Map<string, { text: string; minute: number }>();
 
@@ -64,7 +64,10 @@ export class Capabilities {
       rest.length === 0 &&
       (await crypto.subtle.verify("HMAC", await this.#key, bytes, encoder.encode(payload)));
     if (!genuine) {
-      throw new SwitchyardError("token_unknown", "Cannot accept the capability: its signature is not from this platform");
+      throw new SwitchyardError(
+        "token_unknown",
+        "Cannot accept the capability: its signature is not from this platform",
+      );
     }
     const claims = JSON.parse(new TextDecoder().decode(fromBase64url(payload))) as { p: string; d: number; e: number };
     if (claims.e < this.#now()) {

@@ -16,7 +16,8 @@ export async function chooseAdapter(
   environments: EnvironmentPort,
   adapters: ReadonlyMap<string, Adapter>,
 ): Promise<{ adapter: Adapter; environment: string }> {
-  if (operation.implementation.kind === "builtin") return { adapter: installed(adapters, BUILTIN), environment: BUILTIN };
+  if (operation.implementation.kind === "builtin")
+    return { adapter: installed(adapters, BUILTIN), environment: BUILTIN };
   const reasons: string[] = [];
   for (const name of operation.environments) {
     const row = await environments.environment(name);
@@ -37,6 +38,7 @@ export async function chooseAdapter(
 
 function installed(adapters: ReadonlyMap<string, Adapter>, name: string): Adapter {
   const adapter = adapters.get(name);
-  if (adapter === undefined) throw new SwitchyardError("internal", `Cannot run a built-in: no adapter "${name}" is wired`);
+  if (adapter === undefined)
+    throw new SwitchyardError("internal", `Cannot run a built-in: no adapter "${name}" is wired`);
   return adapter;
 }

@@ -21,7 +21,10 @@ export function createApp(platform: Platform): Hono<Env> {
         const identity = await authenticate(context.req.raw.headers, platform);
         checkAccess(route, context, identity.principal);
         if (identity.depth > 0 && route.path !== "/ops/:name") {
-          throw new SwitchyardError("forbidden", "Cannot use this route: a running handler may only call operations, through ctx.call");
+          throw new SwitchyardError(
+            "forbidden",
+            "Cannot use this route: a running handler may only call operations, through ctx.call",
+          );
         }
         context.set("identity", identity);
       }
@@ -33,7 +36,8 @@ export function createApp(platform: Platform): Hono<Env> {
   app.notFound((context) => unknownRoute(context.req.method, context.req.path, app));
   app.onError((thrown) => {
     const error = toSwitchyardError(thrown);
-    if (error.code === "internal") console.error(JSON.stringify({ level: "error", message: String(error.cause), stack: error.stack }));
+    if (error.code === "internal")
+      console.error(JSON.stringify({ level: "error", message: String(error.cause), stack: error.stack }));
     return problem(toErrorData(error));
   });
   return app;
@@ -72,14 +76,25 @@ function refuseForeignAccept(accept: string | undefined, route: Route): void {
     return !refused && /^(?:\*\/\*|application\/(?:\*|json|problem\+json))$/.test(type);
   });
   if (!takesJson) {
-    throw new SwitchyardError("not_acceptable", `Cannot answer in that form: only application/json is offered; the Accept header asks for ${accept}`);
+    throw new SwitchyardError(
+      "not_acceptable",
+      `Cannot answer in that form: only application/json is offered; the Accept header asks for ${accept}`,
+    );
   }
 }
 
 function unknownRoute(method: string, path: string, app: Hono<Env>): Response {
-  const allowed = [...new Set(ROUTES.filter((route) => app.router.match(route.method, path)[0].length > 0).map((route) => route.method))];
+  const allowed = [
+    ...new Set(
+      ROUTES.filter((route) => app.router.match(route.method, path)[0].length > 0).map((route) => route.method),
+    ),
+  ];
   if (allowed.length === 0) {
-    return problem({ code: "route_not_found", detail: `Cannot ${method} ${path}: there is no such route`, hint: "GET /openapi.json" });
+    return problem({
+      code: "route_not_found",
+      detail: `Cannot ${method} ${path}: there is no such route`,
+      hint: "GET /openapi.json",
+    });
   }
   return problem(
     { code: "method_not_allowed", detail: `Cannot ${method} ${path}: the route takes ${allowed.join(", ")}` },

@@ -41,5 +41,8 @@ export async function readBytes(request: Request, limit: number): Promise<Uint8A
 }
 
 function tooLarge(limit: number, actual: string): SwitchyardError {
-  return new SwitchyardError("payload_too_large", `Cannot read the body: at most ${limit} bytes are taken; it has ${actual}`);
+  return new SwitchyardError(
+    "payload_too_large",
+    `Cannot read the body: at most ${limit} bytes are taken; it has ${actual}`,
+  );
 }

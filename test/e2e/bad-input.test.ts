@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => dev.stop());
 
-async function post(body: BodyInit | undefined, headers: Record<string, string> = {}, target = "/ops/identity") {
+async function post(body: string | Uint8Array, headers: Record<string, string> = {}, target = "/ops/identity") {
   const response = await dev.request(target, {
     method: "POST",
     body: body as never,
@@ -44,7 +44,7 @@ async function post(body: BodyInit | undefined, headers: Record<string, string> 
 }
 
 describe("POST /ops/:name refuses", () => {
-  const cases: [string, BodyInit, number, string][] = [
+  const cases: [string, string | Uint8Array, number, string][] = [
     ["malformed JSON", '{"a":', 400, "malformed_json"],
     ["an empty body", "", 400, "malformed_json"],
     ["two values", "1 2", 400, "malformed_json"],

@@ -11,9 +11,13 @@ export async function getExecution(context: RouteContext): Promise<Response> {
   const record = shard === undefined ? undefined : await platform.executions.find(id, shard);
   const mayRead = record?.principal === identity.principal.id || allows(identity.principal, "registry:read");
   if (record === undefined || !mayRead) {
-    throw new SwitchyardError("entity_not_found", `Cannot show the execution "${id.slice(0, 100)}": there is none of that id, or it is another principal's`, {
-      hint: "records are written within a second of the answer and kept for 7 days",
-    });
+    throw new SwitchyardError(
+      "entity_not_found",
+      `Cannot show the execution "${id.slice(0, 100)}": there is none of that id, or it is another principal's`,
+      {
+        hint: "records are written within a second of the answer and kept for 7 days",
+      },
+    );
   }
   return Response.json(record);
 }

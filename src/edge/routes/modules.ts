@@ -26,5 +26,8 @@ export async function getModuleCode(context: RouteContext): Promise<Response> {
 function hashOf(context: RouteContext): string {
   const text = context.req.param("sha256") ?? "";
   if (/^[0-9a-f]{64}$/.test(text)) return text;
-  throw new SwitchyardError("bad_request", `Cannot address a module by "${text.slice(0, 100)}": it must be a SHA-256 in lower-case hex`);
+  throw new SwitchyardError(
+    "bad_request",
+    `Cannot address a module by "${text.slice(0, 100)}": it must be a SHA-256 in lower-case hex`,
+  );
 }

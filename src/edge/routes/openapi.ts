@@ -17,7 +17,10 @@ export async function openapi(context: RouteContext): Promise<Response> {
   const { platform } = context.var;
   const { group, limit, cursor } = context.req.query();
   if (limit !== undefined && !/^[1-9][0-9]{0,2}$|^1000$/.test(limit)) {
-    throw new SwitchyardError("bad_request", `Cannot read the parameter limit: it must be 1 to ${PAGE}; it is "${limit.slice(0, 100)}"`);
+    throw new SwitchyardError(
+      "bad_request",
+      `Cannot read the parameter limit: it must be 1 to ${PAGE}; it is "${limit.slice(0, 100)}"`,
+    );
   }
   const page = await platform.registry.describeOperations({
     limit: limit === undefined ? PAGE : Number(limit),
@@ -45,14 +48,20 @@ export function openApiDocument(operations: readonly ClosedOperation[], options:
   for (const operation of operations) paths[`/ops/${operation.name}`] = { post: operationItem(operation) };
   return {
     openapi: "3.1.1",
-    info: { title: "Switchyard", version: options.version, summary: "Operations of this registry, and the platform's own routes." },
+    info: {
+      title: "Switchyard",
+      version: options.version,
+      summary: "Operations of this registry, and the platform's own routes.",
+    },
     servers: [{ url: options.server }],
     security: [{ token: [] }],
     paths,
     components: {
       securitySchemes: { token: { type: "http", scheme: "bearer", bearerFormat: "sy_<id>_<secret>" } },
       schemas: { Problem: PROBLEM_SCHEMA },
-      responses: { Problem: { description: "RFC 9457 problem", content: { "application/problem+json": { schema: PROBLEM } } } },
+      responses: {
+        Problem: { description: "RFC 9457 problem", content: { "application/problem+json": { schema: PROBLEM } } },
+      },
     },
     ...(options.nextCursor === null ? {} : { "x-next-cursor": options.nextCursor }),
   };
@@ -64,9 +73,15 @@ function operationItem(operation: ClosedOperation): Json {
     tags: [operation.group],
     summary: operation.description === "" ? operation.name : operation.description,
     "x-revision": operation.revision,
-    requestBody: { required: true, content: { "application/json": { schema: schemaOf(operation.input, operation.name, "input") } } },
+    requestBody: {
+      required: true,
+      content: { "application/json": { schema: schemaOf(operation.input, operation.name, "input") } },
+    },
     responses: {
-      200: { description: "The output", content: { "application/json": { schema: schemaOf(operation.output, operation.name, "output") } } },
+      200: {
+        description: "The output",
+        content: { "application/json": { schema: schemaOf(operation.output, operation.name, "output") } },
+      },
       default: PROBLEM_RESPONSE,
     },
   };

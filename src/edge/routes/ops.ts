@@ -61,7 +61,10 @@ function operationOf(context: RouteContext): { name: string; revision: number | 
   const text = context.req.param("name") ?? "";
   const parsed = parseNameAtRevision(text);
   if (parsed === undefined) {
-    throw new SwitchyardError("operation_not_found", `Cannot call "${text.slice(0, 200)}": a name is a-z, then a-z 0-9 _ . -, with @revision if it is pinned`);
+    throw new SwitchyardError(
+      "operation_not_found",
+      `Cannot call "${text.slice(0, 200)}": a name is a-z, then a-z 0-9 _ . -, with @revision if it is pinned`,
+    );
   }
   return parsed;
 }
@@ -80,10 +83,16 @@ function headersOf(answer: Answer, traceparent: string): Record<string, string> 
 function positiveInteger(text: string | null, header: string): number | undefined {
   if (text === null) return undefined;
   if (/^[0-9]{1,15}$/.test(text)) return Number(text);
-  throw new SwitchyardError("bad_request", `Cannot read the header ${header}: it must be a whole number; it is "${text.slice(0, 100)}"`);
+  throw new SwitchyardError(
+    "bad_request",
+    `Cannot read the header ${header}: it must be a whole number; it is "${text.slice(0, 100)}"`,
+  );
 }
 
 function validateOf(value: string | undefined): boolean {
   if (value === undefined || value === "only") return value === "only";
-  throw new SwitchyardError("bad_request", `Cannot read the parameter validate: its only value is "only"; it is "${value.slice(0, 100)}"`);
+  throw new SwitchyardError(
+    "bad_request",
+    `Cannot read the parameter validate: its only value is "only"; it is "${value.slice(0, 100)}"`,
+  );
 }

@@ -15,7 +15,8 @@ const encoder = new TextEncoder();
 export async function list(context: RouteContext): Promise<Response> {
   const kind = kindOf(context);
   const { filter, limit, cursor } = context.req.query();
-  const conditions = filter === undefined ? {} : objectOf(parseJson(encoder.encode(filter)).value, "the parameter filter");
+  const conditions =
+    filter === undefined ? {} : objectOf(parseJson(encoder.encode(filter)).value, "the parameter filter");
   return run(context, `list_${kind}`, {
     ...conditions,
     ...(limit === undefined ? {} : { limit: integerOf(limit, "limit") }),
@@ -40,7 +41,10 @@ export async function put(context: RouteContext): Promise<Response> {
   const body = objectOf((await readJson(context.req.raw)).value, "the body");
   const name = nameOf(context);
   if (body["name"] !== undefined && body["name"] !== name) {
-    throw new SwitchyardError("bad_request", `Cannot store "${name}": the body's name must be the path's; it is ${JSON.stringify(body["name"])}`);
+    throw new SwitchyardError(
+      "bad_request",
+      `Cannot store "${name}": the body's name must be the path's; it is ${JSON.stringify(body["name"])}`,
+    );
   }
   return run(context, `put_${kind}`, { ...body, name }, preconditions(context));
 }
@@ -103,11 +107,17 @@ function preconditions(context: Context): Record<string, unknown> {
   const match = context.req.header("if-match");
   const noneMatch = context.req.header("if-none-match");
   if (noneMatch !== undefined && noneMatch !== "*") {
-    throw new SwitchyardError("bad_request", `Cannot read If-None-Match: on a write it can only be "*"; it is ${noneMatch.slice(0, 100)}`);
+    throw new SwitchyardError(
+      "bad_request",
+      `Cannot read If-None-Match: on a write it can only be "*"; it is ${noneMatch.slice(0, 100)}`,
+    );
   }
   const [tag, ...others] = match === undefined || match === "*" ? [] : tagsOf(match);
   if (others.length > 0 || tag?.startsWith("W/")) {
-    throw new SwitchyardError("bad_request", `Cannot read If-Match: it must be one strong ETag; it is ${match?.slice(0, 200)}`);
+    throw new SwitchyardError(
+      "bad_request",
+      `Cannot read If-Match: it must be one strong ETag; it is ${match?.slice(0, 200)}`,
+    );
   }
   return {
     ...(tag === undefined ? {} : { if_match: tag.replaceAll('"', "") }),
@@ -125,9 +135,13 @@ function kindOf(context: Context): Kind {
   if (kind !== undefined) return kind;
   const plurals = Object.values(KINDS).map((entry) => entry.plural);
   const near = didYouMean(plural, plurals);
-  throw new SwitchyardError("route_not_found", `Cannot find the kind "${plural.slice(0, 100)}": it must be one of ${plurals.join(", ")}`, {
-    ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
-  });
+  throw new SwitchyardError(
+    "route_not_found",
+    `Cannot find the kind "${plural.slice(0, 100)}": it must be one of ${plurals.join(", ")}`,
+    {
+      ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
+    },
+  );
 }
 
 function nameOf(context: Context): string {
@@ -136,10 +150,16 @@ function nameOf(context: Context): string {
 
 function objectOf(value: unknown, what: string): Record<string, unknown> {
   if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new SwitchyardError("bad_request", `Cannot read ${what}: it must be a JSON object; it is ${value === null ? "null" : Array.isArray(value) ? "an array" : typeof value}`);
+  throw new SwitchyardError(
+    "bad_request",
+    `Cannot read ${what}: it must be a JSON object; it is ${value === null ? "null" : Array.isArray(value) ? "an array" : typeof value}`,
+  );
 }
 
 function integerOf(text: string, parameter: string): number {
   if (/^[0-9]{1,15}$/.test(text)) return Number(text);
-  throw new SwitchyardError("bad_request", `Cannot read the parameter ${parameter}: it must be a whole number; it is "${text.slice(0, 100)}"`);
+  throw new SwitchyardError(
+    "bad_request",
+    `Cannot read the parameter ${parameter}: it must be a whole number; it is "${text.slice(0, 100)}"`,
+  );
 }
