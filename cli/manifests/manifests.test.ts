@@ -1,0 +1,196 @@
+/** apply, diff and export as a shell runs them, against a platform in memory. */
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { sha256 } from "../../src/core/hash.ts";
+import { startFakePlatform, type FakePlatform } from "../testing/fake-platform.ts";
+import { runOpctl, type Run } from "../testing/run-opctl.ts";
+
+let platform: FakePlatform;
+let folder: string;
+
+const CODE = "export function echo(input) { return input; }\n";
+const TYPE = "kind: type\nname: point\nattributes: {x: {data_type: float}}\n";
+const MODULE =
+  "kind: module\nname: echo\ncode_file: echo.js\nexports:\n  echo: {input: {schema: true}, output: {schema: true}}\n";
+const OPERATION = "kind: operation\nname: demo\nimplemented_at: echo:echo\ninput_type: point\n";
+
+beforeEach(async () => {
+  platform = await startFakePlatform();
+  folder = mkdtempSync(path.join(tmpdir(), "opctl-test-"));
+  mkdirSync(path.join(folder, "m", "deep"), { recursive: true });
+  write("m/a.yaml", `${OPERATION}---\n${TYPE}`);
+  write("m/deep/echo.yaml", MODULE);
+  write("m/deep/echo.js", CODE);
+});
+afterEach(async () => {
+  await platform.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function write(file: string, text: string): void {
+  writeFileSync(path.join(folder, file), text);
+}
+
+function opctl(words: string[], input = ""): Promise<Run> {
+  return runOpctl(words, { cwd: folder, input, env: { SWITCHYARD_URL: platform.url, SWITCHYARD_TOKEN: "sy_test" } });
+}
+
+const writes = (): string[] =>
+  platform.seen.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path}`);
+
+function filesIn(name: string): string[] {
+  return readdirSync(path.join(folder, name), { recursive: true, encoding: "utf8" }).toSorted((a, b) =>
+    a < b ? -1 : 1,
+  );
+}
+
+/** What is stored, whatever the order it was stored in. */
+function entriesBut(left?: string): Map<string, unknown> {
+  return new Map([...platform.entries].filter(([key]) => key !== left));
+}
+
+describe("opctl apply", () => {
+  test("writes in the order of dependency, code before its module", async () => {
+    const run = await opctl(["apply", "-f", "m"]);
+    expect(run).toMatchObject({
+      code: 0,
+      stdout:
+        "type point: created (revision 1)\nmodule echo: created (revision 1)\noperation demo: created (revision 1)\n",
+    });
+    expect(writes()).toEqual([
+      "PUT /registry/types/point",
+      `PUT /modules/${await sha256(CODE)}`,
+      "PUT /registry/modules/echo",
+      "PUT /registry/operations/demo",
+    ]);
+  });
+
+  test("a second time changes nothing, a third only what differs", async () => {
+    await opctl(["apply", "-f", "m"]);
+    const stored = platform.entries.get("operation demo");
+    if (stored !== undefined) stored.content["code"] = await sha256(CODE); // As the real registry resolves it.
+    platform.seen.length = 0;
+    expect((await opctl(["apply", "-f", "m"])).stderr).toContain("3 unchanged");
+    expect(writes()).toEqual([]);
+    write("m/a.yaml", `${OPERATION}description: New.\n---\n${TYPE}`);
+    expect((await opctl(["apply", "-f", "m"])).stdout).toContain("operation demo: changed");
+    expect(platform.seen.at(-1)).toMatchObject({ method: "PATCH", body: '{"description":"New."}' });
+  });
+
+  test("newer code in a manifest is followed by the operations that use it", async () => {
+    await opctl(["apply", "-f", "m"]);
+    write("m/deep/echo.js", `${CODE}// newer\n`);
+    const run = await opctl(["apply", "-f", "m"]);
+    expect(run.stdout).toContain("module echo: changed");
+    expect(platform.seen.at(-1)).toMatchObject({ method: "PATCH", body: '{"implemented_at":"echo:echo"}' });
+  });
+
+  test("deletes only with --prune, and neither built-ins nor kinds without a manifest", async () => {
+    platform.put("operation", { name: "old", group: "default" });
+    platform.put("operation", { name: "list_type", group: "registry" });
+    platform.put("operation", { name: "seeded", group: "default" }, "system");
+    platform.put("environment", { name: "lab" });
+    platform.put("token", { name: "desk" });
+    await opctl(["apply", "-f", "m"]);
+    expect(platform.entries.has("operation old")).toBe(true);
+    expect((await opctl(["apply", "-f", "m", "--prune", "--dry-run"])).stdout).toContain(
+      "operation old: would be deleted",
+    );
+    expect(platform.entries.has("operation old")).toBe(true);
+    await opctl(["apply", "-f", "m", "--prune"]);
+    expect([...platform.entries.keys()].toSorted()).toEqual([
+      "environment lab",
+      "module echo",
+      "operation demo",
+      "operation list_type",
+      "operation seeded",
+      "token desk",
+      "type point",
+    ]);
+  });
+
+  test("an entry changed between plan and write is a conflict that says how far it came", async () => {
+    await opctl(["apply", "-f", "m"]);
+    write("m/a.yaml", `${OPERATION}description: New.\n---\n${TYPE}`);
+    platform.before = ({ method }) => {
+      if (method === "PATCH") platform.put("operation", { name: "demo", group: "theirs" });
+    };
+    const run = await opctl(["apply", "-f", "m"]);
+    expect(run.code).toBe(5);
+    expect(run.stderr).toContain("Stopped at operation demo, 2 of 3 done");
+  });
+
+  test.each([
+    ["kind: operation\nname: Demo\nimplemented_at: echo:echo\n", "definition_invalid", "/name"],
+    ["kind: operation\nname: demo\nimplemented_at: echo:echo\nturbo: true\n", "definition_invalid", "/turbo"],
+    ["kind: operatoin\nname: x\n", "usage", 'Did you mean "operation"?'],
+    ["name: x\n", "usage", "must say its kind"],
+    ["kind: type\nname: [\n", "usage", "must be YAML"],
+    ["kind: type\nname: a\nname: b\n", "usage", "must be YAML"],
+    ["kind: token\nname: t\nscopes: [admin]\n", "usage", "nothing secret"],
+    ["kind: secret\nname: s\nvalue: v\n", "usage", "opctl secret set s"],
+    [`${TYPE}---\n${TYPE}`, "usage", "may be there once"],
+    ["- a list\n", "usage", "must be a mapping"],
+    [`kind: module\nname: m\nsha256: ${"f".repeat(64)}\ncode: x\nexports: {}\n`, "module_hash_mismatch", "must be fff"],
+  ])("refuses %j before anything is sent", async (text, code, words) => {
+    const run = await opctl(["apply", "-f", "-"], text);
+    expect(run.code).toBeGreaterThan(0);
+    expect(run.stderr).toContain(`(${code})`);
+    expect(run.stderr).toContain(words);
+    expect(platform.seen).toEqual([]);
+  });
+
+  test("a folder without manifests is refused", async () => {
+    mkdirSync(path.join(folder, "empty"));
+    expect(await opctl(["apply", "-f", "empty"])).toMatchObject({ code: 2 });
+  });
+});
+
+describe("opctl diff", () => {
+  test("exits 1 with the difference, 0 without, and writes nothing", async () => {
+    await opctl(["apply", "-f", "m"]);
+    const stored = platform.entries.get("operation demo");
+    if (stored !== undefined) stored.content["code"] = await sha256(CODE);
+    platform.seen.length = 0;
+    expect(await opctl(["diff", "-f", "m"])).toMatchObject({ code: 0, stdout: "" });
+    write("m/a.yaml", `${OPERATION}timeout_ms: 5\n---\n${TYPE}`);
+    const run = await opctl(["diff", "-f", "m"]);
+    expect(run.code).toBe(1);
+    expect(run.stdout).toContain("--- registry/operation/demo\n+++ m/a.yaml (document 1)\n");
+    expect(run.stdout).toContain("\n-timeout_ms: null\n+timeout_ms: 5");
+    expect(writes()).toEqual([]);
+  });
+});
+
+describe("opctl export", () => {
+  test("writes what apply reads back into an empty registry, code included", async () => {
+    await opctl(["apply", "-f", "m"]);
+    platform.put("operation", { name: "list_type", group: "registry" }, "system");
+    expect((await opctl(["export", "-d", "out"])).code).toBe(0);
+    expect(filesIn("out")).toEqual([
+      "modules",
+      "modules/echo.js",
+      "modules/echo.yaml",
+      "operations",
+      "operations/demo.yaml",
+      "types",
+      "types/point.yaml",
+    ]);
+    expect(readFileSync(path.join(folder, "out/modules/echo.js"), "utf8")).toBe(CODE);
+    const stream = await opctl(["export"]);
+    const before = entriesBut("operation list_type");
+    platform.entries.clear();
+    platform.code.clear();
+    expect((await opctl(["apply", "-f", "-"], stream.stdout)).code).toBe(0);
+    expect(entriesBut()).toEqual(before);
+    expect([...platform.code.values()]).toEqual([CODE]);
+  });
+
+  test("refuses what must not be in a file", async () => {
+    const run = await opctl(["export", "tokens"]);
+    expect(run.code).toBe(2);
+    expect(run.stderr).toContain("nothing secret");
+  });
+});
