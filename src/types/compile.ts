@@ -16,6 +16,7 @@ import {
 import { planDefaults, type Fill } from "./defaults.ts";
 import { explain, type Failure } from "./explain.ts";
 import { compileFast } from "./fast.ts";
+import { loadPatternEngine } from "./regex.ts";
 import { scanSchema, type Scan, type SchemaNode } from "./scan.ts";
 import { toAttributePointer } from "./shorthand.ts";
 
@@ -39,6 +40,7 @@ export async function compileType(definition: TypeDefinition, resolveNamed: Reso
 async function compileClosed(schema: JsonSchema, say: (issue: Issue) => Issue): Promise<CompiledType> {
   if (saysNothing(schema)) return { ...ANY, schema };
   const copy = cloneJson(schema);
+  if (mayHavePatterns(copy)) await loadPatternEngine();
   const { scan, unsupported, invalid } = scanSchema(copy);
   const refuseAny = (code: "schema_unsupported" | "definition_invalid", issues: readonly Issue[]): void => {
     if (issues.length > 0) throw refusal(code, issues.map(say));
@@ -47,6 +49,7 @@ async function compileClosed(schema: JsonSchema, say: (issue: Issue) => Issue): 
   const fast = unsupported.length + invalid.length === 0 ? compileFast(scan) : undefined;
   if (fast === undefined) {
     const library = await import("./library.ts");
+    await loadPatternEngine(); // The metaschema has patterns of its own.
     refuseAny("definition_invalid", explain(await library.metaschemaFailures(copy)));
     refuseAny("schema_unsupported", unsupported);
     refuseAny("definition_invalid", invalid);
@@ -81,6 +84,11 @@ function fastAt(scan: Scan, node: SchemaNode): Verdict {
   const check = compileFast(scan, node);
   if (check === undefined) throw new Error(`The schema at "${node.pointer}" was fast only as part of the whole`);
   return check;
+}
+
+/** Errs on the side of yes: the words may stand in a description. */
+function mayHavePatterns(schema: JsonSchema): boolean {
+  return /"(?:pattern|patternProperties|regex)"/.test(JSON.stringify(schema));
 }
 
 function saysNothing(schema: JsonSchema): boolean {

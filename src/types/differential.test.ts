@@ -6,8 +6,11 @@ import { describe, expect, it } from "vitest";
 import { explain } from "./explain.ts";
 import { compileFast } from "./fast.ts";
 import { compileLibrary, metaschemaFailures } from "./library.ts";
+import { loadPatternEngine } from "./regex.ts";
 import { scanSchema } from "./scan.ts";
 import type { JsonSchema } from "./definition.ts";
+
+await loadPatternEngine();
 
 /** Mulberry32: the same seed, the same run. */
 function random(seed: number): () => number {

@@ -2,8 +2,9 @@
  * Keywords of the library replaced by ours: patterns run on re2js, equality and multiples are exact, names such as
  * "toString" are only names, and a format is asserted exactly where sanitize() says so.
  */
-import { addKeyword, getKeywordName, Validation, type Keyword } from "@hyperjump/json-schema/experimental";
+import { addKeyword, getKeywordName, getSchema, Validation, type Keyword } from "@hyperjump/json-schema/experimental";
 import type { JsonNode } from "@hyperjump/json-schema/instance/experimental";
+import { toPointer } from "../core/json.ts";
 import { FORMATS } from "./formats.ts";
 import { compilePattern, type Pattern } from "./regex.ts";
 import { areUnique, isAtLeastLong, isAtMostLong, isMultipleOf, keyOf } from "./values.ts";
@@ -26,10 +27,12 @@ export function encodeFormat(format: string): string {
 
 /** The library's view of a schema while it compiles. */
 type Browser = Parameters<Keyword<unknown>["compile"]>[0];
+const RAW = "_value";
 type Evaluated = { evaluatedProperties?: Set<string> };
 
+/** The value at a browser's place, raw: an embedded resource still stands as a reference in it. */
 function valueOf(schema: Browser): unknown {
-  return (schema as unknown as { _value: unknown })._value;
+  return (schema as unknown as { [RAW]: unknown })[RAW];
 }
 
 /** The pairs of a keyword's object, each schema compiled. */
@@ -38,21 +41,19 @@ async function compileMembers(
   ast: Parameters<Keyword<unknown>["compile"]>[1],
 ): Promise<[string, string][]> {
   const members: [string, string][] = [];
-  const browser = schema as unknown as { cursor: string; _value: Record<string, unknown> };
-  for (const name of Object.keys(browser._value)) {
-    const token = name.replaceAll("~", "~0").replaceAll("/", "~1");
-    const value = browser._value[name];
-    const step = { ...browser, cursor: `${browser.cursor}/${token}`, _value: value } as unknown as Browser;
+  const browser = schema as unknown as { cursor: string };
+  for (const [name, value] of Object.entries(valueOf(schema) as Record<string, unknown>)) {
+    const cursor = browser.cursor + toPointer([name]);
+    const step = { ...browser, cursor, [RAW]: value } as unknown as Browser;
     members.push([name, await Validation.compile(await follow(step), ast, schema)]);
   }
   return members;
 }
 
 /** An embedded resource stands as a reference in the document that holds it. */
-async function follow(schema: Browser): Promise<Browser> {
+function follow(schema: Browser): Browser | Promise<Browser> {
   const value = valueOf(schema) as { href?: unknown } | boolean;
   if (typeof value === "boolean" || typeof value.href !== "string" || Object.hasOwn(value, "href")) return schema;
-  const { getSchema } = await import("@hyperjump/json-schema/experimental");
   return getSchema(value.href, schema);
 }
 

@@ -6,7 +6,6 @@
  * the schema with only the keywords that decide a verdict, and a cache that refuses what is not in it, so it can
  * neither fetch nor be confused by `$id` inside plain values.
  */
-import "@hyperjump/json-schema/draft-2020-12";
 import {
   buildSchemaDocument,
   compile,

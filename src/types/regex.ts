@@ -1,8 +1,10 @@
 /**
  * Patterns of stored types: ECMA-262 syntax, as JSON Schema says, run by re2js in time linear in the text. What re2
  * spells otherwise is translated; what cannot be said exactly (look-around, back-references) is refused.
+ *
+ * The engine is large and most types have no pattern, so it is loaded by the first that has one.
  */
-import { RE2JS } from "re2js";
+import type { RE2JS } from "re2js";
 
 export type Pattern = { test(text: string): boolean };
 
@@ -39,6 +41,13 @@ const CATEGORIES: Readonly<Record<string, string>> = {
   Control: "Cc",
 };
 
+let engine: typeof RE2JS | undefined;
+
+/** To be awaited once before compilePattern(). */
+export async function loadPatternEngine(): Promise<void> {
+  engine ??= (await import("re2js")).RE2JS;
+}
+
 const compiled = new Map<string, Pattern>();
 const MAX_CACHED = 1_000;
 
@@ -47,8 +56,9 @@ export function compilePattern(source: string): Pattern {
   const known = compiled.get(source);
   if (known !== undefined) return known;
   if (source.length > MAX_PATTERN_CHARS) throw new Error(`it has more than ${MAX_PATTERN_CHARS} characters`);
-  const engine = RE2JS.compile(translate(source));
-  const pattern = { test: (text: string) => engine.matcher(text).find() };
+  if (engine === undefined) throw new TypeError("compilePattern() was called before loadPatternEngine()");
+  const program = engine.compile(translate(source));
+  const pattern = { test: (text: string) => program.matcher(text).find() };
   if (compiled.size >= MAX_CACHED) compiled.clear();
   compiled.set(source, pattern);
   return pattern;

@@ -12,7 +12,10 @@ import type { JsonSchema } from "./definition.ts";
 import { explain } from "./explain.ts";
 import { compileFast } from "./fast.ts";
 import { compileLibrary, metaschemaFailures } from "./library.ts";
+import { loadPatternEngine } from "./regex.ts";
 import { scanSchema } from "./scan.ts";
+
+await loadPatternEngine();
 
 type Group = {
   description: string;
