@@ -3,7 +3,8 @@
  * is (a service binding to the development host, a hosted libSQL) is decided by the URL and `fetch` alone.
  */
 import { createClient } from "@libsql/client/web";
-import { drizzle, type LibSQLDatabase } from "drizzle-orm/libsql/web";
+import type { LibSQLDatabase } from "drizzle-orm/libsql";
+import { drizzle } from "drizzle-orm/libsql/web";
 
 export type Database = LibSQLDatabase;
 

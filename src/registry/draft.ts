@@ -14,7 +14,14 @@ export type Row = typeof entities.$inferSelect;
 export type Use = { kind: Kind; name: string; written: boolean };
 export type Change = { seq: number; kind: Kind; name: string };
 
-type Staged = { kind: Kind; name: string; action: Action; before: Row | undefined; row: Row | undefined; uses: readonly Use[] };
+type Staged = {
+  kind: Kind;
+  name: string;
+  action: Action;
+  before: Row | undefined;
+  row: Row | undefined;
+  uses: readonly Use[];
+};
 
 const CHANGES_PER_STATEMENT = 500;
 

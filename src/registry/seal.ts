@@ -7,11 +7,14 @@ import { SwitchyardError } from "../core/errors.ts";
 /** Everything but the master key that opening needs, base64. */
 type Sealed = { v: 1; key_iv: string; key: string; iv: string; data: string };
 
+/** CryptoKey, in a way that both runtimes have a name for. */
+export type MasterKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
 const AES = { name: "AES-GCM", length: 256 } as const;
 const encoder = new TextEncoder();
 
 /** `text` is 32 random bytes in base64 or base64url. */
-export async function importMasterKey(text: string): Promise<CryptoKey> {
+export async function importMasterKey(text: string): Promise<MasterKey> {
   let bytes: Uint8Array<ArrayBuffer> | undefined;
   try {
     bytes = fromBase64(text.trim().replaceAll("-", "+").replaceAll("_", "/"));
@@ -19,14 +22,18 @@ export async function importMasterKey(text: string): Promise<CryptoKey> {
     // Said below: the key itself must not get into a message.
   }
   if (bytes?.length !== 32) {
-    throw new SwitchyardError("secret_unavailable", "Cannot use the master key: it must be 32 bytes in base64; it is something else", {
-      hint: "Make one with: openssl rand -base64 32",
-    });
+    throw new SwitchyardError(
+      "secret_unavailable",
+      "Cannot use the master key: it must be 32 bytes in base64; it is something else",
+      {
+        hint: "Make one with: openssl rand -base64 32",
+      },
+    );
   }
   return crypto.subtle.importKey("raw", bytes, AES, false, ["encrypt", "decrypt"]);
 }
 
-export async function seal(master: CryptoKey, name: string, value: string): Promise<string> {
+export async function seal(master: MasterKey, name: string, value: string): Promise<string> {
   const rawKey = crypto.getRandomValues(new Uint8Array(32));
   const key = await crypto.subtle.importKey("raw", rawKey, AES, false, ["encrypt"]);
   const keyIv = crypto.getRandomValues(new Uint8Array(12));
@@ -41,12 +48,14 @@ export async function seal(master: CryptoKey, name: string, value: string): Prom
   return JSON.stringify(sealed);
 }
 
-export async function open(master: CryptoKey, name: string, text: string): Promise<string> {
+export async function open(master: MasterKey, name: string, text: string): Promise<string> {
   try {
     const sealed = JSON.parse(text) as Sealed;
     const rawKey = await crypto.subtle.decrypt(gcm(fromBase64(sealed.key_iv), name), master, fromBase64(sealed.key));
     const key = await crypto.subtle.importKey("raw", rawKey, AES, false, ["decrypt"]);
-    return new TextDecoder().decode(await crypto.subtle.decrypt(gcm(fromBase64(sealed.iv), name), key, fromBase64(sealed.data)));
+    return new TextDecoder().decode(
+      await crypto.subtle.decrypt(gcm(fromBase64(sealed.iv), name), key, fromBase64(sealed.data)),
+    );
   } catch (cause) {
     throw new SwitchyardError(
       "secret_unavailable",
@@ -56,8 +65,8 @@ export async function open(master: CryptoKey, name: string, text: string): Promi
   }
 }
 
-function gcm(iv: Uint8Array<ArrayBuffer>, name: string): AesGcmParams {
-  return { name: "AES-GCM", iv, additionalData: encoder.encode(name) };
+function gcm(iv: Uint8Array<ArrayBuffer>, name: string) {
+  return { name: "AES-GCM", iv, additionalData: encoder.encode(name) } as const;
 }
 
 function toBase64(bytes: ArrayBuffer | Uint8Array): string {

@@ -20,7 +20,10 @@ export type ServerOptions = {
   idleMs?: number;
 };
 
-export type Server = { /** As a libSQL client takes it; for a socket, the host part means nothing. */ url: string; close(): Promise<void> };
+export type Server = {
+  /** As a libSQL client takes it; for a socket, the host part means nothing. */ url: string;
+  close(): Promise<void>;
+};
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
@@ -30,7 +33,8 @@ export async function serveDatabase(options: ServerOptions): Promise<Server> {
   const server = createServer((request, response) => {
     handle(request, streams, expected).then(
       (body) => send(response, 200, body),
-      (error: unknown) => send(response, error instanceof HranaError ? (STATUS[error.code] ?? 400) : 500, toWireError(error)),
+      (error: unknown) =>
+        send(response, error instanceof HranaError ? (STATUS[error.code] ?? 400) : 500, toWireError(error)),
     );
   });
   // A socket file left by a killed process would be "in use" for ever. Whoever owns the state folder owns it.
@@ -40,7 +44,10 @@ export async function serveDatabase(options: ServerOptions): Promise<Server> {
     if ("socket" in options.listen) server.listen(options.listen.socket, resolve);
     else server.listen(options.listen.port, "127.0.0.1", resolve);
   });
-  const url = "socket" in options.listen ? "http://registry.internal" : `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url =
+    "socket" in options.listen
+      ? "http://registry.internal"
+      : `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
     url,
     async close() {
@@ -55,7 +62,10 @@ const STATUS: Record<string, number> = { UNAUTHORIZED: 401, NOT_FOUND: 404, TOO_
 
 async function handle(request: IncomingMessage, streams: Streams, expected: Buffer): Promise<unknown> {
   if (!timingSafeEqual(hash(request.headers.authorization ?? ""), expected)) {
-    throw new HranaError("UNAUTHORIZED", "Cannot use the registry's database: the secret made at start is needed; it is not there");
+    throw new HranaError(
+      "UNAUTHORIZED",
+      "Cannot use the registry's database: the secret made at start is needed; it is not there",
+    );
   }
   const route = `${request.method} ${request.url?.split("?")[0]}`;
   if (route === "GET /v2" || route === "GET /v3") return {};
@@ -70,7 +80,8 @@ async function readBody(request: IncomingMessage): Promise<string> {
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_BODY_BYTES) throw new HranaError("TOO_LARGE", `Cannot read the request: it must be at most ${MAX_BODY_BYTES} bytes`);
+    if (size > MAX_BODY_BYTES)
+      throw new HranaError("TOO_LARGE", `Cannot read the request: it must be at most ${MAX_BODY_BYTES} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");

@@ -52,7 +52,9 @@ export type BatchResult = { step_results: (StatementResult | null)[]; step_error
 
 export type WireError = { message: string; code: string };
 
-export type StreamResult = { type: "ok"; response: { type: StreamRequest["type"]; [field: string]: unknown } } | { type: "error"; error: WireError };
+export type StreamResult =
+  | { type: "ok"; response: { type: StreamRequest["type"]; [field: string]: unknown } }
+  | { type: "error"; error: WireError };
 
 export type PipelineResponse = { baton: string | null; base_url: null; results: StreamResult[] };
 

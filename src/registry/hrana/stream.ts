@@ -4,7 +4,15 @@
  * waits its turn instead of blocking the process inside SQLite's busy handler.
  */
 import type { Client, InStatement, ResultSet, Transaction, TransactionMode } from "@libsql/client/web";
-import { HranaError, type Batch, type BatchResult, type Condition, type SqlRef, type Statement, toWireError } from "./protocol.ts";
+import {
+  HranaError,
+  type Batch,
+  type BatchResult,
+  type Condition,
+  type SqlRef,
+  type Statement,
+  toWireError,
+} from "./protocol.ts";
 import type { Turnstile } from "./turnstile.ts";
 import { fromWire, toStatementResult } from "./values.ts";
 
@@ -12,7 +20,14 @@ const BEGIN = /^\s*BEGIN(?:\s+(?:TRANSACTION|DEFERRED|IMMEDIATE|EXCLUSIVE|READON
 const COMMIT = /^\s*(?:COMMIT|END)(?:\s+TRANSACTION)?\s*;?\s*$/i;
 const ROLLBACK = /^\s*ROLLBACK(?:\s+TRANSACTION)?\s*;?\s*$/i;
 
-const NOTHING: ResultSet = { columns: [], columnTypes: [], rows: [], rowsAffected: 0, lastInsertRowid: undefined, toJSON: () => ({}) };
+const NOTHING: ResultSet = {
+  columns: [],
+  columnTypes: [],
+  rows: [],
+  rowsAffected: 0,
+  lastInsertRowid: undefined,
+  toJSON: () => ({}),
+};
 
 export class Stream {
   readonly #client: Client;
@@ -32,7 +47,8 @@ export class Stream {
   }
 
   store(id: number, sql: string): void {
-    if (this.#stored.size >= 1000) throw new HranaError("SQL_STORE_TOO_LARGE", "Cannot store the SQL text: a stream keeps at most 1000");
+    if (this.#stored.size >= 1000)
+      throw new HranaError("SQL_STORE_TOO_LARGE", "Cannot store the SQL text: a stream keeps at most 1000");
     this.#stored.set(id, sql);
   }
 
@@ -121,7 +137,11 @@ export class Stream {
     if (this.#transaction !== undefined) {
       throw new HranaError("SQLITE_ERROR", "cannot start a transaction within a transaction");
     }
-    const mode: TransactionMode = /READONLY/i.test(sql) ? "read" : /IMMEDIATE|EXCLUSIVE/i.test(sql) ? "write" : "deferred";
+    const mode: TransactionMode = /READONLY/i.test(sql)
+      ? "read"
+      : /IMMEDIATE|EXCLUSIVE/i.test(sql)
+        ? "write"
+        : "deferred";
     this.#leave = await this.#turnstile.enter();
     try {
       this.#transaction = await this.#client.transaction(mode);
@@ -170,7 +190,11 @@ export class Stream {
 
   #sql({ sql, sql_id: id }: SqlRef): string {
     const text = sql ?? (typeof id === "number" ? this.#stored.get(id) : undefined);
-    if (text === undefined) throw new HranaError("SQL_NOT_FOUND", `Cannot find the SQL text: "sql" or a stored "sql_id" is needed; it is ${id}`);
+    if (text === undefined)
+      throw new HranaError(
+        "SQL_NOT_FOUND",
+        `Cannot find the SQL text: "sql" or a stored "sql_id" is needed; it is ${id}`,
+      );
     return text;
   }
 

@@ -4,7 +4,14 @@
  */
 import type { Client } from "@libsql/client/web";
 import { randomId } from "../../core/ids.ts";
-import { HranaError, type PipelineRequest, type PipelineResponse, type StreamRequest, type StreamResult, toWireError } from "./protocol.ts";
+import {
+  HranaError,
+  type PipelineRequest,
+  type PipelineResponse,
+  type StreamRequest,
+  type StreamResult,
+  toWireError,
+} from "./protocol.ts";
 import { Stream } from "./stream.ts";
 import { Turnstile } from "./turnstile.ts";
 
@@ -53,7 +60,10 @@ export class Streams {
     if (baton === undefined) return new Stream(this.#client, this.#turnstile);
     const parked = this.#idle.get(baton);
     if (parked === undefined) {
-      throw new HranaError("STREAM_EXPIRED", "Cannot go on with the stream: its baton must be the newest one and in time; it is not known");
+      throw new HranaError(
+        "STREAM_EXPIRED",
+        "Cannot go on with the stream: its baton must be the newest one and in time; it is not known",
+      );
     }
     this.#idle.delete(baton);
     clearTimeout(parked.timer);

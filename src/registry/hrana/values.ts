@@ -9,12 +9,19 @@ export function fromWire(value: WireValue): InValue {
     case "integer":
       return BigInt(value.value);
     case "float":
+      return value.value;
     case "text":
+      // The native binding ends a text at its first NUL, silently.
+      if (value.value.includes("\0"))
+        throw new HranaError("TEXT_WITH_NUL", "Cannot bind a text: it must not hold a NUL character");
       return value.value;
     case "blob":
       return fromBase64(value.base64);
   }
-  throw new HranaError("HRANA_PROTO_ERROR", `Cannot bind a value: its type must be one of Hrana's; it is ${JSON.stringify(value)}`);
+  throw new HranaError(
+    "HRANA_PROTO_ERROR",
+    `Cannot bind a value: its type must be one of Hrana's; it is ${JSON.stringify(value)}`,
+  );
 }
 
 export function toWire(value: Value): WireValue {

@@ -1,0 +1,35 @@
+/** What a function of the platform is, and what it answers. */
+import type { CodeType, Kind, Scope } from "../../model/entities.ts";
+
+export type Verb =
+  | "list"
+  | "get"
+  | "create"
+  | "edit"
+  | "put"
+  | "delete"
+  | "duplicate"
+  | "rollback"
+  | "revisions"
+  | "changes";
+
+export type Builtin = {
+  name: string;
+  verb: Verb;
+  /** undefined for the change log, which has no kind. */
+  kind: Kind | undefined;
+  description: string;
+  /** What the principal must hold, whatever the operation's row is called. */
+  scope: Scope;
+  /** JSON Schema 2020-12. Made when first asked for. */
+  readonly input: CodeType;
+  readonly output: CodeType;
+};
+
+export type BuiltinResult = {
+  output: unknown;
+  /** The digest of the entry that was answered. */
+  etag?: string;
+  /** After a write: the registry revision at which it is visible. */
+  registryRevision?: number;
+};

@@ -1,0 +1,25 @@
+/** The platform written in itself: every function as an operation, and the environment that needs nothing. */
+import type { Change } from "../draft.ts";
+import type { Installable } from "../install.ts";
+import type { Registry } from "../registry.ts";
+import { BUILTINS } from "./definitions.ts";
+
+/** Idempotent. An operation that somebody edited or deleted stays as they left it. */
+export function installBuiltins(registry: Registry): Promise<Change[]> {
+  const operations = Object.values(BUILTINS).map(({ name, description, input, output }): Installable => ({
+    kind: "operation",
+    manifest: {
+      name,
+      description,
+      group: "registry",
+      implemented_at: `builtin:${name}`,
+      input_type: input.schema,
+      output_type: output.schema,
+    },
+  }));
+  const inline: Installable = {
+    kind: "environment",
+    manifest: { name: "inline", description: "A sandboxed isolate beside the platform.", adapter: "inline" },
+  };
+  return registry.install([inline, ...operations]);
+}

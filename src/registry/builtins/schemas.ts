@@ -1,0 +1,112 @@
+/** The inputs and outputs of the built-in functions, derived from the manifests' own schemas. */
+import * as v from "valibot";
+import { KINDS, type Kind } from "../../model/entities.ts";
+import { NameSchema } from "../../model/names.ts";
+
+const LimitSchema = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 100);
+const CursorSchema = v.optional(v.pipe(v.string(), v.maxLength(200)));
+const DigestSchema = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "must be a digest: 64 hex digits"));
+const ObjectSchema = v.record(v.string(), v.unknown());
+const RevisionSchema = v.pipe(v.number(), v.integer(), v.minValue(1));
+
+const ScalarSchema = v.union([
+  v.pipe(v.string(), v.maxLength(1000), v.regex(/^[^\0]*$/, "must not hold a NUL character")),
+  v.number(),
+  v.boolean(),
+  v.null(),
+]);
+
+export const OPERATORS = ["$eq", "$ne", "$in", "$gt", "$gte", "$lt", "$lte", "$like"] as const;
+
+/** `{op, value}`, or a bare value for `$eq`. */
+export const ConditionSchema = v.union([
+  ScalarSchema,
+  v.strictObject({ op: v.literal("$in"), value: v.pipe(v.array(ScalarSchema), v.maxLength(100)) }),
+  v.strictObject({ op: v.picklist(OPERATORS), value: ScalarSchema }),
+]);
+export type Condition = v.InferOutput<typeof ConditionSchema>;
+
+/** What can be filtered by beside the fields of the manifest. */
+export const META_FIELDS = ["revision", "digest", "created_at", "updated_at", "updated_by"] as const;
+
+function entriesOf(kind: Kind): v.ObjectEntries {
+  return KINDS[kind].schema.entries;
+}
+
+export function fieldsOf(kind: Kind): string[] {
+  // A secret's value is in no manifest, and must not be guessed by filtering either.
+  return Object.keys(entriesOf(kind)).filter((field) => !(kind === "secret" && field === "value"));
+}
+
+export function listInput(kind: Kind) {
+  const fields = [...fieldsOf(kind), ...META_FIELDS];
+  return v.strictObject({
+    ...Object.fromEntries(fields.map((field) => [field, v.optional(ConditionSchema)])),
+    limit: LimitSchema,
+    cursor: CursorSchema,
+  });
+}
+
+export const getInput = v.strictObject({ name: NameSchema, revision: v.optional(RevisionSchema) });
+export const editInput = v.strictObject({ name: NameSchema, patch: ObjectSchema, if_match: v.optional(DigestSchema) });
+export const deleteInput = v.strictObject({ name: NameSchema, if_match: v.optional(DigestSchema) });
+export const duplicateInput = v.strictObject({
+  name: NameSchema,
+  patch: v.objectWithRest({ name: NameSchema }, v.unknown()),
+});
+export const rollbackInput = v.strictObject({
+  name: NameSchema,
+  to: RevisionSchema,
+  if_match: v.optional(DigestSchema),
+});
+export const revisionsInput = v.strictObject({ name: NameSchema, limit: LimitSchema, cursor: CursorSchema });
+export const changesInput = v.strictObject({ limit: LimitSchema, cursor: CursorSchema });
+
+/** What create and put take beside the manifest. */
+export const preconditions = { if_match: v.optional(DigestSchema), if_none_match: v.optional(v.literal("*")) };
+
+export function writeInput(kind: Kind) {
+  return v.strictObject({ ...entriesOf(kind), ...preconditions });
+}
+
+const nullableText = v.nullable(v.string());
+
+const MetaSchema = v.strictObject({
+  revision: v.number(),
+  digest: v.string(),
+  created_at: v.string(),
+  updated_at: v.string(),
+  updated_by: v.string(),
+  resolved: v.optional(
+    v.strictObject({ input_type: nullableText, output_type: nullableText, code_sha256: nullableText }),
+  ),
+  last_used_at: v.optional(nullableText),
+});
+
+/** `once`: with the token's text, which is answered when it is made and never again. */
+export function viewOutput(kind: Kind, once: boolean) {
+  const entries: v.ObjectEntries = { meta: MetaSchema };
+  for (const field of fieldsOf(kind)) {
+    const entry = entriesOf(kind)[field];
+    if (entry !== undefined) entries[field] = entry;
+  }
+  if (once && kind === "token") entries["token"] = v.optional(v.string());
+  return v.strictObject(entries);
+}
+
+export function pageOutput(item: v.GenericSchema) {
+  return v.strictObject({ items: v.array(item), next_cursor: nullableText });
+}
+
+export const deletedOutput = v.strictObject({ name: v.string(), deleted: v.literal(true) });
+
+export const changeOutput = v.strictObject({
+  seq: v.number(),
+  kind: v.string(),
+  name: v.string(),
+  action: v.string(),
+  author: v.string(),
+  before: nullableText,
+  after: nullableText,
+  at: v.string(),
+});

@@ -1,0 +1,128 @@
+/** Operations: every name in the manifest is resolved here, once, so that the revision runs the same for ever. */
+import { SwitchyardError } from "../../core/errors.ts";
+import { canonicalJson } from "../../core/hash.ts";
+import { OperationSchema, UNSUPPORTED_SETTINGS, type Module, type Operation } from "../../model/entities.ts";
+import { allows } from "../../model/principal.ts";
+import * as v from "valibot";
+import type { Json } from "../schema.ts";
+import { environmentsOf, usesOf, INLINE, type OperationResolved } from "./operation-resolved.ts";
+import { settleSide } from "./operation-types.ts";
+import { named, nearest, refuse, type KindRules, type Settled, type WriteContext } from "./rules.ts";
+
+export const operationRules: KindRules<"operation"> = {
+  async settle(manifest, context) {
+    refuseUnsupported(manifest);
+    const { draft } = context;
+    const { implementation, code } = await implement(manifest, context);
+    if (!(implementation.kind === "builtin" && manifest.environment === null)) {
+      for (const name of environmentsOf(manifest)) await named(draft, "environment", name, "/environment");
+    }
+    await grantSecrets(manifest, context);
+    const input = await settleSide(draft, manifest.input_type, { code: code.input, pointer: "/input_type" });
+    const output = await settleSide(draft, manifest.output_type, { code: code.output, pointer: "/output_type" });
+    const resolved: OperationResolved = { implementation, code, input: input.side, output: output.side };
+    const closed = { ...manifest, input_type: input.reference, output_type: output.reference };
+    return { manifest: closed, resolved, uses: usesOf(closed, resolved) };
+  },
+
+  /** The stored hashes come back as they were; whoever brings them back needs the same rights as a writer. */
+  async restore(manifest, resolved, context): Promise<Settled> {
+    refuseUnsupported(manifest);
+    await grantSecrets(manifest, context);
+    const uses = usesOf(manifest, resolved as OperationResolved);
+    for (const use of uses) {
+      // Code and types are stored with the revision; environments and secrets are looked up when it runs.
+      if (use.kind === "environment") await named(context.draft, "environment", use.name, "/environment");
+    }
+    return { manifest, resolved, uses };
+  },
+};
+
+function refuseUnsupported(manifest: Operation): void {
+  for (const setting of UNSUPPORTED_SETTINGS) {
+    const usual = v.getDefault(OperationSchema.entries[setting]);
+    if (canonicalJson(manifest[setting]) === canonicalJson(usual)) continue;
+    throw refuse(
+      "setting_unsupported",
+      `/${setting}`,
+      `Cannot store "${setting}" of "${manifest.name}": this version acts only on ${JSON.stringify(usual)}; it is ${JSON.stringify(manifest[setting])}`,
+    );
+  }
+  if (Array.isArray(manifest.environment) && manifest.environment.length === 0) {
+    throw refuse(
+      "definition_invalid",
+      "/environment",
+      `Cannot store the environment of "${manifest.name}": it must be a name, names, or null for ${INLINE}; it is an empty list`,
+    );
+  }
+}
+
+async function implement(
+  manifest: Operation,
+  context: WriteContext,
+): Promise<Pick<OperationResolved, "implementation" | "code">> {
+  // An edit of a description must not bring in newer code: only a write that says implemented_at resolves it.
+  if (context.basis !== undefined && !context.touched.has("implemented_at")) {
+    const { implementation, code } = context.basis.resolved as OperationResolved;
+    return { implementation, code };
+  }
+  const separator = manifest.implemented_at.indexOf(":");
+  const module = manifest.implemented_at.slice(0, separator);
+  const name = manifest.implemented_at.slice(separator + 1);
+  if (module === "builtin") {
+    const code = context.ports.builtin(name);
+    if (code === undefined) {
+      throw refuse(
+        "module_not_found",
+        "/implemented_at",
+        `Cannot use "${manifest.implemented_at}": it must be a function of the platform; there is none of that name`,
+      );
+    }
+    return { implementation: { kind: "builtin", function: name }, code };
+  }
+  const row = await context.draft.row("module", module);
+  if (row === undefined) {
+    throw refuse(
+      "module_not_found",
+      "/implemented_at",
+      `Cannot use "${manifest.implemented_at}": the module "${module}" must be stored; it is not`,
+      "opctl deploy stores a module and its operation",
+    );
+  }
+  const { sha256, exports } = row.manifest as Module;
+  const found = Object.hasOwn(exports, name) ? exports[name] : undefined;
+  if (found === undefined) {
+    throw refuse(
+      "module_not_found",
+      "/implemented_at",
+      `Cannot use "${manifest.implemented_at}": it must be an export of the module "${module}"; it exports ${Object.keys(exports).join(", ") || "nothing"}`,
+      nearest(name, Object.keys(exports)),
+    );
+  }
+  return {
+    implementation: { kind: "module", module, sha256, export: name },
+    code: { input: found.input, output: found.output },
+  };
+}
+
+/** Code that may read a secret may also give it away, so pointing code at one is using it. */
+async function grantSecrets(manifest: Operation, { draft, principal }: WriteContext): Promise<void> {
+  if (manifest.secrets.length === 0) return;
+  if (!allows(principal, "secrets:use")) {
+    throw new SwitchyardError(
+      "forbidden",
+      `Cannot write "${manifest.name}": an operation with secrets needs the scope secrets:use; the token has ${principal.scopes.join(", ")}`,
+    );
+  }
+  for (const [index, name] of manifest.secrets.entries()) {
+    const pointer = `/secrets/${index}`;
+    const row = await named(draft, "secret", name, pointer);
+    const { groups } = row.manifest as Json & { groups: string[] };
+    if (groups.includes(manifest.group)) continue;
+    throw refuse(
+      "definition_invalid",
+      pointer,
+      `Cannot use the secret "${name}" in "${manifest.name}": the secret's groups must include "${manifest.group}"; they are ${groups.join(", ") || "none"}`,
+    );
+  }
+}

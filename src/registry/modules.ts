@@ -1,0 +1,120 @@
+/** Module code under its hash, and what an isolate needs to run it. */
+import { and, eq, inArray } from "drizzle-orm";
+import { SwitchyardError } from "../core/errors.ts";
+import { sha256 } from "../core/hash.ts";
+import { LIMITS } from "../core/limits.ts";
+import type { Secret } from "../model/entities.ts";
+import type { IsolateDefinition } from "../model/invocation.ts";
+import type { ResolvedOperation } from "../model/resolved.ts";
+import type { Database } from "./database.ts";
+import { fromDatabaseError } from "./database-error.ts";
+import { entities, moduleCode, secretValues } from "./schema.ts";
+import { open, type MasterKey } from "./seal.ts";
+
+export async function readModuleCode(database: Database, hash: string): Promise<string | undefined> {
+  try {
+    const [row] = await database.select({ code: moduleCode.code }).from(moduleCode).where(eq(moduleCode.sha256, hash));
+    return row?.code;
+  } catch (error) {
+    throw fromDatabaseError(error);
+  }
+}
+
+/** Stores the code unless it is there already. Throws module_hash_mismatch. */
+export async function writeModuleCode(
+  database: Database,
+  hash: string,
+  options: { bytes: Uint8Array<ArrayBuffer>; at: string },
+): Promise<void> {
+  const { bytes, at } = options;
+  if (bytes.length > LIMITS.moduleBytes) {
+    throw new SwitchyardError(
+      "payload_too_large",
+      `Cannot store the module: it must be at most ${LIMITS.moduleBytes} bytes; it is ${bytes.length}`,
+    );
+  }
+  const actual = await sha256(bytes);
+  if (actual !== hash) {
+    throw new SwitchyardError(
+      "module_hash_mismatch",
+      `Cannot store the module under "${hash}": that must be its SHA-256; it is ${actual}`,
+    );
+  }
+  let code: string;
+  try {
+    code = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new SwitchyardError("invalid_utf8", "Cannot store the module: its source must be UTF-8; it is not", {
+      cause,
+    });
+  }
+  try {
+    await database
+      .insert(moduleCode)
+      .values({ sha256: hash, code, size_bytes: bytes.length, at })
+      .onConflictDoNothing();
+  } catch (error) {
+    throw fromDatabaseError(error);
+  }
+}
+
+/** Code, and the values of the secrets as they are now. Whether the operation may use each is checked again here. */
+export async function loadIsolate(
+  database: Database,
+  operation: ResolvedOperation,
+  masterKey: () => Promise<MasterKey>,
+): Promise<IsolateDefinition> {
+  const { implementation } = operation;
+  if (implementation.kind !== "module") {
+    throw new SwitchyardError(
+      "internal",
+      `Cannot load the code of "${operation.name}": it must be a module; it is a function of the platform`,
+    );
+  }
+  const [code, secrets] = await Promise.all([
+    readModuleCode(database, implementation.sha256),
+    openSecrets(database, operation, masterKey),
+  ]);
+  if (code === undefined) {
+    throw new SwitchyardError(
+      "module_invalid",
+      `Cannot load the code of "${operation.name}": it must be stored under ${implementation.sha256}; it is not`,
+    );
+  }
+  return { code, export: implementation.export, network: operation.network, secrets };
+}
+
+async function openSecrets(
+  database: Database,
+  { name, group, secrets }: ResolvedOperation,
+  masterKey: () => Promise<MasterKey>,
+): Promise<Record<string, string>> {
+  if (secrets.length === 0) return {};
+  const rows = await sealedSecrets(database, secrets);
+  const values: Record<string, string> = {};
+  for (const secret of secrets) {
+    const row = rows.find((each) => each.name === secret);
+    if (row === undefined) throw unavailable(name, secret, "it must be registered; it is not");
+    const { groups } = row.manifest as unknown as Secret;
+    if (!groups.includes(group))
+      throw unavailable(name, secret, `its groups must include "${group}"; they are ${groups.join(", ") || "none"}`);
+    values[secret] = await open(await masterKey(), secret, row.sealed);
+  }
+  return values;
+}
+
+async function sealedSecrets(database: Database, names: readonly string[]) {
+  try {
+    return await database
+      .select({ name: entities.name, manifest: entities.manifest, sealed: secretValues.sealed })
+      .from(secretValues)
+      .innerJoin(entities, and(eq(entities.kind, "secret"), eq(entities.name, secretValues.name)))
+      .where(inArray(secretValues.name, [...names]));
+  } catch (error) {
+    throw fromDatabaseError(error);
+  }
+}
+
+function unavailable(operation: string, secret: string, reason: string): SwitchyardError {
+  return new SwitchyardError("secret_unavailable", `Cannot give the secret "${secret}" to "${operation}": ${reason}`);
+}

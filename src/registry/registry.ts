@@ -1,0 +1,178 @@
+/**
+ * The registry as the rest of the platform sees it. Reading goes through caches that know how old they may be
+ * (freshness.ts); writing goes through drafts (write.ts) and is visible to this object's readers at once.
+ */
+import { and, eq } from "drizzle-orm";
+import { SwitchyardError } from "../core/errors.ts";
+import type { Environment } from "../model/entities.ts";
+import type { IsolateDefinition } from "../model/invocation.ts";
+import type { Principal } from "../model/principal.ts";
+import type { ResolvedOperation } from "../model/resolved.ts";
+import { builtinTypes } from "./builtins/definitions.ts";
+import type { Database } from "./database.ts";
+import { fromDatabaseError } from "./database-error.ts";
+import { describeOperations, type DescribedPage, type DescribeOptions } from "./describe.ts";
+import { currentRevision, type Change } from "./draft.ts";
+import { Freshness } from "./freshness.ts";
+import { Lru } from "./lru.ts";
+import { install, type Installable } from "./install.ts";
+import { loadIsolate, readModuleCode, writeModuleCode } from "./modules.ts";
+import { Operations } from "./operations.ts";
+import { entities } from "./schema.ts";
+import { importMasterKey, type MasterKey } from "./seal.ts";
+import { Tokens } from "./tokens.ts";
+import { createWriter, type Write, type Written } from "./write.ts";
+
+export type RegistryOptions = {
+  database: Database;
+  /** 32 bytes in base64: seals and opens secrets. */
+  masterKey: string;
+  /** Names of the adapters that are wired; an environment may use these. */
+  adapters: readonly string[];
+  /** Milliseconds since the epoch. */
+  clock?: () => number;
+  /** How old the caches may be before a reader looks at the change log again. Milliseconds. */
+  maxStaleMs?: number;
+  /** Keeps work alive that nobody waits for (waitUntil). */
+  background?: (work: Promise<unknown>) => void;
+  /** Bounds of the cache of operations. */
+  cache?: { maxEntries: number; maxBytes: number };
+};
+
+/** How long cached entries are served while the database is silent. Milliseconds. */
+const OPERATIONS_LIMIT_MS = 10 * 60_000;
+const TOKENS_LIMIT_MS = 60_000;
+
+export type Registry = ReturnType<typeof createRegistry>;
+
+export function createRegistry(options: RegistryOptions) {
+  const { database } = options;
+  const now = options.clock ?? Date.now;
+  let masterKey: Promise<MasterKey> | undefined;
+  const ports = {
+    adapters: options.adapters,
+    builtin: builtinTypes,
+    // Imported when first needed, so that a bad key stops secrets and nothing else.
+    get masterKey() {
+      return (masterKey ??= importMasterKey(options.masterKey));
+    },
+  };
+  const environments = new Lru<{ row: Environment }>({ maxEntries: 1_000, maxBytes: 1_000_000 });
+  const freshness = new Freshness({ database, now, maxStaleMs: options.maxStaleMs ?? 1_000, onChange });
+  const seen = () => freshness.seen;
+  const operations = new Operations(database, {
+    seen,
+    ...(options.cache ?? { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }),
+  });
+  const tokens = new Tokens({ database, now, seen });
+  const write = createWriter(database, ports, now);
+
+  function onChange(change: Change | undefined): void {
+    operations.forget(change);
+    tokens.forget(change);
+    if (change === undefined) environments.clear();
+    else if (change.kind === "environment") environments.delete(change.name);
+  }
+
+  async function atLeast(minRegistryRevision: number | undefined): Promise<void> {
+    if (minRegistryRevision === undefined || freshness.seen >= minRegistryRevision) return;
+    await freshness.look();
+    if (freshness.seen >= minRegistryRevision) return;
+    throw new SwitchyardError(
+      "registry_behind",
+      `Cannot serve registry revision ${minRegistryRevision}: it must be visible here; what is visible is ${Math.max(0, freshness.seen)}`,
+    );
+  }
+
+  return {
+    database,
+
+    /** The operation in force, or a pinned revision of it. `stale`: the database is silent, this is from the cache. */
+    async resolve(
+      name: string,
+      wanted: { revision?: number; minRegistryRevision?: number } = {},
+    ): Promise<{ operation: ResolvedOperation; stale: boolean }> {
+      const stale = freshness.blank ? false : await freshness.ensure(OPERATIONS_LIMIT_MS);
+      await atLeast(wanted.minRegistryRevision);
+      const { operation, registryRevision } = await operations.get(name, wanted.revision);
+      freshness.start(registryRevision);
+      return { operation, stale };
+    },
+
+    /** `bearer` is a token's text. Throws token_unknown, token_revoked, token_expired. */
+    async authenticate(bearer: string): Promise<Principal> {
+      if (!freshness.blank) await freshness.ensure(TOKENS_LIMIT_MS);
+      const principal = await tokens.authenticate(bearer);
+      const noted = tokens.noteUse(principal.id);
+      if (noted !== undefined) options.background?.(noted);
+      return principal;
+    },
+
+    async principalById(id: string): Promise<Principal> {
+      if (!freshness.blank) await freshness.ensure(TOKENS_LIMIT_MS);
+      return tokens.byId(id);
+    },
+
+    /** The environment's row; undefined when there is none. */
+    async environment(name: string): Promise<Environment | undefined> {
+      if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
+      const cached = environments.get(name);
+      if (cached !== undefined) return cached.row;
+      const before = freshness.seen;
+      const row = await readEnvironment(database, name);
+      if (row !== undefined && before === freshness.seen) environments.set(name, { row }, 500);
+      return row;
+    },
+
+    /** operation + code hash + what it is granted: see IsolateSpec.id. */
+    isolateId: (operation: ResolvedOperation): string => operations.isolateId(operation),
+
+    async loadIsolate(operation: ResolvedOperation): Promise<IsolateDefinition> {
+      return loadIsolate(database, operation, () => ports.masterKey);
+    },
+
+    moduleCode: (sha256: string): Promise<string | undefined> => readModuleCode(database, sha256),
+
+    /** Throws module_hash_mismatch when the bytes do not have that hash. */
+    putModuleCode: (sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> =>
+      writeModuleCode(database, sha256, { bytes, at: new Date(now()).toISOString() }),
+
+    /** Operations in force with their closed types, in the order of their names. */
+    describeOperations: (page: DescribeOptions): Promise<DescribedPage> => describeOperations(database, page),
+
+    /** The registry revision, asked of the database now. */
+    async revision(): Promise<number> {
+      try {
+        return await currentRevision(database);
+      } catch (error) {
+        throw fromDatabaseError(error);
+      }
+    },
+
+    /** Changes an entry. Checks no scope but secrets:use: that is for the built-in in front of it. */
+    async write(change: Write, principal: Principal): Promise<Written> {
+      const written = await write(change, principal);
+      freshness.note(written.changes);
+      return written;
+    },
+
+    /** Creates and upgrades entries that come with the platform, in one batch. Leaves alone what somebody changed. */
+    async install(entries: readonly Installable[]): Promise<Change[]> {
+      const changes = await install(entries, { database, ports, now });
+      freshness.note(changes);
+      return changes;
+    },
+  };
+}
+
+async function readEnvironment(database: Database, name: string): Promise<Environment | undefined> {
+  try {
+    const [row] = await database
+      .select({ manifest: entities.manifest })
+      .from(entities)
+      .where(and(eq(entities.kind, "environment"), eq(entities.name, name)));
+    return row?.manifest as Environment | undefined;
+  } catch (error) {
+    throw fromDatabaseError(error);
+  }
+}
