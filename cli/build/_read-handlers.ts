@@ -28,23 +28,27 @@ export type Handler = {
   place: string;
 };
 
-/** Exports that are values but not functions may be Standard Schemas. */
-export type FileExports = { handlers: Handler[]; values: string[] };
+export type FileExports = {
+  handlers: Handler[];
+  /** Values that are not functions. They may be Standard Schemas. */
+  values: string[];
+  /** Values of which TypeScript knows nothing: they come from a package without types, and may be anything. */
+  opaque: string[];
+};
 
 export function readHandlers(program: TypeScript.Program, file: string): FileExports {
   const ts = typescript();
   const checker = program.getTypeChecker();
   const source = program.getSourceFile(file);
   const moduleSymbol = source && checker.getSymbolAtLocation(source);
-  const found: FileExports = { handlers: [], values: [] };
+  const found: FileExports = { handlers: [], values: [], opaque: [] };
   if (moduleSymbol === undefined) return found;
 
   for (const exported of checker.getExportsOfModule(moduleSymbol)) {
     const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
     const declaration = symbol.valueDeclaration ?? symbol.declarations?.find((node) => ts.isExportAssignment(node));
     if (declaration === undefined) {
-      // A value that cannot be followed, from a package without types for one.
-      if (checker.isUnknownSymbol(symbol)) found.values.push(exported.name);
+      if (checker.isUnknownSymbol(symbol)) found.opaque.push(exported.name);
       continue;
     }
     const signature = functionOf(declaration);
@@ -54,7 +58,8 @@ export function readHandlers(program: TypeScript.Program, file: string): FileExp
       const handler = describe(exported.name, symbol, declaration, undefined);
       found.handlers.push(handler);
     } else if (symbol.flags & ts.SymbolFlags.Value && !ts.isClassDeclaration(declaration)) {
-      found.values.push(exported.name);
+      const { flags } = checker.getTypeOfSymbol(symbol);
+      (flags & ts.TypeFlags.Any ? found.opaque : found.values).push(exported.name);
     }
   }
   return found;
@@ -97,12 +102,12 @@ export function readHandlers(program: TypeScript.Program, file: string): FileExp
     const name = symbol.name === "default" ? node.typeName.getText() : symbol.name;
     return symbol.flags & ts.SymbolFlags.Type ? snakeCase(name) : undefined;
   }
+}
 
-  function place(node: TypeScript.Node): string {
-    const file = node.getSourceFile();
-    const { line, character } = file.getLineAndCharacterOfPosition(node.getStart());
-    return `${path.relative(process.cwd(), file.fileName)}:${line + 1}:${character + 1}`;
-  }
+function place(node: TypeScript.Node): string {
+  const file = node.getSourceFile();
+  const { line, character } = file.getLineAndCharacterOfPosition(node.getStart());
+  return `${path.relative(process.cwd(), file.fileName)}:${line + 1}:${character + 1}`;
 }
 
 /** The function behind a declaration: a function, or a constant that holds one. */

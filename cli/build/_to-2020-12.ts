@@ -13,7 +13,7 @@ export function to2020(generated: Record<string, unknown>): Schema {
     $schema: _,
     ...root
   } = generated as { definitions?: Record<string, Schema>; $schema?: string };
-  const names = safeNames(Object.keys(definitions));
+  const names = safeNames(inOrderOfUse(root, definitions));
   const defs = Object.fromEntries(
     Object.entries(definitions).map(([name, schema]) => [names.get(name) ?? name, convert(schema, names)]),
   );
@@ -78,18 +78,36 @@ function convert(schema: unknown, names: ReadonlyMap<string, string>): Schema {
   return converted;
 }
 
-/** `Page<string>` → `Page_string`, kept apart where two become the same. */
-function safeNames(names: readonly string[]): Map<string, string> {
+/**
+ * `Page<string>` → `Page_string`. The generator names what has no name by its position in the file; such names are
+ * dropped and told apart by the order of use, so that the same types give the same schema wherever they are written.
+ */
+function safeNames(names: Iterable<string>): Map<string, string> {
   const taken = new Set<string>();
   const safe = new Map<string, string>();
-  for (const name of names.toSorted()) {
-    const base = /\W/.test(name) ? name.replaceAll(/\W+/g, "_").replaceAll(/^_+|_+$/g, "") || "type" : name;
+  for (const name of names) {
+    const spoken = name.replaceAll(/-[^<>,|&()"\s]*-\d+-\d+/g, "");
+    const base = /\W/.test(spoken) ? spoken.replaceAll(/\W+/g, "_").replaceAll(/^_+|_+$/g, "") || "type" : spoken;
     let candidate = base;
     for (let n = 2; taken.has(candidate); n++) candidate = `${base}_${n}`;
     taken.add(candidate);
     safe.set(name, candidate);
   }
   return safe;
+}
+
+function inOrderOfUse(root: unknown, definitions: Readonly<Record<string, Schema>>): Set<string> {
+  const found = new Set<string>();
+  const visit = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    for (const [key, member] of Object.entries(value)) {
+      if (key === "$ref" && typeof member === "string") found.add(member.slice(REFERENCE.length));
+      else visit(member);
+    }
+  };
+  visit(root);
+  for (const name of found) visit(definitions[name]);
+  return found;
 }
 
 function onlyReference(schema: Schema): string | undefined {

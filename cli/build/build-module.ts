@@ -29,10 +29,10 @@ type Resolved = { type: CodeType; warnings: string[] } | { error: SwitchyardErro
 export async function buildModule(file: string, wanted?: string): Promise<BuiltModule> {
   const built = await bundle(file);
   const code = typesFromCode(file);
-  const candidates = code.values.filter((name) => isSchemaName(name, [...code.handlers.keys()]));
+  const candidates = [...code.values, ...code.opaque].filter((name) => isSchemaName(name, [...code.handlers.keys()]));
   const schemas = await standardSchemas(file, candidates);
   const handlers = built.exports.filter(
-    (name) => code.handlers.has(name) || (code.values.includes(name) && name === wanted),
+    (name) => code.handlers.has(name) || (code.opaque.includes(name) && name === wanted),
   );
   const chosen = chooseExport(file, wanted, handlers, built.exports);
   const warnings: string[] = [];

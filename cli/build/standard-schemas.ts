@@ -22,7 +22,11 @@ export type SchemaReading =
   | { ok: false; reason: string };
 
 /** Those of the named exports that are Standard Schemas. */
-export async function standardSchemas(file: string, names: readonly string[]): Promise<Map<string, SchemaReading>> {
+export async function standardSchemas(
+  file: string,
+  names: readonly string[],
+  timeoutMs = TIMEOUT_MS,
+): Promise<Map<string, SchemaReading>> {
   if (names.length === 0) return new Map();
   const folder = await mkdtemp(path.join(os.tmpdir(), "opctl-schemas-"));
   try {
@@ -42,7 +46,7 @@ export async function standardSchemas(file: string, names: readonly string[]): P
       banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
       logLevel: "silent",
     });
-    return new Map(Object.entries(await runChild(file, outfile)));
+    return new Map(Object.entries(await runChild(file, outfile, timeoutMs)));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -65,7 +69,9 @@ function harness(file: string, names: readonly string[]): string {
       const schema = module[name];
       if (schema?.["~standard"] === undefined) continue;
       try {
-        answer[name] = { ok: true, input: convert(schema, "input"), output: convert(schema, "output") };
+        const { $schema: _, ...input } = convert(schema, "input");
+        const { $schema: __, ...output } = convert(schema, "output");
+        answer[name] = { ok: true, input, output };
       } catch (error) {
         answer[name] = { ok: false, reason: String(error?.message ?? error) };
       }
@@ -74,11 +80,11 @@ function harness(file: string, names: readonly string[]): string {
   `;
 }
 
-function runChild(file: string, script: string): Promise<Record<string, SchemaReading>> {
+function runChild(file: string, script: string, timeoutMs: number): Promise<Record<string, SchemaReading>> {
   return new Promise((resolve, reject) => {
     const child = fork(script, {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
-      timeout: TIMEOUT_MS,
+      timeout: timeoutMs,
       killSignal: "SIGKILL",
       env: { NODE_NO_WARNINGS: "1" },
       execArgv: [],
@@ -91,8 +97,7 @@ function runChild(file: string, script: string): Promise<Record<string, SchemaRe
     child.on("close", (_code, signal) => {
       if (answer !== undefined) return resolve(answer);
       const failed = /^(?:\w*Error\b.*)$/m.exec(stderr)?.[0] ?? stderr.trim().split("\n").at(-1) ?? "";
-      const what =
-        signal === null ? `it failed with ${failed}` : `it did not finish loading within ${TIMEOUT_MS / 1000} s`;
+      const what = signal === null ? `it failed with ${failed}` : `it did not finish loading within ${timeoutMs} ms`;
       reject(
         new SwitchyardError(
           "types_unreadable",

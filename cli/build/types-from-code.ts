@@ -26,6 +26,8 @@ export type CodeTypes = {
   handlers: Map<string, HandlerTypes>;
   /** Other exported values, which may be Standard Schemas. */
   values: string[];
+  /** Exports of which nothing is known, not even whether they are functions. */
+  opaque: string[];
   /** Absolute paths of the files that were read, packages and TypeScript's own left out. */
   files: string[];
 };
@@ -44,10 +46,11 @@ const CONFIG = {
 export function typesFromCode(file: string): CodeTypes {
   const entry = path.resolve(file);
   const program = createProgram([entry]);
-  const { handlers, values } = readHandlers(program, entry);
+  const { handlers, values, opaque } = readHandlers(program, entry);
   const generate = schemaGenerator(program, entry, handlers);
   return {
     values,
+    opaque,
     files: program
       .getSourceFiles()
       .map((source) => path.resolve(source.fileName))

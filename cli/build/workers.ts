@@ -41,6 +41,11 @@ export async function bundleWorker(root: string, name: keyof typeof SCRIPTS): Pr
     mainFields: ["browser", "module", "main"],
     target: "es2024",
     external: ["cloudflare:*"],
+    // Its entry for browsers reads no files; esbuild does not see it behind `exports`. wrangler.toml says the same.
+    alias: {
+      "@hyperjump/browser/jref": path.join(root, "node_modules/@hyperjump/browser/lib/jref/index.js"),
+      "@hyperjump/browser": path.join(root, "node_modules/@hyperjump/browser/lib/index.browser.js"),
+    },
     define: { SWITCHYARD_VERSION: JSON.stringify(version), "process.env.NODE_ENV": '"production"' },
     legalComments: "none",
     logLevel: "silent",
