@@ -13,6 +13,9 @@ export async function putModuleCode(context: RouteContext): Promise<Response> {
 export async function getModuleCode(context: RouteContext): Promise<Response> {
   const sha256 = hashOf(context);
   const code = await context.var.platform.registry.moduleCode(sha256);
+  if (code === undefined) {
+    throw new SwitchyardError("entity_not_found", `Cannot show the code ${sha256}: it must be stored; it is not`);
+  }
   return new Response(code, {
     headers: {
       "content-type": "text/javascript; charset=utf-8",
