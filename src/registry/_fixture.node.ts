@@ -7,7 +7,6 @@ import type { Principal } from "../model/principal.ts";
 import { installBuiltins } from "./builtins/install-builtins.ts";
 import { runBuiltin } from "./builtins/run-builtin.ts";
 import { openFile } from "./database.node.ts";
-import type { Database } from "./database.ts";
 import { migrateDatabase } from "./migrate.node.ts";
 import { createRegistry, type Registry, type RegistryOptions } from "./registry.ts";
 import type { Json } from "./schema.ts";
@@ -46,7 +45,7 @@ export async function fixture(options: Partial<RegistryOptions> & { builtins?: b
   return {
     folder,
     file,
-    database: database as Database,
+    database,
     client,
     clock,
     registry,

@@ -28,11 +28,11 @@ function compare(field: SQL, condition: Condition): SQL {
   if (condition === null || typeof condition !== "object") return equals(field, condition);
   switch (condition.op) {
     case "$eq":
-      return equals(field, condition.value as Scalar);
+      return equals(field, condition.value);
     case "$ne":
-      return sql`NOT (${equals(field, condition.value as Scalar)})`;
+      return sql`NOT (${equals(field, condition.value)})`;
     case "$in": {
-      const values = condition.value as Scalar[];
+      const values = condition.value;
       if (values.length === 0) return sql`FALSE`;
       return sql`(${sql.join(
         values.map((value) => equals(field, value)),
@@ -40,13 +40,13 @@ function compare(field: SQL, condition: Condition): SQL {
       )})`;
     }
     case "$gt":
-      return sql`${field} > ${toSql(condition.value as Scalar)}`;
+      return sql`${field} > ${toSql(condition.value)}`;
     case "$gte":
-      return sql`${field} >= ${toSql(condition.value as Scalar)}`;
+      return sql`${field} >= ${toSql(condition.value)}`;
     case "$lt":
-      return sql`${field} < ${toSql(condition.value as Scalar)}`;
+      return sql`${field} < ${toSql(condition.value)}`;
     case "$lte":
-      return sql`${field} <= ${toSql(condition.value as Scalar)}`;
+      return sql`${field} <= ${toSql(condition.value)}`;
     case "$like":
       return sql`${field} LIKE ${String(condition.value)}`;
   }

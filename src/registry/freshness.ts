@@ -19,7 +19,7 @@ export type FreshnessOptions = {
   now: () => number;
   maxStaleMs: number;
   /** Something changed at this registry revision; `undefined` means anything may have. */
-  onChange(change: Change | undefined): void;
+  onChange: (change: Change | undefined) => void;
 };
 
 export class Freshness {

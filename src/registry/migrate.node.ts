@@ -33,5 +33,5 @@ async function applied(database: Database): Promise<{ count: number; newest: num
   const [row] = await database.all<{ count: number; newest: number | null }>(
     sql`SELECT count(*) AS count, max(created_at) AS newest FROM __drizzle_migrations`,
   );
-  return { count: row?.count ?? 0, newest: Number(row?.newest ?? 0) };
+  return { count: row?.count ?? 0, newest: row?.newest ?? 0 };
 }

@@ -48,6 +48,16 @@ export async function writeModuleCode(
       cause,
     });
   }
+  // A database of C strings would end the text there.
+  if (code.includes("\0")) {
+    throw new SwitchyardError(
+      "definition_invalid",
+      "Cannot store the module: its source must not hold a NUL character; it does",
+      {
+        hint: "Write it as \\0 in a string, as esbuild does by itself",
+      },
+    );
+  }
   try {
     await database
       .insert(moduleCode)

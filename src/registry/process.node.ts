@@ -70,11 +70,11 @@ export async function startRegistryProcess(
 /** Reading damage late would lose a write; and what cannot be written should be said before anybody tries. */
 async function assertSound(client: Client): Promise<void> {
   const { rows } = await client.execute("PRAGMA quick_check(1)");
-  const verdict = String(rows[0]?.[0] ?? "");
+  const verdict = rows[0]?.["quick_check"];
   if (verdict !== "ok") {
     throw new SwitchyardError(
       "registry_corrupt",
-      `Cannot use the registry: its file must be sound; it is not: ${verdict}`,
+      `Cannot use the registry: its file must be sound; it is not: ${JSON.stringify(verdict)}`,
     );
   }
   await client.executeMultiple("BEGIN IMMEDIATE; ROLLBACK");

@@ -22,9 +22,7 @@ export async function ripple(draft: Draft, name: string): Promise<void> {
       throw new SwitchyardError(
         error.code,
         `Cannot change the type "${name}": the ${user.kind} "${user.name}" must still be sound; ${error.message}`,
-        {
-          ...(error.errors === undefined ? {} : { errors: error.errors }),
-        },
+        error.errors === undefined ? {} : { errors: error.errors },
       );
     }
   }
