@@ -15,6 +15,8 @@ export { Gate };
 type Env = { LOADER: WorkerLoader; EDGE: Fetcher; SECRET: string };
 type Exports = { Gate(options: { props: GateProps }): Fetcher };
 
+const NOT_LOADED = new Error("the isolate is not loaded");
+
 const loaded = new Set<string>();
 const running = new Set<string>();
 let draining = false;
@@ -58,13 +60,17 @@ export default {
             operation: meta.operation,
             load: async () => {
               if (definition !== undefined) return definition;
-              throw new Error(`the isolate "${isolate}" is no longer loaded`);
+              throw NOT_LOADED;
             },
           },
           input,
           meta,
         ),
       );
+    } catch (thrown) {
+      // It was sent once, but what came of it was not kept: a module that does not parse, say.
+      if (thrown !== NOT_LOADED) throw thrown;
+      return new Response(null, { status: NEED_DEFINITION });
     } finally {
       running.delete(meta.execution_id);
     }

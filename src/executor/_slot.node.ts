@@ -169,6 +169,11 @@ export class Slot {
     return { started: this.#life?.journal.hasStarted(executionId) ?? false, cause: null };
   }
 
+  /** Whether an execution has started in the process of now. */
+  journalHas(executionId: string): boolean {
+    return this.#life?.journal.hasStarted(executionId) ?? false;
+  }
+
   #onExit(life: Life): void {
     const early = this.status === "starting";
     this.#life = undefined;

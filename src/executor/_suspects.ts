@@ -1,40 +1,75 @@
 /**
- * Which operations run in a process of their own, because they were running when a process died. The dedicated slots are
- * few: a new suspect takes a free one, else the one whose suspects have been quiet longest. A suspect never goes back
- * among the others before it is cleared, so where there are more suspects than slots they share.
+ * Which operations run in a dedicated slot, because they were running when a process stalled or died. Who was guilty
+ * shows by repetition: an operation that was there twice is taken for a killer.
+ *
+ * - Nobody shares a slot with a killer, except other killers where there are more of them than slots.
+ * - Other suspects take a free slot, or share one; where killers hold every slot, they go back among the rest.
  */
+type Suspect = { slot: number | undefined; kills: number };
+
+/** Remembered at most; the longest quiet is forgotten first. */
+const MOST = 1_000;
+
+const KILLER_AT = 2;
+
 export class Suspects {
   readonly #slots: readonly number[];
-  readonly #placed = new Map<string, number>();
-  readonly #usedAtMs = new Map<number, number>();
+  readonly #suspects = new Map<string, Suspect>();
 
   constructor(slots: readonly number[]) {
     this.#slots = slots;
   }
 
-  /** The slot the operation runs in from now on, or undefined when there are no dedicated slots. */
-  accuse(operation: string, nowMs: number): number | undefined {
-    const placed = this.#placed.get(operation);
-    const taken = new Set(this.#placed.values());
-    const slot =
-      placed ??
-      this.#slots.find((each) => !taken.has(each)) ??
-      this.#slots.toSorted((a, b) => (this.#usedAtMs.get(a) ?? 0) - (this.#usedAtMs.get(b) ?? 0))[0];
-    if (slot === undefined) return undefined;
-    this.#placed.set(operation, slot);
-    this.#usedAtMs.set(slot, nowMs);
-    return slot;
+  /** `killed`: the process was lost, not merely slow. The slots that are in use from now on must be started. */
+  accuse(operation: string, options: { killed: boolean }): void {
+    const known = this.#suspects.get(operation);
+    const kills = (known?.kills ?? 0) + (options.killed ? 1 : 0);
+    this.#suspects.delete(operation);
+    const slot = kills < KILLER_AT ? (known?.slot ?? this.#slotForSuspect()) : this.#slotForKiller(known?.slot);
+    this.#suspects.set(operation, { slot, kills });
+    if (kills >= KILLER_AT && slot !== undefined) this.#moveAwayFrom(slot);
+    const [oldest] = this.#suspects.keys();
+    if (this.#suspects.size > MOST && oldest !== undefined) this.#suspects.delete(oldest);
   }
 
   clear(operation: string): void {
-    this.#placed.delete(operation);
+    this.#suspects.delete(operation);
   }
 
   isUsed(slot: number): boolean {
-    return [...this.#placed.values()].includes(slot);
+    return this.#in(slot).length > 0;
   }
 
   placements(): Record<string, number> {
-    return Object.fromEntries(this.#placed);
+    const placed: Record<string, number> = {};
+    for (const [operation, { slot }] of this.#suspects) if (slot !== undefined) placed[operation] = slot;
+    return placed;
+  }
+
+  #in(slot: number): Suspect[] {
+    return [...this.#suspects.values()].filter((each) => each.slot === slot);
+  }
+
+  #killersIn(slot: number): number {
+    return this.#in(slot).filter((each) => each.kills >= KILLER_AT).length;
+  }
+
+  #slotForSuspect(): number | undefined {
+    return this.#slots
+      .filter((slot) => this.#killersIn(slot) === 0)
+      .toSorted((a, b) => this.#in(a).length - this.#in(b).length)[0];
+  }
+
+  #slotForKiller(current: number | undefined): number | undefined {
+    if (current !== undefined && this.#killersIn(current) === 0) return current;
+    return this.#slots.toSorted((a, b) => this.#killersIn(a) - this.#killersIn(b))[0];
+  }
+
+  #moveAwayFrom(killersSlot: number): void {
+    const others = [...this.#suspects.values()].filter((each) => each.slot === killersSlot && each.kills < KILLER_AT);
+    for (const suspect of others) {
+      suspect.slot = undefined;
+      suspect.slot = this.#slotForSuspect();
+    }
   }
 }

@@ -3,8 +3,10 @@
 export type PoolState = {
   /** Grows with every change, so that news that overtook each other are told apart. */
   version: number;
-  /** The slot for ordinary calls, or null while none is up. */
+  /** The slot for ordinary calls, or null while none is up. Not ready: hold on, a change is near. */
   active: number | null;
+  /** Slots whose process takes calls. */
+  ready: readonly number[];
   /** Slots whose process does not answer. What has not started there is moved. */
   stalled: readonly number[];
   /** Slots that sleep until they are woken. */
@@ -13,7 +15,7 @@ export type PoolState = {
   dedicated: Readonly<Record<string, number>>;
 };
 
-export const NO_PROCESSES: PoolState = { version: 0, active: null, stalled: [], stopped: [], dedicated: {} };
+export const NO_PROCESSES: PoolState = { version: 0, active: null, ready: [], stalled: [], stopped: [], dedicated: {} };
 
 /** Why a process ended. */
 export type LossCause = "timeout" | "memory" | "crash";
@@ -24,6 +26,9 @@ export type LossQuestion = {
   slot: number;
   execution_id: string;
   operation: string;
-  /** False: the process is only slow to answer, and nobody is to blame yet. */
+  /** The connection broke. False: the process is only slow to answer. */
   lost: boolean;
 };
+
+/** All that the edge has sent to a process that stalled: execution id → operation. */
+export type StallReport = { slot: number; calls: Readonly<Record<string, string>> };

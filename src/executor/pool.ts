@@ -6,17 +6,12 @@
  * - every call ends, within its time-out and ANSWER_GRACE_MS;
  * - who was running when a process died gets `timeout` past its own time-out, else `executor_lost`.
  */
-import { toErrorData, toSwitchyardError, type ErrorCode } from "../core/errors.ts";
-import type {
-  Executor,
-  InvocationMeta,
-  InvocationResult,
-  IsolateDefinition,
-  IsolateSpec,
-} from "../model/invocation.ts";
+import { toErrorData, toSwitchyardError } from "../core/errors.ts";
+import type { Executor, InvocationMeta, InvocationResult, IsolateSpec } from "../model/invocation.ts";
 import { joinFrame, parseResult, type RunHead } from "./frame.ts";
 import { type LossAnswer, NO_PROCESSES, type PoolState } from "./pool-state.ts";
 import { MOVE_AFTER_MS, NEED_DEFINITION, SECRET_HEADER, REFUSED } from "./protocol.ts";
+import { type Call, failure, isPast, orTimer, remainingMs, sleep, timedOut } from "./_pool-call.ts";
 import { SupervisorClient } from "./supervisor-client.ts";
 
 /** Past its time-out by this much, a call is late: its process's own timer should have fired. */
@@ -29,15 +24,6 @@ const LOOK_MS = 150;
 const GOOD_RUNS = 20;
 
 type PoolPorts = { slots: readonly Fetcher[]; supervisor: Fetcher; secret: string };
-
-/** One call on its way, over as many processes as it takes. */
-type Call = {
-  isolate: IsolateSpec;
-  input: string;
-  meta: InvocationMeta;
-  startedAtMs: number;
-  definition?: IsolateDefinition;
-};
 
 type AttemptEnd =
   | { kind: "answer"; frame: string }
@@ -52,6 +38,8 @@ export class PoolExecutor implements Executor {
   readonly #secret: string;
   #state: PoolState = NO_PROCESSES;
   readonly #goodRuns = new Map<string, number>();
+  /** What is under way, by execution id. */
+  readonly #sent = new Map<string, { slot: number; operation: string }>();
 
   constructor(ports: PoolPorts) {
     this.#slots = ports.slots;
@@ -62,7 +50,15 @@ export class PoolExecutor implements Executor {
   /** The supervisor's news, as an internal request. */
   async control(request: Request): Promise<Response> {
     if (request.headers.get(SECRET_HEADER) !== this.#secret) return new Response(null, { status: 404 });
+    const known = this.#state.stalled;
     this.setPool(await request.json<PoolState>());
+    for (const slot of this.#state.stalled) {
+      if (known.includes(slot)) continue;
+      const calls = Object.fromEntries(
+        [...this.#sent].filter(([, sent]) => sent.slot === slot).map(([id, { operation }]) => [id, operation]),
+      );
+      this.setPool(await this.#supervisor.stalled({ slot, calls }));
+    }
     return new Response(null, { status: 204 });
   }
 
@@ -76,11 +72,13 @@ export class PoolExecutor implements Executor {
       for (;;) {
         const slot = this.#slotFor(isolate.operation) ?? (await this.#awaitSlot(call));
         if (slot === undefined) {
-          return failure("executor_lost", `Cannot start "${meta.operation}": an executor process must be up; none is`);
+          const detail = `Cannot start "${meta.operation}": an executor process must take it within ${meta.timeout_ms} ms; none did`;
+          return failure("executor_lost", detail);
         }
         const step = await this.#attempt(slot, call);
         if (step.kind === "end") return step.result;
-        if (isPast(call, ANSWER_GRACE_MS)) return timedOut(meta);
+        // It has not started anywhere, and its time is over.
+        if (isPast(call, 0)) return timedOut(meta);
       }
     } catch (thrown) {
       return { ok: false, error: toErrorData(toSwitchyardError(thrown)), retry: { kind: "may" }, logs: [] };
@@ -88,14 +86,14 @@ export class PoolExecutor implements Executor {
   }
 
   #slotFor(operation: string): number | undefined {
-    const { active, dedicated, stopped, stalled } = this.#state;
+    const { active, dedicated, ready } = this.#state;
     const slot = dedicated[operation] ?? active;
-    return slot === null || stopped.includes(slot) || stalled.includes(slot) ? undefined : slot;
+    return slot !== null && ready.includes(slot) ? slot : undefined;
   }
 
   /** Asks until there is a process for the call, or its time is over. */
   async #awaitSlot(call: Call): Promise<number | undefined> {
-    for (;;) {
+    for (let waitMs = 10; ; waitMs = Math.min(waitMs * 1.5, 200)) {
       const own = this.#state.dedicated[call.isolate.operation];
       const asleep = own !== undefined && this.#state.stopped.includes(own);
       try {
@@ -106,13 +104,15 @@ export class PoolExecutor implements Executor {
       const slot = this.#slotFor(call.isolate.operation);
       if (slot !== undefined) return slot;
       if (isPast(call, 0)) return undefined;
-      await sleep(25);
+      await sleep(waitMs);
     }
   }
 
   async #attempt(slot: number, call: Call): Promise<Step> {
     const { operation } = call.isolate;
+    this.#sent.set(call.meta.execution_id, { slot, operation });
     const end = await this.#send(slot, call);
+    this.#sent.delete(call.meta.execution_id);
     if (end.kind === "answer") {
       if (this.#state.dedicated[operation] !== undefined) this.#countGoodRun(operation);
       return { kind: "end", result: parseResult(end.frame) };
@@ -152,7 +152,7 @@ export class PoolExecutor implements Executor {
         return { kind: "broken" };
       }
     })();
-    const first = await orTimer(answer, MOVE_AFTER_MS);
+    const first = await orTimer(answer, Math.min(MOVE_AFTER_MS, Math.max(remainingMs(call) + LATE_MS, 0)));
     if (first !== undefined) return first;
     return this.#watch(slot, call, answer, aborter);
   }
@@ -234,34 +234,5 @@ export class PoolExecutor implements Executor {
       (state) => this.setPool(state),
       () => undefined,
     );
-  }
-}
-
-function isPast(call: Call, graceMs: number): boolean {
-  return Date.now() - call.startedAtMs > call.meta.timeout_ms + graceMs;
-}
-
-function timedOut(meta: InvocationMeta): InvocationResult {
-  return failure(
-    "timeout",
-    `Cannot finish "${meta.operation}": it may run for ${meta.timeout_ms} ms; it is still running`,
-  );
-}
-
-function failure(code: ErrorCode, detail: string): InvocationResult {
-  return { ok: false, error: { code, detail }, retry: { kind: "may" }, logs: [] };
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, ms));
-}
-
-/** What the promise comes to, or undefined when it takes longer than `ms`. */
-async function orTimer<Value>(promise: Promise<Value>, ms: number): Promise<Value | undefined> {
-  let timer: number | undefined;
-  try {
-    return await Promise.race([promise, new Promise<undefined>((resolve) => (timer = setTimeout(resolve, ms)))]);
-  } finally {
-    clearTimeout(timer);
   }
 }

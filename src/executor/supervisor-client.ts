@@ -1,5 +1,5 @@
 /** The edge's side of the supervisor's little HTTP interface (supervisor-server.node.ts). */
-import type { LossAnswer, LossQuestion, PoolState } from "./pool-state.ts";
+import type { LossAnswer, LossQuestion, PoolState, StallReport } from "./pool-state.ts";
 import { SECRET_HEADER } from "./protocol.ts";
 
 export class SupervisorClient {
@@ -18,6 +18,11 @@ export class SupervisorClient {
   /** Whether a call had started on a process that broke or does not answer. */
   lost(question: LossQuestion): Promise<LossAnswer> {
     return this.#post<LossAnswer>("/lost", question);
+  }
+
+  /** What was under way on a process that stalled, so that its operations are kept away from the spare. */
+  stalled(report: StallReport): Promise<PoolState> {
+    return this.#post<PoolState>("/stalled", report);
   }
 
   /** A call is past its time-out without an answer: if its process is stalled, it is killed. */
@@ -40,7 +45,7 @@ export class SupervisorClient {
       method: "POST",
       headers: { [SECRET_HEADER]: this.#secret },
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(2_000),
+      signal: AbortSignal.timeout(600),
     });
     if (!response.ok) throw new Error(`the supervisor answered ${response.status} to ${path}`);
     return await response.json<Answer>();

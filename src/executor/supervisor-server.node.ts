@@ -3,12 +3,13 @@ import { timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import type { LossAnswer, LossQuestion, PoolState } from "./pool-state.ts";
+import type { LossAnswer, LossQuestion, PoolState, StallReport } from "./pool-state.ts";
 import { SECRET_HEADER } from "./protocol.ts";
 
 export type SupervisorCalls = {
   state(): PoolState;
   lost(question: LossQuestion): Promise<LossAnswer>;
+  stalled(report: StallReport): void;
   late(slot: number): void;
   behaved(operation: string): void;
   wake(slot: number): void;
@@ -45,6 +46,9 @@ async function answerTo(
       return calls.state();
     case "/lost":
       return calls.lost(body as LossQuestion);
+    case "/stalled":
+      calls.stalled(body as StallReport);
+      return calls.state();
     case "/late":
       calls.late(Number(body["slot"]));
       return calls.state();

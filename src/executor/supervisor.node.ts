@@ -13,11 +13,14 @@
  */
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import type { LossAnswer, LossQuestion, PoolState } from "./pool-state.ts";
+import type { LossAnswer, LossQuestion, PoolState, StallReport } from "./pool-state.ts";
 import { Slot } from "./_slot.node.ts";
 import { Suspects } from "./_suspects.ts";
 import { socketAddress } from "./_workerd.node.ts";
 import { serveSupervisor } from "./supervisor-server.node.ts";
+
+/** How long the spare waits for the edge's word on who was running when the active process stalled. */
+const HANDOVER_MS = 100;
 
 const MIB = 1024 * 1024;
 
@@ -97,15 +100,13 @@ export async function startExecutors(options: StartOptions): Promise<Executors> 
   const state = (): PoolState => ({
     version,
     active,
+    ready: slots.filter((slot) => slot.status === "ready").map((slot) => slot.index),
     stalled: slots.filter((slot) => slot.status === "stalled").map((slot) => slot.index),
     stopped: slots.filter((slot) => slot.status === "stopped").map((slot) => slot.index),
     dedicated: suspects.placements(),
   });
 
-  const changed = () => {
-    if (closed) return;
-    const current = active === null ? undefined : slots[active];
-    if (current?.status !== "ready") active = general().find((slot) => slot.status === "ready")?.index ?? null;
+  const publish = () => {
     version += 1;
     for (const listener of listeners) {
       try {
@@ -114,6 +115,22 @@ export async function startExecutors(options: StartOptions): Promise<Executors> 
         // The edge asks again when it has to.
       }
     }
+  };
+
+  let holding: NodeJS.Timeout | undefined;
+  const handOver = () => {
+    clearTimeout(holding);
+    holding = undefined;
+    active = general().find((slot) => slot.status === "ready")?.index ?? null;
+    publish();
+  };
+  const changed = () => {
+    if (closed) return;
+    const status = active === null ? undefined : slots[active]?.status;
+    // The edge first says what was running there, so that the guilty operation is not let loose on the spare.
+    if (status === "stalled") holding ??= setTimeout(handOver, HANDOVER_MS);
+    else if (status !== "ready") return handOver();
+    publish();
   };
 
   for (let index = 0; index < limits.generalSlots + limits.dedicatedSlots; index++) {
@@ -129,28 +146,35 @@ export async function startExecutors(options: StartOptions): Promise<Executors> 
     );
   }
 
+  const accuse = (operation: string, killed: boolean) => {
+    suspects.accuse(operation, { killed });
+    for (const slot of dedicated()) if (suspects.isUsed(slot.index)) slot.start();
+    publish();
+  };
+
   const lastBusyAtMs = new Map<Slot, number>();
   const watch = setInterval(() => {
     const now = performance.now();
     for (const slot of slots) {
+      const isDedicated = slot.index >= limits.generalSlots;
+      const isWorn = slot.load.isolates >= limits.drainAtIsolates || slot.rssBytes > limits.drainAtBytes;
+      if (slot.load.inflight > 0 || slot.status !== "ready") lastBusyAtMs.set(slot, now);
+      const isIdle = now - (lastBusyAtMs.get(slot) ?? now) > limits.idleStopMs || !suspects.isUsed(slot.index);
       if (slot.rssBytes > limits.ceilingBytes) {
         void slot.kill("memory");
       } else if (slot.isDrained) {
-        void slot.kill("crash");
+        // A dedicated one sleeps until it is wanted.
+        void (isDedicated ? slot.stop() : slot.kill("crash"));
+      } else if (slot.status === "ready" && isDedicated && (isIdle || isWorn)) {
+        void slot.drain();
       } else if (
         slot.status === "ready" &&
-        (slot.load.isolates >= limits.drainAtIsolates || slot.rssBytes > limits.drainAtBytes)
+        isWorn &&
+        general().some((other) => other !== slot && other.status === "ready")
       ) {
         // Without another one that is ready, a worn process is better than none.
-        if (slot.index >= limits.generalSlots || general().some((other) => other !== slot && other.status === "ready"))
-          void slot.drain();
+        void slot.drain();
       }
-    }
-    for (const slot of dedicated()) {
-      if (slot.load.inflight > 0 || slot.status === "starting" || slot.status === "stalled")
-        lastBusyAtMs.set(slot, now);
-      const idleMs = now - (lastBusyAtMs.get(slot) ?? now);
-      if (slot.status === "ready" && (idleMs > limits.idleStopMs || !suspects.isUsed(slot.index))) void slot.stop();
     }
   }, 50);
 
@@ -164,12 +188,14 @@ export async function startExecutors(options: StartOptions): Promise<Executors> 
         slot === undefined
           ? { started: true, cause: null }
           : await slot.whatBecameOf(question.execution_id, question.lost);
-      if (fate.started && question.lost) {
-        const own = suspects.accuse(question.operation, performance.now());
-        if (own !== undefined) slots[own]?.start();
-        changed();
-      }
+      if (fate.started && question.lost) accuse(question.operation, true);
       return { ...fate, state: state() };
+    },
+    stalled({ slot: index, calls }: StallReport): void {
+      const slot = slots[index];
+      if (slot?.status !== "stalled") return;
+      for (const [id, operation] of Object.entries(calls)) if (slot.journalHas(id)) accuse(operation, false);
+      if (index === active) handOver();
     },
     late(index: number): void {
       const slot = slots[index];

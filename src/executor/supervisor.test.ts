@@ -136,3 +136,153 @@ describe("PoolExecutor on supervised processes", () => {
     });
   });
 });
+
+describe("the definitions of isolates", () => {
+  it("run() answers module_invalid each time for a module that does not parse", async () => {
+    const broken: Order = { operation: "broken", code: "export function handler( {" };
+    for (let i = 0; i < 2; i++) expect(codeOf(await call(broken))).toBe("module_invalid");
+  });
+
+  it("run() takes calls of a new isolate that come all at once", async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => call({ operation: "rush", code: code("return input") }, i)),
+    );
+    expect(answers.map((each) => each.ok && each.output)).toEqual(answers.map((_, i) => String(i)));
+  });
+});
+
+describe("a process that is stopped by its code", () => {
+  it("run() answers timeout for an endless loop while others go on", async () => {
+    await settled();
+    const before = activeSlot();
+    const innocent = call({ operation: "waits", code: code("await scheduler.wait(60000)"), timeout_ms: 8_000 });
+    await sleep(100);
+    const guilty = call({ operation: "spins", code: code("for (;;) {}"), timeout_ms: 1_500 });
+    const others: Promise<InvocationResult & { ms: number }>[] = [];
+    for (let i = 0; i < 60; i++) {
+      others.push(call({ ...echo, operation: `other${i % 3}` }, i));
+      await sleep(25);
+    }
+    const answers = await Promise.all(others);
+    expect(answers.map(codeOf).filter((each) => each !== "ok")).toEqual([]);
+    expect(Math.max(...answers.map((each) => each.ms))).toBeLessThan(1_000);
+    const end = await guilty;
+    expect(codeOf(end)).toBe("timeout");
+    expect(end.ms).toBeLessThan(2_500);
+    // It had started on the process that had to go: nobody can say what it did.
+    expect(codeOf(await innocent)).toBe("executor_lost");
+    await settled();
+    expect(executors.report()[before.slot]!.generation).toBe(before.generation + 1);
+  });
+
+  it("an operation that killed a process runs in one of its own, disturbs nobody, and comes back when it behaves", async () => {
+    await settled();
+    const slot = executors.state().dedicated["spins"];
+    expect(slot).toBeGreaterThanOrEqual(2);
+    const general = executors
+      .report()
+      .slice(0, 2)
+      .map((each) => each.pid);
+    for (let round = 0; round < 2; round++) {
+      const guilty = call({ operation: "spins", code: code("for (;;) {}"), timeout_ms: 400 });
+      await sleep(50);
+      const answers = await Promise.all(Array.from({ length: 10 }, (_, i) => call(echo, i)));
+      expect(answers.map(codeOf)).toEqual(answers.map(() => "ok"));
+      expect(Math.max(...answers.map((each) => each.ms))).toBeLessThan(300);
+      expect(codeOf(await guilty)).toBe("timeout");
+    }
+    expect(
+      executors
+        .report()
+        .slice(0, 2)
+        .map((each) => each.pid),
+    ).toEqual(general);
+    // Mended: the isolate's id changes with the code.
+    for (let i = 0; i < 20; i++) {
+      expect(codeOf(await call({ operation: "spins", isolate: "mended", code: code("return 1") }))).toBe("ok");
+    }
+    await until("the operation is cleared", () => executors.state().dedicated["spins"] === undefined);
+  });
+
+  it("run() keeps the spare clear of an operation that spins in many calls at once", async () => {
+    await settled();
+    const spare = executors.report().find((each) => each.slot < 2 && each.slot !== executors.state().active)!;
+    const guilty = [];
+    const others: Promise<InvocationResult & { ms: number }>[] = [];
+    for (let i = 0; i < 40; i++) {
+      if (i % 4 === 0) guilty.push(call({ operation: "spins often", code: code("for (;;) {}"), timeout_ms: 1_000 }));
+      others.push(call(echo, i));
+      await sleep(25);
+    }
+    const answers = await Promise.all(others);
+    expect(answers.map(codeOf).filter((each) => each !== "ok")).toEqual([]);
+    expect(Math.max(...answers.map((each) => each.ms))).toBeLessThan(1_000);
+    for (const end of await Promise.all(guilty)) {
+      expect(["timeout", "executor_lost"]).toContain(codeOf(end));
+      expect(end.ms).toBeLessThan(2_000);
+    }
+    expect(executors.report()[spare.slot]!.pid).toBe(spare.pid);
+  });
+
+  it.each([
+    [
+      "typed arrays",
+      "const all = []; for (let i = 0; i < 64; i++) { all.push(new Uint8Array(32 * 1024 * 1024).fill(1)); } return all.length",
+    ],
+    ["objects", "const all = []; for (let i = 0; i < 40e6; i++) all.push({ i, text: 'x' + i }); return all.length"],
+  ])(
+    "run() answers executor_lost for 2 GB of %s while others go on",
+    async (what, body) => {
+      await settled();
+      const guilty = call({
+        operation: `eats ${what}`,
+        isolate: `eats-${what.length}`,
+        code: code(body),
+        timeout_ms: 20_000,
+      });
+      await sleep(50);
+      const others: Promise<InvocationResult & { ms: number }>[] = [];
+      for (let i = 0; i < 20; i++) {
+        others.push(call(echo, i));
+        await sleep(25);
+      }
+      expect(codeOf(await guilty)).toBe("executor_lost");
+      const answers = await Promise.all(others);
+      expect(answers.map(codeOf).filter((each) => each !== "ok")).toEqual([]);
+      expect(Math.max(...answers.map((each) => each.ms))).toBeLessThan(1_500);
+    },
+    20_000,
+  );
+
+  it("a process that is killed from outside costs only what had started on it", async () => {
+    await settled();
+    const running = call({ operation: "waits2", code: code("await scheduler.wait(5000)"), timeout_ms: 8_000 });
+    await sleep(100);
+    process.kill(activeSlot().pid!, "SIGKILL");
+    const others = await Promise.all(Array.from({ length: 20 }, (_, i) => call(echo, i)));
+    expect(others.map(codeOf)).toEqual(others.map(() => "ok"));
+    expect(codeOf(await running)).toBe("executor_lost");
+  });
+});
+
+describe("many isolates", () => {
+  it("memory levels off over 2,000 different operations, and no call is lost to a replacement", async () => {
+    await settled();
+    const peak: number[] = [];
+    const failed: string[] = [];
+    for (let from = 0; from < 2_000; from += 8) {
+      const answers = await Promise.all(
+        Array.from({ length: 8 }, (_, i) =>
+          call({ operation: `many${from + i}`, isolate: `many-${from + i}`, code: code(`return ${from + i}`) }),
+        ),
+      );
+      answers.forEach((answer, i) => {
+        if (!answer.ok || answer.output !== String(from + i)) failed.push(JSON.stringify(answer));
+      });
+      peak.push(Math.max(...executors.report().map((slot) => slot.rssBytes / MIB)));
+    }
+    expect(failed).toEqual([]);
+    expect(Math.max(...peak)).toBeLessThan(650);
+    expect(Math.max(...executors.report().map((slot) => slot.isolates))).toBeLessThan(1_000);
+  }, 40_000);
+});
