@@ -6,7 +6,7 @@ import { KIND_NAMES, KIND_WORDS } from "./kinds.ts";
 export async function completeWord(
   program: Command,
   words: readonly string[],
-  namesOf: (kind: string) => Promise<string[]>,
+  namesOf: (kind: string, prefix: string) => Promise<string[]>,
 ): Promise<string[]> {
   const last = words.at(-1) ?? "";
   const { command, positional, awaited } = walk(program, words.slice(0, -1));
@@ -15,7 +15,7 @@ export async function completeWord(
     ? optionsOf(command)
     : command.commands.length > 0
       ? command.commands.map((each) => each.name()).filter((name) => !name.startsWith("__"))
-      : await argumentsOf(command, positional, namesOf);
+      : await argumentsOf(command, positional, (kind) => namesOf(kind, last));
   return candidates.filter((candidate) => candidate.startsWith(last)).toSorted();
 }
 

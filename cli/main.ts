@@ -3,7 +3,6 @@
  * code. A command's file is loaded only when its word is on the command line, because start-up time is most of what a
  * call costs.
  */
-import { inspect } from "node:util";
 import { Command, CommanderError } from "commander";
 import { SwitchyardError, toSwitchyardError } from "../src/core/errors.ts";
 import type { CommandModule } from "./command.ts";
@@ -85,7 +84,8 @@ export async function main(words: readonly string[]): Promise<void> {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return;
     const error = thrown instanceof CommanderError ? usageError(thrown, words) : toSwitchyardError(thrown);
     output.problem(error);
-    if (process.env["SWITCHYARD_DEBUG"] && thrown instanceof Error) output.say(inspect(thrown));
+    if (process.env["SWITCHYARD_DEBUG"] && thrown instanceof Error)
+      output.say((await import("node:util")).inspect(thrown));
     process.exitCode = exitCodeOf(error.code);
   }
 }

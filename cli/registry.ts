@@ -11,7 +11,9 @@ export type Entry = JsonObject & { name: string; meta: Meta };
 export type Read = { entry: Entry; etag: string };
 
 /** How many entries one request asks for; a listing goes on until there are no more. */
-const PAGE = 200;
+const PAGE = 500;
+/** How many names are looked at for the nearest to a mistyped one. */
+const NEAREST_AMONG = 1000;
 
 export function routeOf(kind: Kind, name?: string): string {
   return `/registry/${KIND_WORDS[kind].plural}${name === undefined ? "" : `/${encodeURIComponent(name)}`}`;
@@ -47,7 +49,7 @@ export async function findEntry(client: Client, kind: Kind, name: string): Promi
 async function withNearest(error: SwitchyardError, client: Client, kind: Kind, name: string): Promise<SwitchyardError> {
   const names: string[] = [];
   try {
-    for await (const entry of listEntries(client, kind)) names.push(entry.name);
+    for await (const entry of listEntries(client, kind, { limit: NEAREST_AMONG })) names.push(entry.name);
   } catch {
     return error; // The first error says more than a failed look for a better hint.
   }
@@ -138,15 +140,10 @@ export async function deleteEntry(client: Client, kind: Kind, name: string, etag
 
 export type Revision = Pick<Meta, "revision" | "digest" | "updated_at" | "updated_by">;
 
-/** Newest first. */
-export async function listRevisions(client: Client, kind: Kind, name: string): Promise<Revision[]> {
-  type Item = Revision | { meta: Revision };
-  const answer = parseAnswer(await client.request("GET", `${routeOf(kind, name)}/revisions`)) as
-    | Item[]
-    | { items: Item[] };
-  return (Array.isArray(answer) ? answer : answer.items)
-    .map((item) => ("meta" in item ? item.meta : item))
-    .toSorted((a, b) => b.revision - a.revision);
+/** Newest first, at most `limit` of them. */
+export async function listRevisions(client: Client, kind: Kind, name: string, limit: number): Promise<Revision[]> {
+  const answer = await client.request("GET", `${routeOf(kind, name)}/revisions?limit=${limit}`);
+  return (parseAnswer(answer) as { items: Entry[] }).items.map(({ meta }) => meta);
 }
 
 async function write(

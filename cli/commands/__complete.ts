@@ -14,11 +14,12 @@ export const command: CommandModule = {
     command.argument("[words...]", "the words after opctl, the last one unfinished").action(async (words: string[]) => {
       const context = contextOf(command);
       const program = await createProgram(words);
-      const found = await completeWord(program, words, async (kindWord) => {
+      const found = await completeWord(program, words, async (kindWord, prefix) => {
         const names: string[] = [];
+        const filter = { name: { op: "$like", value: `${prefix}%` } };
         const giveUpAt = Date.now() + PATIENCE_MS;
         try {
-          for await (const { name } of listEntries(context.client, parseKind(kindWord))) {
+          for await (const { name } of listEntries(context.client, parseKind(kindWord), { filter })) {
             names.push(name);
             if (Date.now() > giveUpAt) break;
           }

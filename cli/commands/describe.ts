@@ -34,9 +34,9 @@ async function describe(context: Context, kind: Kind, name: string): Promise<voi
   if (kind === "operation") parts.push(await operationTypes(context, name));
   if (kind === "type") parts.push(await typeMembers(entry));
   if (kind === "module") parts.push(moduleExports(entry));
-  const revisions = await listRevisions(context.client, kind, name);
+  const revisions = await listRevisions(context.client, kind, name, HEAD + 1);
   parts.push(`Revisions\n${indent(revisionTable(revisions.slice(0, HEAD)))}`);
-  if (revisions.length > HEAD) parts.push(`  … and ${revisions.length - HEAD} older`);
+  if (revisions.length > HEAD) parts.push(`  … and older ones: opctl call list_${kind}_revision name:='"${name}"'`);
   context.output.data(parts.filter((part) => part !== "").join("\n\n"));
 }
 

@@ -112,8 +112,7 @@ async function answerRegistry(platform: FakePlatform, seen: Seen, { parts, url, 
     return problem(response, "precondition_failed", `Cannot change the ${key}: it has changed`);
   if (stored === undefined && seen.method !== "PUT")
     return problem(response, "entity_not_found", `Cannot find the ${key}`);
-  if (verb === "revisions")
-    return send(response, 200, { items: [(await view(stored as Stored)).meta], next_cursor: null });
+  if (verb === "revisions") return send(response, 200, { items: [await view(stored as Stored)], next_cursor: null });
   if (seen.method === "DELETE") {
     platform.entries.delete(key);
     return send(response, 200, {});
