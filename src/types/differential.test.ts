@@ -36,7 +36,7 @@ const STRINGS = [
   "2026-02-30T00:00:00Z",
   "toString",
 ];
-const NUMBERS = [0, -0, 1, 2, 3, -1, 0.1, 0.3, 1.5, 1e16, 9_007_199_254_740_993, 1e308, Infinity, 1e-7];
+const NUMBERS = [0, -0, 1, 2, 3, -1, 0.1, 0.3, 1.5, 1e16, 9_007_199_254_740_992, 1e308, Infinity, 1e-7];
 const TYPES = ["string", "number", "integer", "boolean", "null", "array", "object"];
 
 class Generator {
@@ -48,7 +48,9 @@ class Generator {
     return Math.floor(this.next() * limit);
   }
   pick<T>(items: readonly T[]): T {
-    return items[this.below(items.length)] as T;
+    const item = items[this.below(items.length)];
+    if (item === undefined) throw new Error("nothing to pick from");
+    return item;
   }
   maybe(chance: number): boolean {
     return this.next() < chance;

@@ -4,13 +4,16 @@
  * the library does.
  */
 import * as v from "valibot";
+import { spendStep } from "./budget.ts";
 import { areUnique } from "./values.ts";
 
 export type Check = v.GenericSchema;
 export type Bound = { limit: number; number: string } | undefined;
 
 type Dataset = { value: unknown; typed?: boolean; issues?: [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]] };
-type Run = (dataset: Dataset) => void;
+/** With `abortEarly` one fault is enough: only the verdict is wanted. */
+type Config = { readonly abortEarly?: boolean };
+type Run = (dataset: Dataset, config: Config) => void;
 
 export type ObjectRules = {
   type: string;
@@ -24,9 +27,12 @@ export type ObjectRules = {
 };
 
 export function objectNode(rules: ObjectRules): Check {
-  const entries = [...rules.entries];
+  // What is cheap to refuse comes first, so that the tag of a union's member is looked at before its contents.
+  const isContainer = ([, check]: [string, Check]): number =>
+    Number(check.type.startsWith("json_") || check.type === "lazy");
+  const entries = [...rules.entries].toSorted((a, b) => isContainer(a) - isContainer(b));
   const { rest, required, min, max } = rules;
-  return node("json_object", (dataset) => {
+  return node("json_object", (dataset, config) => {
     const input = dataset.value;
     if (typeof input !== "object" || input === null || Array.isArray(input)) return report(dataset, rules.type, input);
     const record = input as Record<string, unknown>;
@@ -37,11 +43,13 @@ export function objectNode(rules: ObjectRules): Check {
       }
     }
     for (const [name, check] of entries) {
-      if (Object.hasOwn(record, name)) runInner(dataset, check, name, record[name]);
+      if (config.abortEarly === true && dataset.issues !== undefined) return;
+      if (Object.hasOwn(record, name)) runInner(dataset, config, check, name, record[name]);
     }
     if (rest !== undefined) {
       for (const name of Object.keys(record)) {
-        if (!rules.entries.has(name)) runInner(dataset, rest, name, record[name]);
+        if (config.abortEarly === true && dataset.issues !== undefined) return;
+        if (!rules.entries.has(name)) runInner(dataset, config, rest, name, record[name]);
       }
     }
     if (min !== undefined || max !== undefined) checkSize(dataset, Object.keys(record).length, min, max);
@@ -51,11 +59,14 @@ export function objectNode(rules: ObjectRules): Check {
 export type ArrayRules = { type: string; items: Check | undefined; unique: string | undefined; min: Bound; max: Bound };
 
 export function arrayNode({ type, items, unique, min, max }: ArrayRules): Check {
-  return node("json_array", (dataset) => {
+  return node("json_array", (dataset, config) => {
     const input = dataset.value;
     if (!Array.isArray(input)) return report(dataset, type, input);
     if (items !== undefined) {
-      for (let index = 0; index < input.length; index++) runInner(dataset, items, index, input[index]);
+      for (let index = 0; index < input.length; index++) {
+        if (config.abortEarly === true && dataset.issues !== undefined) return;
+        runInner(dataset, config, items, index, input[index]);
+      }
     }
     checkSize(dataset, input.length, min, max);
     if (unique !== undefined && !areUnique(input)) report(dataset, unique, input);
@@ -65,7 +76,8 @@ export function arrayNode({ type, items, unique, min, max }: ArrayRules): Check 
 export function anyOfNode(options: readonly Check[], number: string): Check {
   return node("json_any_of", (dataset) => {
     for (const option of options) {
-      if (option["~run"]({ value: dataset.value }, {}).issues === undefined) return;
+      spendStep();
+      if (option["~run"]({ value: dataset.value }, { abortEarly: true }).issues === undefined) return;
     }
     report(dataset, number, dataset.value);
   });
@@ -76,8 +88,8 @@ function checkSize(dataset: Dataset, size: number, min: Bound, max: Bound): void
   if (max !== undefined && size > max.limit) report(dataset, max.number, dataset.value);
 }
 
-function runInner(dataset: Dataset, check: Check, key: string | number, value: unknown): void {
-  const { issues } = check["~run"]({ value }, {});
+function runInner(dataset: Dataset, config: Config, check: Check, key: string | number, value: unknown): void {
+  const { issues } = check["~run"]({ value }, config);
   if (issues === undefined) return;
   const item = { type: "unknown", origin: "value", input: dataset.value, key, value } as const;
   for (const issue of issues) {
@@ -101,8 +113,8 @@ function node(type: string, run: Run): Check {
     ...v.unknown(),
     type,
     reference: node,
-    "~run"(dataset: Dataset): Dataset {
-      run(dataset);
+    "~run"(dataset: Dataset, config: Config): Dataset {
+      run(dataset, config);
       dataset.typed = true;
       return dataset;
     },

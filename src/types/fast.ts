@@ -29,14 +29,15 @@ export function compileFast(scan: Scan, node: SchemaNode = scan.root): FastCheck
   const check = build(context, node.schema, node.via);
   if (check === undefined) return undefined;
   return {
-    accepts: (value) => check["~run"]({ value }, {}).issues === undefined,
+    accepts: (value) => check["~run"]({ value }, { abortEarly: true }).issues === undefined,
     failures: (value) => {
       const { issues = [] } = check["~run"]({ value }, {});
       return issues.map((issue) => {
         const path = issue.path ?? [];
         const found = context.checks[Number(issue.message)];
         if (found === undefined) throw new Error(`A check without a number: ${issue.message}`);
-        return { ...found, pointer: toPointer(path.map((item) => String(item.key))), value: issue.input };
+        const { keyword, schema } = found;
+        return { keyword, schema, pointer: toPointer(path.map((item) => String(item.key))), value: issue.input };
       });
     },
   };
@@ -242,6 +243,7 @@ function buildOfType(context: Context, schema: Record<string, unknown>, type: st
     });
   }
   const checks: v.GenericPipeItem<unknown, unknown>[] = [];
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- says what the type check before it proved
   const add = <T>(keyword: string, check: (value: T, rule: never) => boolean): void => {
     if (!has(keyword)) return;
     const rule = schema[keyword] as never;

@@ -19,6 +19,7 @@ export const SUBSCHEMAS: Readonly<Record<string, "one" | "list" | "map">> = {
   prefixItems: "list",
   properties: "map",
   propertyNames: "one",
+  // oxlint-disable-next-line unicorn/no-thenable -- a keyword's name; this table is never awaited
   then: "one",
   unevaluatedItems: "one",
   unevaluatedProperties: "one",

@@ -2,9 +2,17 @@
  * Keywords of the library replaced by ours: patterns run on re2js, equality and multiples are exact, names such as
  * "toString" are only names, and a format is asserted exactly where sanitize() says so.
  */
-import { addKeyword, getKeywordName, getSchema, Validation, type Keyword } from "@hyperjump/json-schema/experimental";
-import type { JsonNode } from "@hyperjump/json-schema/instance/experimental";
+import {
+  addKeyword,
+  getKeyword,
+  getKeywordName,
+  getSchema,
+  Validation,
+  type Keyword,
+} from "@hyperjump/json-schema/experimental";
+import { value as instanceValue, type JsonNode } from "@hyperjump/json-schema/instance/experimental";
 import { toPointer } from "../core/json.ts";
+import { spendStep } from "./budget.ts";
 import { FORMATS } from "./formats.ts";
 import { compilePattern, type Pattern } from "./regex.ts";
 import { areUnique, isAtLeastLong, isAtMostLong, isMultipleOf, keyOf } from "./values.ts";
@@ -60,14 +68,14 @@ function follow(schema: Browser): Browser | Promise<Browser> {
 function members(instance: JsonNode): [string, JsonNode][] {
   if (instance.type !== "object") return [];
   const children = (instance as unknown as { children: { children: [JsonNode, JsonNode] }[] }).children;
-  return children.map(({ children: [name, value] }) => [name.value as string, value]);
+  return children.map(({ children: [name, value] }) => [instanceValue(name), value]);
 }
 
 function leaf<A>(name: string, read: (raw: unknown) => A, test: (rule: A, value: unknown) => boolean): Keyword<A> {
   return {
     id: PREFIX + name,
     compile: (schema) => Promise.resolve(read(valueOf(schema))),
-    interpret: (rule, instance) => test(rule, instance.value),
+    interpret: (rule, instance) => test(rule, instanceValue(instance)),
   };
 }
 
@@ -134,7 +142,21 @@ const additionalProperties: Keyword<{ names: Set<string>; patterns: Pattern[]; u
 
 const equalToOne = (keys: Set<string>, value: unknown): boolean => keys.has(keyOf(value));
 
+/** Recursion goes through references only, so counting them bounds a check. */
+function counted(id: string): Keyword<unknown> {
+  const original = getKeyword<unknown>(id);
+  return {
+    ...original,
+    interpret(rule, instance, context) {
+      spendStep();
+      return original.interpret(rule, instance, context);
+    },
+  };
+}
+
 export function installKeywords(): void {
+  addKeyword(counted(`${PREFIX}ref`));
+  addKeyword(counted(`${PREFIX}draft-2020-12/dynamicRef`));
   addKeyword(properties);
   addKeyword(patternProperties);
   addKeyword(additionalProperties);

@@ -16,7 +16,7 @@ import {
   type ValidationContext,
 } from "@hyperjump/json-schema/experimental";
 import { setShouldValidateSchema } from "@hyperjump/json-schema/draft-2020-12";
-import { fromJs, type JsonNode } from "@hyperjump/json-schema/instance/experimental";
+import { fromJs, value as instanceValue, type JsonNode } from "@hyperjump/json-schema/instance/experimental";
 import { CLOSING_KEYWORDS, NOTHING_ALLOWED, type Failure } from "./explain.ts";
 import { isRecord, type JsonSchema } from "./definition.ts";
 import { ASSERTIONS, DIALECT, SUBSCHEMAS } from "./keywords.ts";
@@ -33,7 +33,11 @@ type Browser = Parameters<typeof compile>[0];
 
 /** Throws where the library cannot resolve something; after scanSchema() that does not happen. */
 export async function compileLibrary(scan: Scan): Promise<{ checkAt(node: SchemaNode): Promise<LibraryCheck> }> {
-  const document = buildSchemaDocument(sanitize(scan, scan.root) as Record<string, unknown>, ROOT_URI, DIALECT);
+  const document = buildSchemaDocument(
+    sanitize(scan, scan.root) as Parameters<typeof buildSchemaDocument>[0],
+    ROOT_URI,
+    DIALECT,
+  );
   const embedded = document as unknown as { embedded: Record<string, unknown> };
   const known: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   known[ROOT_URI] = document;
@@ -130,14 +134,14 @@ function collectFailures(scan: Scan): { plugin: EvaluationPlugin<Context>; failu
         return;
       }
       const schema = isRecord(node?.schema) ? node.schema : {};
-      schemaContext.own?.push({ pointer: pointerOf(instance), keyword, schema, value: instance.value });
+      schemaContext.own?.push({ pointer: pointerOf(instance), keyword, schema, value: instanceValue(instance) });
     },
     afterSchema(url, instance, context, valid) {
       const own = context.own ?? [];
       if (!valid && own.length === 0) {
         const { node, parent } = locateFalse(scan, url);
         const keyword = node !== undefined && CLOSING_KEYWORDS.has(node.via) ? node.via : NOTHING_ALLOWED;
-        own.push({ pointer: pointerOf(instance), keyword, schema: parent, value: instance.value });
+        own.push({ pointer: pointerOf(instance), keyword, schema: parent, value: instanceValue(instance) });
       }
       const pointer = pointerOf(instance);
       const mistyped = own.find((failure) => failure.keyword === "type" && failure.pointer === pointer);

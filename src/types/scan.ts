@@ -66,6 +66,7 @@ export function scanSchema(schema: JsonSchema): { scan: Scan; unsupported: Issue
   } else {
     visit(walk, root);
     for (const node of walk.bySchema.values()) resolveReferences(walk, node);
+    refuseEndless(walk);
   }
   return { scan: walk, unsupported: walk.unsupported, invalid: walk.invalid };
 }
@@ -200,6 +201,35 @@ function resolveReferences(walk: Walk, node: SchemaNode): void {
       refuse(`must lead to a schema in this one, or be "type:NAME" for a stored type; it is "${reference}"`);
     }
   }
+}
+
+/** Keywords whose schemas look at the very value that the schema around them looks at. */
+const IN_PLACE = new Set(["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"]);
+
+/** A schema that leads back to itself without going into the value would be checked without end. */
+function refuseEndless(walk: Walk): void {
+  const state = new Map<SchemaNode, "open" | "done">();
+  const follow = (node: SchemaNode): void => {
+    const { schema } = node;
+    if (!isRecord(schema) || state.get(node) === "done") return;
+    if (state.get(node) === "open") {
+      add(walk.unsupported, node.pointer, "$ref", "must not lead back to itself without going into the value");
+      return;
+    }
+    state.set(node, "open");
+    const target = walk.targets.get(schema);
+    if (target !== undefined) follow(target);
+    const anchor = typeof schema["$dynamicRef"] === "string" ? schema["$dynamicRef"].split("#")[1] : undefined;
+    for (const candidate of anchor === undefined ? [] : walk.bySchema.values()) {
+      if (isRecord(candidate.schema) && candidate.schema["$dynamicAnchor"] === anchor) follow(candidate);
+    }
+    for (const { keyword, schema: inner } of subschemas(schema)) {
+      const next = IN_PLACE.has(keyword) && isRecord(inner) ? walk.bySchema.get(inner) : undefined;
+      if (next !== undefined) follow(next);
+    }
+    state.set(node, "done");
+  };
+  for (const node of walk.bySchema.values()) follow(node);
 }
 
 function findTarget(walk: Walk, resource: string, fragment: string): SchemaNode | undefined {

@@ -91,7 +91,7 @@ if (folder === undefined) {
     const groups = JSON.parse(readFileSync(`${folder}/draft2020-12/${file}`, "utf8")) as Group[];
     describe(`official JSON Schema 2020-12 suite, ${file}`, () => {
       for (const group of groups) {
-        if (REMOTE[file]?.includes(group.description) === true) {
+        if ((REMOTE[file] ?? []).includes(group.description)) {
           it(`compileType() refuses: ${group.description}`, async () => {
             await expect(compileType(group.schema, () => undefined)).rejects.toMatchObject({
               code: "schema_unsupported",
@@ -110,7 +110,7 @@ if (folder === undefined) {
           });
 
           it("goes through compileType()", async () => {
-            if (UNFIT_DEFAULT[file]?.includes(group.description) === true) {
+            if ((UNFIT_DEFAULT[file] ?? []).includes(group.description)) {
               await expect(compileType(group.schema, () => undefined)).rejects.toBeInstanceOf(SwitchyardError);
               return;
             }
