@@ -16,13 +16,13 @@ const ScalarSchema = v.union([
   v.null(),
 ]);
 
-export const OPERATORS = ["$eq", "$ne", "$in", "$gt", "$gte", "$lt", "$lte", "$like"] as const;
+const SCALAR_OPERATORS = ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$like"] as const;
 
 /** `{op, value}`, or a bare value for `$eq`. */
 export const ConditionSchema = v.union([
   ScalarSchema,
   v.strictObject({ op: v.literal("$in"), value: v.pipe(v.array(ScalarSchema), v.maxLength(100)) }),
-  v.strictObject({ op: v.picklist(OPERATORS), value: ScalarSchema }),
+  v.strictObject({ op: v.picklist(SCALAR_OPERATORS), value: ScalarSchema }),
 ]);
 export type Condition = v.InferOutput<typeof ConditionSchema>;
 

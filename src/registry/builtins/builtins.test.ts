@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { KINDS, type Kind, type Scope } from "../../model/entities.ts";
+import type { Principal } from "../../model/principal.ts";
+import { ADMIN, fixture, storeModule, STRING_FIELD, type Fixture } from "../_fixture.node.ts";
+import type { Json } from "../schema.ts";
+import { BUILTINS } from "./definitions.ts";
+import { installBuiltins } from "./install-builtins.ts";
+import { runBuiltin } from "./run-builtin.ts";
+
+let base: Fixture;
+beforeAll(async () => {
+  base = await fixture({ builtins: true });
+});
+afterAll(() => base.close());
+
+const holding = (...scopes: Scope[]): Principal => ({ id: "p", name: "p", scopes });
+
+const MANIFESTS: Record<Kind, Json> = {
+  operation: { name: "sample", implemented_at: "echo:echo", network: ["example.com"], timeout_ms: 5 },
+  type: { name: "sample", schema: STRING_FIELD("a") },
+  module: {
+    name: "sample",
+    exports: { echo: { input: { schema: true }, output: { name: "sample_output", schema: true } } },
+  },
+  environment: { name: "sample", adapter: "inline" },
+  token: { name: "sample", scopes: ["ops:invoke"], expires_at: "2030-01-01T00:00:00Z" },
+  secret: { name: "sample", value: "hidden", groups: ["default"] },
+};
+
+/** As POST /ops/NAME does it: input and output are held against the types of the operation's row. */
+async function call(name: string, input: unknown): Promise<Json> {
+  const { operation } = await base.registry.resolve(name);
+  if (operation.implementation.kind !== "builtin") throw new Error(`${name} is not a built-in`);
+  const checked = operation.input.check(input);
+  if (!checked.ok) throw new Error(`${name}: ${JSON.stringify(checked.errors)}`);
+  const { output } = await runBuiltin(base.registry, operation.implementation.function, checked.value, ADMIN);
+  const answer = operation.output.check(JSON.parse(JSON.stringify(output)));
+  expect(answer, name).toMatchObject({ ok: true });
+  return output as Json;
+}
+
+describe.each(Object.keys(KINDS) as Kind[])("the built-in operations of %s", (kind) => {
+  test("do what they say, within the types of their rows", async () => {
+    const sha256 = await storeModule(base, "echo");
+    const manifest = { ...MANIFESTS[kind], ...(kind === "module" ? { sha256 } : {}) };
+    const created = await call(`create_${kind}`, manifest);
+    expect(created).toMatchObject({ name: "sample", meta: { revision: 1 } });
+    expect(typeof created["token"]).toBe(kind === "token" ? "string" : "undefined");
+    await call(`put_${kind}`, { ...manifest, description: "put" });
+    const { digest } = (await call(`get_${kind}`, { name: "sample" }))["meta"] as { digest: string };
+    await call(`edit_${kind}`, { name: "sample", patch: { description: "edited" }, if_match: digest });
+    expect(await call(`get_${kind}`, { name: "sample", revision: 2 })).toMatchObject({
+      description: "put",
+      meta: { revision: 2 },
+    });
+    await call(`duplicate_${kind}`, { name: "sample", patch: { name: "sample2" } });
+    expect(await call(`list_${kind}`, { name: { op: "$like", value: "sample%" }, limit: 1 })).toMatchObject({
+      items: [{ name: "sample" }],
+      next_cursor: "sample",
+    });
+    expect(await call(`rollback_${kind}`, { name: "sample", to: 1 })).toMatchObject({
+      description: "",
+      meta: { revision: 4 },
+    });
+    expect((await call(`list_${kind}_revision`, { name: "sample" }))["items"]).toHaveLength(4);
+    for (const name of ["sample", "sample2"])
+      expect(await call(`delete_${kind}`, { name })).toEqual({ name, deleted: true });
+    expect((await call("list_change", { limit: 2 }))["items"]).toMatchObject([
+      { action: "delete", name: "sample2", kind, author: "admin_id", after: null },
+      { action: "delete", name: "sample", kind },
+    ]);
+  });
+});
+
+describe("runBuiltin()", () => {
+  test.each(Object.values(BUILTINS).map(({ name, scope }) => [name, scope] as const))(
+    "%s needs %s",
+    async (name, scope) => {
+      const others = (["ops:invoke", "registry:read", "registry:write", "secrets:use", "admin"] as const).filter(
+        (held) => held !== scope && held !== "admin" && !(held === "registry:write" && scope === "registry:read"),
+      );
+      await expect(runBuiltin(base.registry, name, {}, holding(...others))).rejects.toMatchObject({
+        code: "forbidden",
+      });
+      // With the scope it gets as far as the input.
+      await expect(
+        runBuiltin(base.registry, name, { name: 1, limit: "x", patch: 1 }, holding(scope)),
+      ).rejects.toMatchObject({
+        code: expect.stringMatching(/^(input|definition)_invalid$/) as string,
+      });
+    },
+  );
+
+  test("ties the scope to the function: a duplicate of create_token mints nothing for an invoke token", async () => {
+    await call("duplicate_operation", { name: "create_token", patch: { name: "harmless", group: "demo" } });
+    const { operation } = await base.registry.resolve("harmless");
+    expect(operation).toMatchObject({ group: "demo", implementation: { kind: "builtin", function: "create_token" } });
+    const minting = runBuiltin(
+      base.registry,
+      "create_token",
+      { name: "mine", scopes: ["admin"] },
+      holding("ops:invoke", "registry:write"),
+    );
+    await expect(minting).rejects.toMatchObject({ code: "forbidden" });
+    await expect(call("get_token", { name: "mine" })).rejects.toMatchObject({ code: "entity_not_found" });
+  });
+});
+
+describe("installBuiltins()", () => {
+  const own = () => fixture({ builtins: true });
+
+  test("installs all of them once", async () => {
+    const fresh = await own();
+    const revision = await fresh.registry.revision();
+    expect(revision).toBe(Object.keys(BUILTINS).length + 1);
+    expect(await installBuiltins(fresh.registry)).toEqual([]);
+    expect(await installBuiltins(fresh.another())).toEqual([]);
+    await fresh.close();
+  });
+
+  test("upgrades what nobody touched, and leaves alone what somebody edited or deleted", async () => {
+    const fresh = await own();
+    const install = (description: string) =>
+      fresh.registry.install(
+        ["list_type", "get_type", "put_type"].map((name) => ({
+          kind: "operation",
+          manifest: { name, description, implemented_at: `builtin:${name}` },
+        })),
+      );
+    await fresh.run("edit_operation", { name: "get_type", patch: { active: false } });
+    await fresh.run("delete_operation", { name: "put_type" });
+    expect((await install("newer")).map(({ name }) => name)).toEqual(["list_type"]);
+    expect(await fresh.run("get_operation", { name: "list_type" })).toMatchObject({
+      description: "newer",
+      meta: { revision: 2, updated_by: "system" },
+    });
+    expect(await fresh.run("get_operation", { name: "get_type" })).toMatchObject({ active: false });
+    await fresh.close();
+  });
+});
