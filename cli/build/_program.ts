@@ -11,6 +11,7 @@ export type ProgramOptions = {
   previous?: TypeScript.Program;
 };
 
+/** Declarations of TypeScript itself and of packages: they do not change while a file is being worked on. */
 const library = new Map<string, TypeScript.SourceFile | undefined>();
 
 export function createProgram(
@@ -25,13 +26,12 @@ export function createProgram(
   host.getSourceFile = (fileName, languageVersion) => {
     const overlay = overlays.get(path.resolve(fileName));
     if (overlay !== undefined) return ts.createSourceFile(fileName, overlay, languageVersion, true);
-    if (path.dirname(fileName) === libraryFolder) {
+    if (path.dirname(fileName) === libraryFolder || /\/node_modules\/.*\.d\.[cm]?ts$/.test(fileName)) {
       if (!library.has(fileName)) library.set(fileName, readFromDisk(fileName, languageVersion));
       return library.get(fileName);
     }
     const known = previous?.getSourceFile(fileName);
-    if (known !== undefined || fileName.includes("/node_modules/"))
-      return known ?? readFromDisk(fileName, languageVersion);
+    if (known !== undefined || /\.d\.[cm]?ts$/.test(fileName)) return known ?? readFromDisk(fileName, languageVersion);
     const text = ts.sys.readFile(fileName);
     return text === undefined ? undefined : ts.createSourceFile(fileName, withoutHeader(text), languageVersion, true);
   };

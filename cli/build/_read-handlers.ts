@@ -11,6 +11,8 @@ export type Annotation = {
   text: string;
   /** The registry's name for it, when the annotation is the name of a type and nothing more. */
   name: string | undefined;
+  /** The constant that the type is inferred from: `X` in `v.InferOutput<typeof X>`, `z.infer<typeof X>`, `typeof X.infer`. */
+  inferredFrom: string | undefined;
   /** `echo.ts:12:30`, for errors. */
   place: string;
 };
@@ -89,7 +91,20 @@ export function readHandlers(program: TypeScript.Program, file: string): FileExp
   }
 
   function annotation(node: TypeScript.TypeNode): Annotation {
-    return { text: node.getText(), name: nameOf(node), place: place(node) };
+    return { text: node.getText(), name: nameOf(node), inferredFrom: inferredFrom(node), place: place(node) };
+  }
+
+  function inferredFrom(node: TypeScript.TypeNode): string | undefined {
+    if (ts.isParenthesizedTypeNode(node)) return inferredFrom(node.type);
+    if (ts.isIndexedAccessTypeNode(node)) return inferredFrom(node.objectType);
+    if (ts.isTypeQueryNode(node)) return node.exprName.getText().split(".")[0];
+    if (!ts.isTypeReferenceNode(node)) return undefined;
+    const [argument, ...others] = node.typeArguments ?? [];
+    if (argument !== undefined) {
+      return others.length === 0 && ts.isTypeQueryNode(argument) ? inferredFrom(argument) : undefined;
+    }
+    const declared = checker.getSymbolAtLocation(node.typeName)?.declarations?.[0];
+    return declared && ts.isTypeAliasDeclaration(declared) ? inferredFrom(declared.type) : undefined;
   }
 
   function nameOf(node: TypeScript.TypeNode): string | undefined {

@@ -2,7 +2,7 @@
  * A source file → what `deploy` stores: the bundled code and, for each exported handler, the types found in the code.
  *
  * For each side of a handler the first that speaks counts: a schema exported for that handler (`echoInput`, `echo_input`),
- * the annotation, the file's `input` or `output` schema, and else `true` (any) with a warning.
+ * the schema that its annotation is inferred from, the annotation, the file's `input` or `output` schema, and else `true` (any) with a warning.
  */
 import path from "node:path";
 import { SwitchyardError } from "../../src/core/errors.ts";
@@ -10,7 +10,7 @@ import type { CodeType, Module } from "../../src/model/entities.ts";
 import { bundle, type Bundle } from "./bundle.ts";
 import { snakeCase } from "./snake-case.ts";
 import { standardSchemas, type SchemaReading } from "./standard-schemas.ts";
-import { typesFromCode, type TypeReading } from "./types-from-code.ts";
+import { typesFromCode, type CodeTypes, type HandlerTypes, type TypeReading } from "./types-from-code.ts";
 
 export type BuiltModule = {
   bundle: Bundle;
@@ -29,7 +29,7 @@ type Resolved = { type: CodeType; warnings: string[] } | { error: SwitchyardErro
 export async function buildModule(file: string, wanted?: string): Promise<BuiltModule> {
   const built = await bundle(file);
   const code = typesFromCode(file);
-  const candidates = [...code.values, ...code.opaque].filter((name) => isSchemaName(name, [...code.handlers.keys()]));
+  const candidates = [...code.values, ...code.opaque].filter((name) => isSchemaName(name, code.handlers));
   const schemas = await standardSchemas(file, candidates);
   const handlers = built.exports.filter(
     (name) => code.handlers.has(name) || (code.opaque.includes(name) && name === wanted),
@@ -39,9 +39,8 @@ export async function buildModule(file: string, wanted?: string): Promise<BuiltM
   const entries: Module["exports"] = {};
   for (const name of handlers) {
     const read = code.handlers.get(name);
-    const silent: TypeReading = { kind: "silent", place: file };
-    const input = resolveSide(name, "input", read?.input ?? silent, schemas);
-    const output = resolveSide(name, "output", read?.output ?? silent, schemas);
+    const input = resolveSide(name, "input", read, { file, schemas });
+    const output = resolveSide(name, "output", read, { file, schemas });
     const failed = "error" in input ? input.error : "error" in output ? output.error : undefined;
     if (failed !== undefined) {
       if (name === chosen) throw failed;
@@ -80,12 +79,16 @@ function chooseExport(file: string, wanted: string | undefined, handlers: string
 function resolveSide(
   name: string,
   side: Side,
-  reading: TypeReading,
-  schemas: ReadonlyMap<string, SchemaReading>,
+  read: HandlerTypes | undefined,
+  { file, schemas }: { file: string; schemas: ReadonlyMap<string, SchemaReading> },
 ): Resolved {
-  const own = schemaNames(name, side).find((candidate) => schemas.has(candidate));
-  const fallback = reading.kind !== "type" && schemas.has(side) ? side : undefined;
-  const schemaName = own ?? fallback;
+  const reading: TypeReading = read?.[side] ?? { kind: "silent", place: file };
+  const inferredFrom = read?.inferredFrom[side];
+  const schemaName = [
+    ...schemaNames(name, side),
+    ...(inferredFrom === undefined ? [] : [inferredFrom]),
+    ...(reading.kind === "type" ? [] : [side]),
+  ].find((candidate) => schemas.has(candidate));
   if (schemaName !== undefined) return fromSchema(name, side, schemaName, schemas.get(schemaName));
   if (reading.kind === "type") return reading;
   if (reading.kind === "silent") {
@@ -137,9 +140,13 @@ function schemaNames(handler: string, side: Side): string[] {
   return [`${handler}${capital}`, `${handler}_${side}`, `${upper}${capital}`, `${handler}${capital}Schema`];
 }
 
-function isSchemaName(name: string, handlers: readonly string[]): boolean {
+function isSchemaName(name: string, handlers: CodeTypes["handlers"]): boolean {
   if (name === "input" || name === "output") return true;
-  return handlers.some(
-    (handler) => schemaNames(handler, "input").includes(name) || schemaNames(handler, "output").includes(name),
+  return [...handlers].some(
+    ([handler, { inferredFrom }]) =>
+      inferredFrom.input === name ||
+      inferredFrom.output === name ||
+      schemaNames(handler, "input").includes(name) ||
+      schemaNames(handler, "output").includes(name),
   );
 }

@@ -1,8 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { LIMITS } from "../../src/core/limits.ts";
 import { testFolder, type TestFolder } from "./_test-folder.ts";
 import { bundle } from "./bundle.ts";
+
+// Compilers on a busy machine.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 
 const FILES = {
   "node_modules/half-node/package.json": '{"name":"half-node","type":"module","main":"index.js"}',

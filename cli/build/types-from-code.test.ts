@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { testFolder, type TestFolder } from "./_test-folder.ts";
 import { typesFromCode, type CodeTypes } from "./types-from-code.ts";
+
+// Compilers on a busy machine.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 
 type Case = [title: string, declarations: string, annotation: string, schema: unknown, name?: string];
 

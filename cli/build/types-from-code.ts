@@ -1,6 +1,7 @@
 /**
  * The types of a file's handlers as JSON Schema 2020-12, read from their annotations. Never a silent `{}`: what cannot be
- * read is an error that names the place and the remedy, and what says nothing is `true` (any) with a warning.
+ * read is an error that names the place and the remedy, and what says nothing is `true` (any) with a warning. Objects
+ * are closed unless the type has an index signature, so that a mistyped member of a call is caught.
  *
  * How: TypeScript finds the annotations; aliases of them are appended to in-memory copies of the files; the schema
  * generator turns each alias into a schema, which is then checked for holes and moved to 2020-12.
@@ -20,7 +21,13 @@ export type TypeReading =
   | { kind: "silent"; place: string }
   | { kind: "unreadable"; place: string; reason: string };
 
-export type HandlerTypes = { description: string; input: TypeReading; output: TypeReading };
+export type HandlerTypes = {
+  description: string;
+  input: TypeReading;
+  output: TypeReading;
+  /** Constants that the annotations are inferred from. Where they are Standard Schemas, they say more. */
+  inferredFrom: { input: string | undefined; output: string | undefined };
+};
 
 export type CodeTypes = {
   handlers: Map<string, HandlerTypes>;
@@ -62,6 +69,10 @@ export function typesFromCode(file: string): CodeTypes {
           description: handler.description,
           input: reading(handler, handler.input, generate),
           output: reading(handler, handler.output, generate),
+          inferredFrom: {
+            input: handler.input === "none" ? undefined : handler.input?.inferredFrom,
+            output: handler.output?.inferredFrom,
+          },
         },
       ]),
     ),
