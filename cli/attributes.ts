@@ -24,6 +24,13 @@ export function attributeOf(entry: Entry, name: string): unknown {
   return own;
 }
 
+/** The same as a cell of a table, where an inline definition would only be the beginning of one. */
+export function cellOf(entry: Entry, name: string): unknown {
+  const value = attributeOf(entry, name);
+  const isType = name === "input_type" || name === "output_type";
+  return isType && typeof value === "object" && value !== null ? "(inline)" : value;
+}
+
 /** Refuses a name that no entry of the list has, with the nearest one that some have. */
 export function checkAttributes(names: readonly string[], entries: readonly Entry[]): void {
   if (entries.length === 0) return;

@@ -64,7 +64,7 @@ function unreachable(error: unknown, url: string, timeoutMs: number | undefined)
 }
 
 /** The error that a refusal carries. A code that this opctl does not know (a newer platform) falls back on the status. */
-export function problemOf(answer: Answer, what: string): SwitchyardError {
+function problemOf(answer: Answer, what: string): SwitchyardError {
   const problem = parseObject(answer.text);
   if (problem === undefined || typeof problem["detail"] !== "string") {
     const start = answer.text.trim().slice(0, 120).replaceAll(/\s+/g, " ");

@@ -8,7 +8,7 @@ import { findCredentials } from "./credentials.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { createOutput, type Output } from "./output.ts";
 
-export type Globals = {
+type Globals = {
   url?: string;
   token?: string;
   state: string;

@@ -4,6 +4,7 @@
  * call costs.
  */
 import { Command, CommanderError } from "commander";
+import { didYouMean } from "../src/core/did-you-mean.ts";
 import { SwitchyardError, toSwitchyardError } from "../src/core/errors.ts";
 import type { CommandModule } from "./command.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
@@ -11,7 +12,7 @@ import { createOutput } from "./output.ts";
 
 type Entry = { summary: string; load: () => Promise<{ command: CommandModule }>; hidden?: boolean };
 
-export const COMMANDS: Readonly<Record<string, Entry>> = {
+const COMMANDS: Readonly<Record<string, Entry>> = {
   dev: { summary: "run the whole platform on this machine", load: () => import("./commands/dev.ts") },
   deploy: {
     summary: "bundle a file, read its types, store it as an operation",
@@ -71,6 +72,11 @@ function exitCodeLines(): string {
 }
 
 export async function main(words: readonly string[]): Promise<void> {
+  // The reader of a pipe may have had enough (`opctl get operations | head -1`): that is no failure.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
   // Before parsing there are no options yet; errors of the parsing itself still honour --json.
   const output = createOutput({
     json: words.includes("--json"),
@@ -78,6 +84,9 @@ export async function main(words: readonly string[]): Promise<void> {
   });
   try {
     const program = await createProgram(words);
+    const first = words.findIndex((word) => word === "help" || Object.hasOwn(COMMANDS, word));
+    const topic = words[first + 1];
+    if (words[first] === "help" && topic !== undefined) checkCommand(topic);
     if (words.length === 0) program.help();
     await program.parseAsync(words, { from: "user" });
   } catch (thrown) {
@@ -88,6 +97,15 @@ export async function main(words: readonly string[]): Promise<void> {
       output.say((await import("node:util")).inspect(thrown));
     process.exitCode = exitCodeOf(error.code);
   }
+}
+
+/** commander answers `help NONSENSE` with the whole help; that hides the mistake. */
+function checkCommand(word: string): void {
+  if (Object.hasOwn(COMMANDS, word) || word.startsWith("-")) return;
+  const near = didYouMean(word, Object.keys(COMMANDS));
+  throw new SwitchyardError("usage", `Cannot find the command "${word}": it must be one of opctl's`, {
+    hint: near === undefined ? "`opctl help` lists them." : `Did you mean "${near}"?`,
+  });
 }
 
 function usageError(error: CommanderError, words: readonly string[]): SwitchyardError {

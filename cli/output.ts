@@ -4,7 +4,12 @@
  */
 import { ERRORS, toErrorData, type SwitchyardError } from "../src/core/errors.ts";
 
-export type Streams = { out: (text: string) => void; err: (text: string) => void; colour: boolean };
+export type Streams = {
+  out: (text: string) => void;
+  err: (text: string) => void;
+  colour: boolean;
+  /** Somebody watches stderr. */ watched: boolean;
+};
 
 export type Output = {
   readonly json: boolean;
@@ -14,13 +19,16 @@ export type Output = {
   value(value: unknown): void;
   /** What was done. */
   say(text: string): void;
+  /** How far it is: only for a person who watches. */
+  progress(text: string): void;
   warn(text: string): void;
   problem(error: SwitchyardError): void;
 };
 
-export const processStreams = (): Streams => ({
+const processStreams = (): Streams => ({
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
+  watched: process.stderr.isTTY,
   colour: process.stderr.isTTY && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
 });
 
@@ -33,6 +41,9 @@ export function createOutput(options: { json: boolean; quiet: boolean }, streams
     say: (text) => {
       if (!options.quiet) streams.err(line(text));
     },
+    progress: (text) => {
+      if (!options.quiet && streams.watched) streams.err(line(text));
+    },
     warn: (text) => {
       if (!options.quiet) streams.err(`${paint(33, "warning:")} ${line(text)}`);
     },
@@ -42,7 +53,8 @@ export function createOutput(options: { json: boolean; quiet: boolean }, streams
         return;
       }
       streams.err(`${paint(31, "error:")} ${error.message} ${paint(2, `(${error.code})`)}\n`);
-      for (const issue of error.errors ?? []) {
+      // A single issue is often the message itself: once is enough.
+      for (const issue of (error.errors ?? []).filter(({ detail }) => !error.message.includes(detail))) {
         streams.err(`  ${issue.pointer === "" ? "(the whole)" : issue.pointer}: ${issue.detail}\n`);
       }
       const next = error.hint ?? ERRORS[error.code].explain;

@@ -15,7 +15,7 @@ const PAGE = 500;
 /** How many names are looked at for the nearest to a mistyped one. */
 const NEAREST_AMONG = 1000;
 
-export function routeOf(kind: Kind, name?: string): string {
+function routeOf(kind: Kind, name?: string): string {
   return `/registry/${KIND_WORDS[kind].plural}${name === undefined ? "" : `/${encodeURIComponent(name)}`}`;
 }
 

@@ -12,6 +12,11 @@ const PATIENCE_MS = 1500;
 export const command: CommandModule = {
   define(command: Command) {
     command.argument("[words...]", "the words after opctl, the last one unfinished").action(async (words: string[]) => {
+      // Behind `--` no word is an option any more, but those that say where the platform is still count.
+      for (const name of ["url", "token", "state"]) {
+        const at = words.indexOf(`--${name}`);
+        if (at >= 0 && words[at + 1]) command.parent?.setOptionValue(name, words[at + 1]);
+      }
       const context = contextOf(command);
       const program = await createProgram(words);
       const found = await completeWord(program, words, async (kindWord, prefix) => {

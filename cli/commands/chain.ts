@@ -39,7 +39,7 @@ async function chain(context: Context, steps: readonly Step[]): Promise<void> {
     } catch (error) {
       throw error instanceof SwitchyardError ? inStep(error, place) : error;
     }
-    if (index < steps.length - 1) context.output.say(`${place}: ok`);
+    if (index < steps.length - 1) context.output.progress(`${place}: ok`);
   }
   context.output.data(output);
 }

@@ -59,7 +59,8 @@ function fields(kind: Kind, entry: Entry): string {
   const rows = Object.keys(entry)
     .filter((key) => !elsewhere.has(key))
     .map((key) => [key, attributeOf(entry, key)] as const)
-    .filter(([, value]) => value !== null && value !== undefined && !isEmpty(value));
+    .filter(([, value]) => value !== null && value !== undefined && !isEmpty(value))
+    .filter(([key, value]) => value !== false || key === "active");
   const code = entry.meta.resolved?.code_sha256;
   const all = [
     ...rows,

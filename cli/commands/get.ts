@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import type { Kind } from "../../src/model/entities.ts";
-import { attributeOf, checkAttributes } from "../attributes.ts";
+import { attributeOf, cellOf, checkAttributes } from "../attributes.ts";
 import { collect, contextOf, examples, type CommandModule, type Context } from "../command.ts";
 import { parseFilter } from "../filter.ts";
 import { KIND_NAMES, KIND_WORDS, parseKind } from "../kinds.ts";
@@ -56,7 +56,7 @@ async function get(context: Context, kind: Kind, name: string | undefined, optio
       context.output.data(
         renderTable(
           columns,
-          entries.map((entry) => columns.map((column) => attributeOf(entry, column))),
+          entries.map((entry) => columns.map((column) => cellOf(entry, column))),
         ),
       );
     return;

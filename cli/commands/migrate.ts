@@ -35,7 +35,14 @@ async function migrate(context: Context, options: Options): Promise<void> {
     );
   }
   const { migrateDatabase } = await import("../../src/registry/migrate.node.ts");
-  const { database, close } = await open(url);
+  const { database, close } = await open(url).catch((error: unknown) => {
+    if (error instanceof SwitchyardError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SwitchyardError("registry_unavailable", `Cannot open the registry "${url}": ${reason}`, {
+      hint: "Its folder must exist and be writable; for a server, look at the address.",
+      cause: error,
+    });
+  });
   try {
     const applied = await migrateDatabase(database, migrationsFolder());
     context.output.say(

@@ -37,7 +37,7 @@ export function loadCode(
   return { fields: { ...fields, sha256 }, code: { sha256, bytes } };
 }
 
-export function hashOf(bytes: Uint8Array): string {
+function hashOf(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 

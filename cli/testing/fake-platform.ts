@@ -10,7 +10,7 @@ import { kindOfPlural } from "../../src/model/entities.ts";
 
 type Json = Record<string, unknown>;
 type Stored = { content: Json; revision: number; by: string };
-export type Seen = { method: string; path: string; body: string; headers: IncomingMessage["headers"] };
+type Seen = { method: string; path: string; body: string; headers: IncomingMessage["headers"] };
 
 export type FakePlatform = {
   url: string;
