@@ -3,10 +3,12 @@
  * without the mark is known to be a type that got lost on the way. And types that would come out as something they are
  * not (a Map as `{size}`, a bigint as a number) are refused.
  */
-import { AnnotatedType, AnyType, type BaseType, type SubNodeParser } from "ts-json-schema-generator";
+import { AnnotatedType, AnyType, StringType, type BaseType, type SubNodeParser } from "ts-json-schema-generator";
 import { typescript, type TypeScript } from "./_typescript.ts";
 
 export const WRITTEN_ANY = "switchyard:any";
+/** A Date: text in JSON, so that a handler whose input says Date gets a string. */
+export const WRITTEN_DATE = "switchyard:date";
 
 /** Thrown where a type has no JSON form; caught where the annotation's place is known. */
 export class NoJsonForm extends Error {}
@@ -22,10 +24,14 @@ export class MarkedParser implements SubNodeParser {
     const refusal = this.#refusal(node);
     if (refusal !== undefined) throw new NoJsonForm(refusal);
     const { SyntaxKind } = typescript();
+    if (isDate(node)) return true;
     return (node.kind === SyntaxKind.AnyKeyword || node.kind === SyntaxKind.UnknownKeyword) && !this.#fromLibrary(node);
   }
 
-  createType(): BaseType {
+  createType(node: TypeScript.Node): BaseType {
+    if (isDate(node)) {
+      return new AnnotatedType(new StringType(), { format: "date-time", $comment: WRITTEN_DATE }, false);
+    }
     return new AnnotatedType(new AnyType(), { $comment: WRITTEN_ANY }, false);
   }
 
@@ -50,4 +56,8 @@ export class MarkedParser implements SubNodeParser {
     }
     return undefined;
   }
+}
+
+function isDate(node: TypeScript.Node): boolean {
+  return typescript().isTypeReferenceNode(node) && node.typeName.getText() === "Date";
 }

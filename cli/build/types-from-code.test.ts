@@ -138,7 +138,6 @@ const READABLE: Case[] = [
     { type: "string", enum: ["red", "blue"] },
     "colour",
   ],
-  ["a Date as a date-time", "", "{ at: Date }", closed({ at: { type: "string", format: "date-time" } })],
   [
     "typeof a constant",
     'const MODES = ["fast", "slow"] as const',
@@ -288,6 +287,7 @@ export function silent(input) { return input; }
 export function half(input: In) { return input; }
 export function inputless(): Out { return { y: 1 }; }
 export function written(input: { a: any; b: unknown[] }): any { return input; }
+export function dated(input: { at: Date }): { at: Date } { return input; }
 export function generic<T>(input: T): T { return input; }
 export function overloaded(input: string): string;
 export function overloaded(input: number): number;
@@ -356,6 +356,14 @@ describe("typesFromCode() on the forms a handler can take", () => {
       warnings: [expect.stringContaining('"/properties/a"'), expect.stringContaining('"/properties/b/items"')],
     });
     expect(any).toMatchObject({ type: { schema: true }, warnings: [expect.stringMatching(/forms\.ts:20:\d+: "\/"/)] });
+  });
+
+  test("reads a Date as a date-time, and warns where a handler would get text instead", () => {
+    const type = { schema: closed({ at: { type: "string", format: "date-time" } }) };
+    expect(forms.handlers.get("dated")).toMatchObject({
+      input: { type, warnings: [expect.stringContaining('"/properties/at" is a Date')] },
+      output: { type, warnings: [] },
+    });
   });
 
   test.for([

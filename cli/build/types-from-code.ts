@@ -11,7 +11,7 @@ import { createFormatter, createParser, DEFAULT_CONFIG, SchemaGenerator } from "
 import type { CodeType } from "../../src/model/entities.ts";
 import { createProgram } from "./_program.ts";
 import { readHandlers, type Annotation, type Handler } from "./_read-handlers.ts";
-import { MarkedParser, NoJsonForm, WRITTEN_ANY } from "./_marked-parser.ts";
+import { MarkedParser, NoJsonForm, WRITTEN_ANY, WRITTEN_DATE } from "./_marked-parser.ts";
 import { to2020, walkSchema } from "./_to-2020-12.ts";
 import type { TypeScript } from "./_typescript.ts";
 
@@ -67,8 +67,8 @@ export function typesFromCode(file: string): CodeTypes {
         handler.export,
         {
           description: handler.description,
-          input: reading(handler, handler.input, generate),
-          output: reading(handler, handler.output, generate),
+          input: reading(handler, "input", generate),
+          output: reading(handler, "output", generate),
           inferredFrom: {
             input: handler.input === "none" ? undefined : handler.input?.inferredFrom,
             output: handler.output?.inferredFrom,
@@ -81,7 +81,8 @@ export function typesFromCode(file: string): CodeTypes {
 
 type Generate = (annotation: Annotation) => Record<string, unknown>;
 
-function reading(handler: Handler, annotation: Annotation | "none" | undefined, generate: Generate): TypeReading {
+function reading(handler: Handler, side: "input" | "output", generate: Generate): TypeReading {
+  const annotation = handler[side];
   const { place, unreadable } = handler;
   if (unreadable !== undefined) return { kind: "unreadable", place, reason: unreadable };
   if (annotation === undefined) return { kind: "silent", place };
@@ -99,13 +100,17 @@ function reading(handler: Handler, annotation: Annotation | "none" | undefined, 
         reason: `${annotation.text} leaves "${hole}" without any type: it is not known there, or too clever to follow`,
       };
     }
-    const { marked, cleaned } = takeMarks(schema);
+    const { anys, dates, cleaned } = takeMarks(schema);
     return {
       kind: "type",
       type: { ...(annotation.name === undefined ? {} : { name: annotation.name }), schema: cleaned },
-      warnings: marked.map(
-        (pointer) => `${annotation.place}: "${pointer}" is any or unknown, so nothing there is checked.`,
-      ),
+      warnings: [
+        ...anys.map((pointer) => `${annotation.place}: "${pointer}" is any or unknown, so nothing there is checked.`),
+        ...(side === "output" ? [] : dates).map(
+          (pointer) =>
+            `${annotation.place}: "${pointer}" is a Date, but arrives as text; write string with @format date-time.`,
+        ),
+      ],
     };
   } catch (error) {
     return { kind: "unreadable", place: annotation.place, reason: reasonOf(error, annotation) };
@@ -150,16 +155,22 @@ function findHole(root: ReturnType<typeof to2020>): string | undefined {
   return hole;
 }
 
-/** Removes the marks of written any, and answers where they were. */
-function takeMarks(root: ReturnType<typeof to2020>): { marked: string[]; cleaned: CodeType["schema"] } {
-  const marked: string[] = [];
+/** Removes the marks of what was written, and answers where they were. */
+function takeMarks(root: ReturnType<typeof to2020>): {
+  anys: string[];
+  dates: string[];
+  cleaned: CodeType["schema"];
+} {
+  const found = { [WRITTEN_ANY]: [] as string[], [WRITTEN_DATE]: [] as string[] };
   walkSchema(root, (schema, pointer) => {
-    if (typeof schema === "boolean" || schema["$comment"] !== WRITTEN_ANY) return;
+    if (typeof schema === "boolean") return;
+    const mark = schema["$comment"];
+    if (mark !== WRITTEN_ANY && mark !== WRITTEN_DATE) return;
     delete schema["$comment"];
-    marked.push(pointer === "" ? "/" : pointer);
+    found[mark].push(pointer === "" ? "/" : pointer);
   });
   const cleaned = typeof root === "object" && Object.keys(root).length === 0 ? true : root;
-  return { marked, cleaned };
+  return { anys: found[WRITTEN_ANY], dates: found[WRITTEN_DATE], cleaned };
 }
 
 function reasonOf(error: unknown, annotation: Annotation): string {
