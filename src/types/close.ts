@@ -23,6 +23,8 @@ export type ClosedType = JsonSchema;
 
 const MAX_NAMED = 500;
 const NAMED = "type:";
+const MAX_SCHEMA_DEPTH = 64;
+const MAX_SCHEMA_NODES = 50_000;
 
 type Part = { schema: Record<string, unknown>; assertFormats: boolean };
 
@@ -153,16 +155,16 @@ function someSchema(schema: unknown, test: (schema: Record<string, unknown>) => 
 /** A copy of its own, each object in it used once. Throws schema_unsupported for what is too large to be worth copying. */
 export function cloneJson<T>(value: T): T {
   if (isTooMuch(value)) {
-    const detail = "may nest at most 64 levels and have at most 50000 values";
+    const detail = `may nest at most ${MAX_SCHEMA_DEPTH} levels and have at most ${MAX_SCHEMA_NODES} values; it has more`;
     throw refusal("schema_unsupported", [{ pointer: "", keyword: "maxDepth", detail }]);
   }
   return JSON.parse(JSON.stringify(value)) as T;
 }
 
 function isTooMuch(value: unknown): boolean {
-  let budget = 50_000;
+  let budget: number = MAX_SCHEMA_NODES;
   const walk = (inner: unknown, depth: number): boolean => {
-    if (depth > 64 || --budget < 0) return true;
+    if (depth > MAX_SCHEMA_DEPTH || --budget < 0) return true;
     return typeof inner === "object" && inner !== null && Object.values(inner).some((item) => walk(item, depth + 1));
   };
   return walk(value, 0);

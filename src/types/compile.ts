@@ -4,7 +4,7 @@
  */
 import type { Issue } from "../core/errors.ts";
 import type { CheckResult, CompiledType } from "../model/resolved.ts";
-import { BudgetExceeded, resetBudget } from "./budget.ts";
+import { BudgetExceeded } from "./budget.ts";
 import { cloneJson, closeType } from "./close.ts";
 import {
   isRecord,
@@ -61,7 +61,6 @@ async function compileClosed(schema: JsonSchema, say: (issue: Issue) => Issue): 
   }
   const verdict = await verdictAt(scan.root);
   const issues: Issue[] = [];
-  resetBudget();
   const plan = planDefaults(scan, issues);
   for (const { node, value } of plan?.defaults ?? []) {
     for (const issue of explain((await verdictAt(node)).failures(value))) {
@@ -75,12 +74,8 @@ async function compileClosed(schema: JsonSchema, say: (issue: Issue) => Issue): 
 
 function toCheck(verdict: Verdict, fill: Fill | undefined): (value: unknown) => CheckResult {
   return (value) => {
-    resetBudget();
     try {
-      if (!verdict.accepts(value)) {
-        resetBudget();
-        return { ok: false, errors: explain(verdict.failures(value)) };
-      }
+      if (!verdict.accepts(value)) return { ok: false, errors: explain(verdict.failures(value)) };
     } catch (error) {
       if (!(error instanceof BudgetExceeded)) throw error;
       const detail = "takes too many steps to check: the type's alternatives repeat too often in a value this deep";

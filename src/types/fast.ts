@@ -5,11 +5,13 @@
  * keys named "constructor", take arrays for objects, and copy.
  */
 import * as v from "valibot";
+import { resetBudget } from "./budget.ts";
 import { isRecord, type JsonSchema } from "./definition.ts";
 import { CLOSING_KEYWORDS, NOTHING_ALLOWED, type Failure } from "./explain.ts";
 import { anyOfNode, arrayNode, objectNode, type Check } from "./fast-nodes.ts";
 import { FORMATS } from "./formats.ts";
-import { ASSERT_FORMATS, ASSERTIONS, DIALECT, SUBSCHEMAS } from "./keywords.ts";
+import { ANNOTATIONS, isPrimitive, isSchema, isString, KEYWORDS, typesOf } from "./fast-shapes.ts";
+import { ASSERTIONS, SUBSCHEMAS } from "./keywords.ts";
 import { compilePattern } from "./regex.ts";
 import type { Scan, SchemaNode } from "./scan.ts";
 import { isAtLeastLong, isAtMostLong, isMultipleOf, isOfType } from "./values.ts";
@@ -29,8 +31,12 @@ export function compileFast(scan: Scan, node: SchemaNode = scan.root): FastCheck
   const check = build(context, node.schema, node.via);
   if (check === undefined) return undefined;
   return {
-    accepts: (value) => check["~run"]({ value }, { abortEarly: true }).issues === undefined,
-    failures: (value) => {
+    accepts(value) {
+      resetBudget();
+      return check["~run"]({ value }, { abortEarly: true }).issues === undefined;
+    },
+    failures(value) {
+      resetBudget();
       const { issues = [] } = check["~run"]({ value }, {});
       return issues.map((issue) => {
         const path = issue.path ?? [];
@@ -42,43 +48,6 @@ export function compileFast(scan: Scan, node: SchemaNode = scan.root): FastCheck
     },
   };
 }
-
-const ANNOTATIONS: Readonly<Record<string, (value: unknown) => boolean>> = {
-  $comment: isString,
-  $schema: (value) => value === DIALECT,
-  title: isString,
-  description: isString,
-  default: () => true,
-  examples: Array.isArray,
-  deprecated: isBoolean,
-  readOnly: isBoolean,
-  writeOnly: isBoolean,
-  contentEncoding: isString,
-  contentMediaType: isString,
-  [ASSERT_FORMATS]: isBoolean,
-};
-
-/** Keywords of each type that the fast way knows, with the shape that their value must have. */
-const KEYWORDS: Readonly<Record<string, Readonly<Record<string, (value: unknown) => boolean>>>> = {
-  string: { minLength: isCount, maxLength: isCount, pattern: isString, format: isString },
-  number: {
-    minimum: isNumber,
-    maximum: isNumber,
-    exclusiveMinimum: isNumber,
-    exclusiveMaximum: isNumber,
-    multipleOf: (value) => isNumber(value) && (value as number) > 0,
-  },
-  array: { items: isSchema, minItems: isCount, maxItems: isCount, uniqueItems: isBoolean },
-  object: {
-    properties: (value) => isRecord(value) && Object.values(value).every(isSchema),
-    required: (value) => Array.isArray(value) && value.every(isString) && new Set(value).size === value.length,
-    additionalProperties: isSchema,
-    minProperties: isCount,
-    maxProperties: isCount,
-  },
-  boolean: {},
-  null: {},
-};
 
 /** The number under which a failing check is found again; valibot carries it as the message. */
 function numberOf(context: Context, keyword: string, schema: Record<string, unknown>): string {
@@ -278,37 +247,4 @@ function buildOfType(context: Context, schema: Record<string, unknown>, type: st
 function bound(context: Context, schema: Record<string, unknown>, keyword: string) {
   const limit = schema[keyword];
   return typeof limit === "number" ? { limit, number: numberOf(context, keyword, schema) } : undefined;
-}
-
-/** The types a schema names, [] for none, undefined for a malformed keyword. */
-function typesOf(schema: Record<string, unknown>): string[] | undefined {
-  const type = schema["type"];
-  if (type === undefined) return [];
-  const types = (Array.isArray(type) ? type : [type]) as unknown[];
-  const good = types.every((name) => typeof name === "string" && (name === "integer" || Object.hasOwn(KEYWORDS, name)));
-  return good && types.length > 0 && new Set(types).size === types.length ? (types as string[]) : undefined;
-}
-
-function isString(value: unknown): value is string {
-  return typeof value === "string";
-}
-
-function isBoolean(value: unknown): value is boolean {
-  return typeof value === "boolean";
-}
-
-function isNumber(value: unknown): boolean {
-  return Number.isFinite(value);
-}
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function isSchema(value: unknown): boolean {
-  return typeof value === "boolean" || isRecord(value);
-}
-
-function isPrimitive(value: unknown): boolean {
-  return value === null || (typeof value !== "object" && (typeof value !== "number" || Number.isFinite(value)));
 }

@@ -84,6 +84,8 @@ function isUriReference(text: string): boolean {
   if (match === null) return false;
   const [, scheme, authority, path = "", query = "", fragment = ""] = match;
   if (scheme !== undefined && !/^[A-Za-z][A-Za-z0-9+.-]*$/.test(scheme)) return false;
+  // Else the first segment would be read as a scheme.
+  if (scheme === undefined && authority === undefined && /^[^/]*:/.test(path)) return false;
   return (
     (authority === undefined ? !path.startsWith("//") : isAuthority(authority)) &&
     PATH.test(path) &&

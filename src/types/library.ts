@@ -17,6 +17,7 @@ import {
 } from "@hyperjump/json-schema/experimental";
 import { setShouldValidateSchema } from "@hyperjump/json-schema/draft-2020-12";
 import { fromJs, value as instanceValue, type JsonNode } from "@hyperjump/json-schema/instance/experimental";
+import { resetBudget } from "./budget.ts";
 import { CLOSING_KEYWORDS, NOTHING_ALLOWED, type Failure } from "./explain.ts";
 import { isRecord, type JsonSchema } from "./definition.ts";
 import { ASSERTIONS, DIALECT, SUBSCHEMAS } from "./keywords.ts";
@@ -59,8 +60,12 @@ export async function compileLibrary(scan: Scan): Promise<{ checkAt(node: Schema
 
 function toCheck(compiled: CompiledSchema, scan: Scan): LibraryCheck {
   return {
-    accepts: (value) => interpret(compiled, fromJs(value as never)).valid,
+    accepts(value) {
+      resetBudget();
+      return interpret(compiled, fromJs(value as never)).valid;
+    },
     failures(value) {
+      resetBudget();
       const collector = collectFailures(scan);
       interpret(compiled, fromJs(value as never), { outputFormat: "FLAG", plugins: [collector.plugin] } as never);
       return collector.failures();
@@ -75,8 +80,10 @@ export async function metaschemaFailures(schema: JsonSchema): Promise<Failure[]>
   metaschema ??= getSchema(DIALECT, { _cache: {}, document: { baseUri: ROOT_URI } } as never).then(compile);
   const compiled = await metaschema;
   const instance = fromJs(schema as never);
+  resetBudget();
   if (interpret(compiled, instance).valid) return [];
   const collector = collectFailures(scanSchema(true).scan);
+  resetBudget();
   interpret(compiled, instance, { outputFormat: "FLAG", plugins: [collector.plugin] } as never);
   return collector.failures();
 }

@@ -14,8 +14,6 @@ import { compilePattern } from "./regex.ts";
 /** The base of a schema without `$id`. Nothing resolves to it from outside. */
 export const ROOT_URI = "switchyard:/type";
 
-const MAX_SCHEMA_DEPTH = 64;
-const MAX_SCHEMA_NODES = 50_000;
 const METASCHEMA = /^https:\/\/json-schema\.org\/draft\/2020-12\/(?:schema|meta\/[a-z-]+)$/;
 const VOCABULARY =
   /^https:\/\/json-schema\.org\/draft\/2020-12\/vocab\/(?:core|applicator|unevaluated|validation|meta-data|format-annotation|content)$/;
@@ -45,7 +43,7 @@ export type Scan = {
 
 type Walk = Scan & { anchors: Map<string, SchemaNode>; unsupported: Issue[]; invalid: Issue[] };
 
-/** `unsupported` and `invalid` are what schema_unsupported and definition_invalid carry; empty when all is well. */
+/** For a schema from cloneJson(), so of bounded depth and size. `unsupported` and `invalid` are what schema_unsupported and definition_invalid carry; empty when all is well. */
 export function scanSchema(schema: JsonSchema): { scan: Scan; unsupported: Issue[]; invalid: Issue[] } {
   const root: SchemaNode = { schema, pointer: "", via: "", base: ROOT_URI, inner: "", assertFormats: false };
   const walk: Walk = {
@@ -58,30 +56,10 @@ export function scanSchema(schema: JsonSchema): { scan: Scan; unsupported: Issue
     unsupported: [],
     invalid: [],
   };
-  const size = measure(schema, 0, MAX_SCHEMA_NODES);
-  if (size === "deep") {
-    add(walk.unsupported, "", "maxDepth", `may nest at most ${MAX_SCHEMA_DEPTH} levels; it is nested deeper`);
-  } else if (size <= 0) {
-    add(walk.unsupported, "", "maxNodes", `may have at most ${MAX_SCHEMA_NODES} values; it has more`);
-  } else {
-    visit(walk, root);
-    for (const node of walk.bySchema.values()) resolveReferences(walk, node);
-    refuseEndless(walk);
-  }
+  visit(walk, root);
+  for (const node of walk.bySchema.values()) resolveReferences(walk, node);
+  refuseEndless(walk);
   return { scan: walk, unsupported: walk.unsupported, invalid: walk.invalid };
-}
-
-/** What is left of the budget of values. Stops at the limits, so the whole is never walked when it is too much. */
-function measure(value: unknown, depth: number, budget: number): number | "deep" {
-  if (depth > MAX_SCHEMA_DEPTH) return "deep";
-  let left = budget - 1;
-  if (typeof value !== "object" || value === null) return left;
-  for (const member of Object.values(value)) {
-    const rest = measure(member, depth + 1, left);
-    if (rest === "deep" || rest <= 0) return rest;
-    left = rest;
-  }
-  return left;
 }
 
 function visit(walk: Walk, node: SchemaNode): void {

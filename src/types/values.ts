@@ -29,13 +29,13 @@ export function keyOf(value: unknown): string {
 }
 
 export function areUnique(items: readonly unknown[]): boolean {
-  const seen = new Set<string>();
+  const primitives = new Set<unknown>();
+  const containers = new Set<string>();
   for (const item of items) {
-    const key = keyOf(item);
-    if (seen.has(key)) return false;
-    seen.add(key);
+    if (typeof item === "object" && item !== null) containers.add(keyOf(item));
+    else primitives.add(item);
   }
-  return true;
+  return primitives.size + containers.size === items.length;
 }
 
 /** By the decimals as written, not by their binary neighbours: 0.3 is a multiple of 0.1. Infinity is of nothing. */
