@@ -5,7 +5,7 @@
 import { median, opctl, runLoad, startBare, startPlatform, type Served } from "./_harness.ts";
 import type { LoadResult } from "./load.ts";
 
-const ROUNDS = 7;
+const ROUNDS = 3;
 const SECONDS = 2;
 const BODY = JSON.stringify({ input_str: "hi" });
 

@@ -27,6 +27,8 @@ export type PlatformOptions = {
   state: string;
   /** `process`: supervised processes of their own. `inline`: in the edge's process, for measuring. */
   executor: "process" | "inline";
+  /** Opens the edge's inspector (Chrome DevTools protocol) on this port. */
+  inspectorPort?: number;
   /** What the runtime and the handlers print, a line at a time. */
   log: (line: string) => void;
 };
@@ -45,9 +47,14 @@ export async function startPlatform(options: PlatformOptions): Promise<RunningPl
     await assertPortFree(options.port);
     const folder = await openStateFolder(options.state);
     closers.push(folder.release);
-    const registry = await startRegistry({ folder, log: options.log });
-    closers.push(registry.close);
-    const workers = await buildWorkers();
+    // Side by side, since each takes half a second; a failure of the one still closes the other.
+    const [registryStart, build] = await Promise.allSettled([
+      startRegistry({ folder, log: options.log }),
+      buildWorkers(),
+    ]);
+    if (registryStart.status === "fulfilled") closers.push(registryStart.value.close);
+    const registry = valueOf(registryStart);
+    const workers = valueOf(build);
     const url = `http://127.0.0.1:${options.port}`;
     const control = randomBytes(32).toString("hex");
     const executors =
@@ -71,6 +78,7 @@ export async function startPlatform(options: PlatformOptions): Promise<RunningPl
           });
         }
       },
+      ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
       durableObjectsPersist: path.join(folder.path, "objects"),
       workers: [
         {
@@ -121,6 +129,11 @@ export async function startPlatform(options: PlatformOptions): Promise<RunningPl
     await close();
     throw error;
   }
+}
+
+function valueOf<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === "rejected") throw settled.reason;
+  return settled.value;
 }
 
 async function waitForHealth(url: string): Promise<void> {

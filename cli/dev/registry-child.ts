@@ -2,6 +2,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
+import { getCompileCacheDir } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { isErrorCode, SwitchyardError } from "../../src/core/errors.ts";
@@ -32,7 +33,7 @@ export async function startRegistry({ folder, log }: Options): Promise<RunningRe
   let token = "";
   const start = async (): Promise<void> => {
     child = fork(entryPoint(), [], {
-      env: { ...process.env, SWITCHYARD_REGISTRY: JSON.stringify(config) },
+      env: { ...process.env, ...compileCache(), SWITCHYARD_REGISTRY: JSON.stringify(config) },
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     const ready = await firstMessage(child);
@@ -65,6 +66,12 @@ export async function startRegistry({ folder, log }: Options): Promise<RunningRe
       if (child.exitCode === null && child.signalCode === null && child.kill("SIGTERM")) await ended;
     },
   };
+}
+
+/** Where opctl keeps its compiled code, the child does too: it starts twice as fast. */
+function compileCache(): Record<string, string> {
+  const folder = getCompileCacheDir();
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
 }
 
 /** Beside the sources in the repository, in dist/ in the package. */
