@@ -8,7 +8,7 @@ export function isInteractive(): boolean {
 
 /** No is the answer to everything that is not y or yes. */
 export async function confirm(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const terminal = createInterface({ input: process.stdin, output: process.stderr }).on("SIGINT", interrupted);
   try {
     return /^y(?:es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
   } finally {
@@ -20,11 +20,17 @@ export async function confirm(question: string): Promise<boolean> {
 export async function askHidden(question: string): Promise<string> {
   process.stderr.write(question);
   const mute = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const terminal = createInterface({ input: process.stdin, output: mute, terminal: true });
+  const terminal = createInterface({ input: process.stdin, output: mute, terminal: true }).on("SIGINT", interrupted);
   try {
     return await terminal.question("");
   } finally {
     terminal.close();
     process.stderr.write("\n");
   }
+}
+
+/** Ctrl-C at a question: nothing was done, and the exit code is the one that shells give to an interrupt. */
+function interrupted(): never {
+  process.stderr.write("\n");
+  process.exit(130);
 }

@@ -27,7 +27,7 @@ export const command: CommandModule = {
     examples(command, [
       ["opctl apply -f manifests/", "create and change what differs; delete nothing"],
       ["opctl apply -f manifests/ --prune --dry-run", "what pruning would delete"],
-      ["opctl export -o - | opctl --url $TEST apply -f -", "promote to another stage"],
+      ["opctl export | opctl --url $TEST --token $T apply -f -", "promote to another stage"],
     ]);
   },
 };

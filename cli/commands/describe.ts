@@ -36,7 +36,7 @@ async function describe(context: Context, kind: Kind, name: string): Promise<voi
   if (kind === "module") parts.push(moduleExports(entry));
   const revisions = await listRevisions(context.client, kind, name, HEAD + 1);
   parts.push(`Revisions\n${indent(revisionTable(revisions.slice(0, HEAD)))}`);
-  if (revisions.length > HEAD) parts.push(`  … and older ones: opctl call list_${kind}_revision name:='"${name}"'`);
+  if (revisions.length > HEAD) parts.push(`  … and older ones: opctl call list_${kind}_revision name=${name}`);
   context.output.data(parts.filter((part) => part !== "").join("\n\n"));
 }
 
