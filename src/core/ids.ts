@@ -1,5 +1,7 @@
 /** Identifiers: sortable by time of making, unguessable, safe in URLs and file names. */
 
+import { randomBytes } from "./random.ts";
+
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"; // Crockford base 32
 
 function base32(value: number, length: number): string {
@@ -14,7 +16,7 @@ function base32(value: number, length: number): string {
 /** `length` characters of 5 random bits each. */
 export function randomId(length: number): string {
   let text = "";
-  for (const byte of crypto.getRandomValues(new Uint8Array(length))) text += ALPHABET[byte & 31];
+  for (const byte of randomBytes(length)) text += ALPHABET[byte & 31];
   return text;
 }
 

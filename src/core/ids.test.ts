@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { newExecutionId, randomId, shardOfExecutionId } from "./ids.ts";
+import { continueTrace } from "./trace.ts";
+
+describe("newExecutionId()", () => {
+  it("carries its shard and sorts by time", () => {
+    const ids = [1, 2_000, 3_000_000_000_000].map((time) => newExecutionId(11, time));
+    expect(ids.map(shardOfExecutionId)).toEqual([11, 11, 11]);
+    expect(ids.toSorted()).toEqual(ids);
+  });
+
+  it("never repeats, beyond many refills of the random pool", () => {
+    const ids = new Set(Array.from({ length: 20_000 }, () => randomId(16)));
+    expect(ids.size).toBe(20_000);
+  });
+});
+
+describe("shardOfExecutionId()", () => {
+  it.each([
+    "",
+    "ex_1_x",
+    "ex_zz_0000000000000000000000000",
+    "ex_00_000000000000000000000000i",
+    `${newExecutionId(1, 1)}0`,
+  ])("refuses %j", (text) => expect(shardOfExecutionId(text)).toBeUndefined());
+});
+
+describe("continueTrace()", () => {
+  const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  it("keeps the trace and its flags, with a span of its own", () => {
+    const next = continueTrace(`00-${trace}-00f067aa0ba902b7-00`);
+    expect(next).toMatch(new RegExp(`^00-${trace}-[0-9a-f]{16}-00$`));
+    expect(next).not.toContain("00f067aa0ba902b7");
+  });
+
+  it.each([
+    undefined,
+    null,
+    "",
+    "garbage",
+    `00-${"0".repeat(32)}-00f067aa0ba902b7-01`,
+    `ff-${trace}-00f067aa0ba902b7-01`,
+  ])("begins a trace where %j came", (incoming) => {
+    expect(continueTrace(incoming)).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(continueTrace(incoming)).not.toBe(continueTrace(incoming));
+  });
+});
