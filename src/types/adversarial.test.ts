@@ -167,4 +167,16 @@ describe("compileType() under attack", () => {
       expect(!result.ok && result.errors.length).toBe(50);
     }
   });
+
+  it("leaves nothing behind in the library, however many types are compiled", async () => {
+    const { getAllRegisteredSchemaUris, hasSchema } = await import("@hyperjump/json-schema/draft-2020-12");
+    await compileType({ not: false }, none);
+    const before = getAllRegisteredSchemaUris().length;
+    for (let round = 0; round < 200; round++) {
+      const $id = `https://x.example/${round}`;
+      await compileType({ $id, not: { const: round }, [`unknown_${round}`]: 1 }, none);
+      expect(hasSchema($id)).toBe(false);
+    }
+    expect(getAllRegisteredSchemaUris()).toHaveLength(before);
+  });
 });

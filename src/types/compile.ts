@@ -69,7 +69,7 @@ async function compileClosed(schema: JsonSchema, say: (issue: Issue) => Issue): 
     }
   }
   refuseAny("definition_invalid", issues);
-  return { schema, any: false, check: toCheck(verdict, plan?.fill) };
+  return { schema, any: fast?.any === true && plan === undefined, check: toCheck(verdict, plan?.fill) };
 }
 
 function toCheck(verdict: Verdict, fill: Fill | undefined): (value: unknown) => CheckResult {

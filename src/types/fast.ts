@@ -23,7 +23,12 @@ const ANYTHING: Check = v.unknown();
 type Checks = { keyword: string; schema: Record<string, unknown> }[];
 type Context = { scan: Scan; checks: Checks; built: Map<object, Check | "building"> };
 
-export type FastCheck = { accepts(value: unknown): boolean; failures(value: unknown): Failure[] };
+export type FastCheck = {
+  /** Nothing is refused. */
+  any: boolean;
+  accepts(value: unknown): boolean;
+  failures(value: unknown): Failure[];
+};
 
 /** Compiles one node, by default the root; undefined where valibot cannot say it exactly. */
 export function compileFast(scan: Scan, node: SchemaNode = scan.root): FastCheck | undefined {
@@ -31,6 +36,7 @@ export function compileFast(scan: Scan, node: SchemaNode = scan.root): FastCheck
   const check = build(context, node.schema, node.via);
   if (check === undefined) return undefined;
   return {
+    any: check === ANYTHING,
     accepts(value) {
       resetBudget();
       return check["~run"]({ value }, { abortEarly: true }).issues === undefined;

@@ -12,6 +12,7 @@ import type { JsonSchema } from "./definition.ts";
 import { explain } from "./explain.ts";
 import { compileFast } from "./fast.ts";
 import { compileLibrary, metaschemaFailures } from "./library.ts";
+import { FORMATS } from "./formats.ts";
 import { loadPatternEngine } from "./regex.ts";
 import { scanSchema } from "./scan.ts";
 
@@ -138,6 +139,18 @@ if (folder === undefined) {
     it("was run, by the library and where it qualifies by the fast way too", () => {
       expect(viaLibrary).toBeGreaterThan(1_100);
       expect(viaFast).toBeGreaterThan(250);
+    });
+
+    it("was run for each format that can be asserted", async () => {
+      for (const format of Object.keys(FORMATS)) {
+        const file = `${folder}/draft2020-12/optional/format/${format}.json`;
+        for (const group of JSON.parse(readFileSync(file, "utf8")) as Group[]) {
+          const type = await compileType({ schema: group.schema, assert_formats: true }, () => undefined);
+          for (const { data, valid, description } of group.tests) {
+            expect(type.check(data).ok, `${format}: ${description}`).toBe(valid);
+          }
+        }
+      }
     });
 
     it("names only groups that are there", () => {

@@ -266,7 +266,7 @@ describe("compileType() with a JSON Schema", () => {
     expect((await compileType({ schema, assert_formats: true }, none)).check("x").ok).toBe(false);
   });
 
-  it.each([true, {}])("answers a type without a check for %j", async (definition) => {
+  it.each([true, {}, { description: "anything" }])("answers a type without a check for %j", async (definition) => {
     const type = await compileType(definition, none);
     expect(type.any).toBe(true);
     expect(type.check("anything")).toEqual({ ok: true, value: "anything", changed: false });
