@@ -2,9 +2,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync, chmodSync, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { startFakePlatform, type FakePlatform } from "./testing/fake-platform.ts";
 import { runOpctl, type Run } from "./testing/run-opctl.ts";
+
+// Each test starts several processes; a busy machine takes its time.
+vi.setConfig({ testTimeout: 60_000 });
 
 let platform: FakePlatform;
 let folder: string;
