@@ -5,7 +5,7 @@ import { SwitchyardError } from "../core/errors.ts";
 /** Another writer claimed the same place in the change log: the whole batch was rolled back. */
 export function isClash(thrown: unknown): boolean {
   const error = libsqlError(thrown);
-  return error !== undefined && `${error.code} ${error.extendedCode ?? ""} ${error.message}`.includes("changes.seq");
+  return error !== undefined && error.message.includes("UNIQUE constraint failed: changes.seq");
 }
 
 export function fromDatabaseError(thrown: unknown): SwitchyardError {

@@ -87,29 +87,29 @@ describe("list_operation", () => {
   });
 });
 
-describe("with many rows, an index serves", () => {
-  const plan = async (sql: string) =>
-    (await base.client.execute(`EXPLAIN QUERY PLAN ${sql}`)).rows.map((row) => row["detail"]).join("\n");
+const plan = async (sql: string) =>
+  (await base.client.execute(`EXPLAIN QUERY PLAN ${sql}`)).rows.map((row) => row["detail"] as string).join("\n");
 
-  /** The statement that the registry really sends, with its arguments. */
-  async function sent(work: () => Promise<unknown>): Promise<string[]> {
-    const statements: string[] = [];
-    const execute = base.client.execute.bind(base.client);
-    base.client.execute = (async (statement: { sql: string; args: (string | number)[] }) => {
-      let sql = statement.sql;
-      for (const value of statement.args)
-        sql = sql.replace("?", typeof value === "number" ? String(value) : `'${value}'`);
-      statements.push(sql);
-      return execute(statement);
-    }) as typeof execute;
-    try {
-      await work();
-    } finally {
-      base.client.execute = execute;
-    }
-    return statements;
+/** The statement that the registry really sends, with its arguments. */
+async function sent(work: () => Promise<unknown>): Promise<string[]> {
+  const statements: string[] = [];
+  const execute = base.client.execute.bind(base.client);
+  base.client.execute = (async (statement: { sql: string; args: (string | number)[] }) => {
+    let sql = statement.sql;
+    for (const value of statement.args)
+      sql = sql.replace("?", typeof value === "number" ? String(value) : `'${value}'`);
+    statements.push(sql);
+    return execute(statement);
+  }) as typeof execute;
+  try {
+    await work();
+  } finally {
+    base.client.execute = execute;
   }
+  return statements;
+}
 
+describe("with many rows, an index serves", () => {
   test.each([
     ["resolving an operation", () => base.another().resolve("alpha")],
     ["resolving a revision", () => base.another().resolve("alpha", { revision: 1 })],

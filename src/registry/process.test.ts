@@ -5,13 +5,16 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { Readable } from "node:stream";
 import { createClient } from "@libsql/client";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ADMIN, MASTER_KEY, MIGRATIONS } from "./_fixture.node.ts";
 import { openFile } from "./database.node.ts";
 import { openDatabase } from "./database.ts";
 import { migrateDatabase } from "./migrate.node.ts";
 import type { RegistryProcessConfig, RegistryProcessMessage } from "./process.node.ts";
 import { createRegistry, type Registry } from "./registry.ts";
+
+// A start takes a second of its own on a busy machine, and some tests start three.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const PROGRAM = path.join(import.meta.dirname, "process.node.ts");
 
@@ -121,13 +124,13 @@ describe("the registry process", () => {
   });
 
   test("leaves no half revision when it is killed in a stream of writes", async () => {
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 2; round++) {
       const { child } = await start();
       const registry = connect();
-      let written = 0;
-      let dead = false;
+      // In one object, because the writers below change it from elsewhere.
+      const state = { written: 0, dead: false };
       const writers = Array.from({ length: 4 }, async (_, writer) => {
-        for (let index = 0; !dead; index++) {
+        for (let index = 0; !state.dead; index++) {
           try {
             await registry.write(
               {
@@ -144,20 +147,20 @@ describe("the registry process", () => {
               input_type: `shared${writer}`,
             };
             if (index === 0) await registry.write({ action: "put", kind: "operation", manifest: operation }, ADMIN);
-            written++;
+            state.written++;
           } catch (error) {
-            if (dead) return;
+            if (state.dead) return;
             throw error;
           }
         }
       });
-      while (written < 8) await new Promise((resolve) => setTimeout(resolve, 2));
-      dead = true;
+      while (state.written < 8) await new Promise((resolve) => setTimeout(resolve, 2));
+      state.dead = true;
       await stop(child, "SIGKILL");
       await Promise.all(writers);
       await assertWhole();
     }
-  }, 60_000);
+  });
 });
 
 /** Every change has its revision, every entity is its newest revision, every user is closed over the type as it is. */
@@ -212,7 +215,7 @@ describe("a file that cannot be used is refused with the reason, and left as it 
     });
     await transaction.rollback();
     other.close();
-  }, 20_000);
+  });
 
   test("read-only", async (context) => {
     await prepared();
@@ -229,7 +232,7 @@ describe("a file that cannot be used is refused with the reason, and left as it 
     const { message } = await start(uid);
     chmodSync(folder, 0o755);
     expect(message).toMatchObject({ type: "failed", error: { code: "registry_read_only" } });
-  }, 20_000);
+  });
 
   test("migrated by a newer version", async () => {
     await prepared();

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ADMIN, fixture, storeModule, STRING_FIELD, type Fixture } from "./_fixture.node.ts";
+import type { Principal } from "../model/principal.ts";
 import type { Json } from "./schema.ts";
 
 let base: Fixture;
@@ -8,7 +9,7 @@ beforeEach(async () => {
 });
 afterEach(() => base.close());
 
-const WRITER = { id: "writer", name: "writer", scopes: ["registry:write"] as const };
+const WRITER: Principal = { id: "writer", name: "writer", scopes: ["registry:write"] };
 const echoTypes = (output: string) => ({
   input: { name: "echo_input", schema: STRING_FIELD("input_str") },
   output: { name: output, schema: STRING_FIELD("output_str") },
@@ -275,12 +276,8 @@ describe("writing", () => {
   test("needs secrets:use and the secret's group to point code at a secret", async () => {
     await storeModule(base, "echo");
     await base.run("create_secret", { name: "key", value: "v", groups: ["pay"] });
-    const write = (more: Json, principal: { id: string; name: string; scopes: readonly string[] }) =>
-      base.run(
-        "put_operation",
-        { name: "demo", implemented_at: "echo:echo", secrets: ["key"], ...more },
-        principal as typeof ADMIN,
-      );
+    const write = (more: Json, principal: Principal) =>
+      base.run("put_operation", { name: "demo", implemented_at: "echo:echo", secrets: ["key"], ...more }, principal);
     await expect(write({ group: "pay" }, WRITER)).rejects.toMatchObject({ code: "forbidden" });
     await expect(write({ group: "other" }, ADMIN)).rejects.toMatchObject({
       code: "definition_invalid",
@@ -288,13 +285,9 @@ describe("writing", () => {
     });
     await write({ group: "pay" }, { ...WRITER, scopes: ["registry:write", "secrets:use"] });
     await write({ group: "pay", secrets: [] }, ADMIN);
-    const back = base.run("rollback_operation", { name: "demo", to: 1 }, WRITER as never);
+    const back = base.run("rollback_operation", { name: "demo", to: 1 }, WRITER);
     await expect(back).rejects.toMatchObject({ code: "forbidden" });
-    const copy = base.run(
-      "duplicate_operation",
-      { name: "demo", patch: { name: "copy", secrets: ["key"] } },
-      WRITER as never,
-    );
+    const copy = base.run("duplicate_operation", { name: "demo", patch: { name: "copy", secrets: ["key"] } }, WRITER);
     await expect(copy).rejects.toMatchObject({ code: "forbidden" });
     await expect(base.run("delete_secret", { name: "unknown" })).rejects.toMatchObject({ code: "entity_not_found" });
   });

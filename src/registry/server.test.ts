@@ -1,7 +1,9 @@
 import { createClient, type Client } from "@libsql/client/web";
 import { createClient as createHttpClient } from "@libsql/client/http";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { fixture, MASTER_KEY, ADMIN, storeModule, type Fixture } from "./_fixture.node.ts";
+import { fixture, MASTER_KEY, MIGRATIONS, ADMIN, storeModule, type Fixture } from "./_fixture.node.ts";
+import { installBuiltins } from "./builtins/install-builtins.ts";
+import { migrateDatabase } from "./migrate.node.ts";
 import { openFile } from "./database.node.ts";
 import { openDatabase } from "./database.ts";
 import { createRegistry } from "./registry.ts";
@@ -27,6 +29,19 @@ afterEach(async () => {
 });
 
 describe("a registry over the socket", () => {
+  test("is migrated like a file", async () => {
+    await client.executeMultiple("DROP TABLE entities; DROP TABLE revisions; DROP TABLE changes; DROP TABLE uses;");
+    await client.executeMultiple(
+      "DROP TABLE module_code; DROP TABLE token_secrets; DROP TABLE token_use; DROP TABLE secret_values;",
+    );
+    await client.execute("DROP TABLE __drizzle_migrations");
+    const database = openDatabase({ url: server.url, authToken: "s3cret" });
+    expect(await migrateDatabase(database, MIGRATIONS)).toBeGreaterThan(0);
+    expect(await migrateDatabase(database, MIGRATIONS)).toBe(0);
+    const registry = createRegistry({ database, masterKey: MASTER_KEY, adapters: ["inline"] });
+    expect((await installBuiltins(registry)).length).toBeGreaterThan(50);
+  });
+
   test("creates an operation and resolves it", async () => {
     const database = openDatabase({ url: server.url, authToken: "s3cret" });
     const registry = createRegistry({ database, masterKey: MASTER_KEY, adapters: ["inline"] });

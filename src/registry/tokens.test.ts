@@ -93,13 +93,13 @@ describe("a token", () => {
   });
 });
 
-describe("a secret", () => {
-  const operation = async (more = {}) => {
-    await storeModule(base, "echo");
-    await base.run("put_operation", { name: "demo", implemented_at: "echo:echo", secrets: ["key"], ...more });
-    return (await base.registry.resolve("demo")).operation;
-  };
+const operation = async (more = {}) => {
+  await storeModule(base, "echo");
+  await base.run("put_operation", { name: "demo", implemented_at: "echo:echo", secrets: ["key"], ...more });
+  return (await base.registry.resolve("demo")).operation;
+};
 
+describe("a secret", () => {
   test("is sealed, never answered, and opened for the operation that lists it", async () => {
     expect(await base.run("create_secret", { name: "key", value: "hunter2" })).not.toHaveProperty("value");
     expect(await base.registry.loadIsolate(await operation())).toMatchObject({

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { and, eq } from "drizzle-orm";
 import { SwitchyardError, type Issue } from "../core/errors.ts";
-import { KINDS, type Kind, type Manifest } from "../model/entities.ts";
+import { KINDS, type Kind } from "../model/entities.ts";
 import type { Principal } from "../model/principal.ts";
 import type { View } from "../model/view.ts";
 import type { Database } from "./database.ts";
@@ -150,12 +150,12 @@ function rulesOf(kind: Kind): KindRules<never> & {
   settle(manifest: Json, context: WriteContext): Promise<Settled>;
   restore?(manifest: Json, resolved: Json, context: WriteContext): Promise<Settled>;
 } {
-  return RULES[kind] as never;
+  return RULES[kind];
 }
 
 export function parseManifest(kind: Kind, value: unknown): Json & { name: string } {
-  const result = v.safeParse(KINDS[kind].schema as v.GenericSchema<unknown, Manifest[Kind]>, value);
-  if (result.success) return result.output as Json & { name: string };
+  const result = v.safeParse(KINDS[kind].schema, value);
+  if (result.success) return result.output;
   const errors: Issue[] = result.issues.map((issue) => ({
     pointer: (issue.path ?? [])
       .map(({ key }) => `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`)

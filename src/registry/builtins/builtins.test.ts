@@ -107,10 +107,8 @@ describe("runBuiltin()", () => {
 });
 
 describe("installBuiltins()", () => {
-  const own = () => fixture({ builtins: true });
-
   test("installs all of them once", async () => {
-    const fresh = await own();
+    const fresh = await fixture({ builtins: true });
     const revision = await fresh.registry.revision();
     expect(revision).toBe(Object.keys(BUILTINS).length + 1);
     expect(await installBuiltins(fresh.registry)).toEqual([]);
@@ -119,7 +117,7 @@ describe("installBuiltins()", () => {
   });
 
   test("upgrades what nobody touched, and leaves alone what somebody edited or deleted", async () => {
-    const fresh = await own();
+    const fresh = await fixture({ builtins: true });
     const install = (description: string) =>
       fresh.registry.install(
         ["list_type", "get_type", "put_type"].map((name) => ({

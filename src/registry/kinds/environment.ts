@@ -2,6 +2,8 @@
 import { nearest, refuse, type KindRules } from "./rules.ts";
 
 export const environmentRules: KindRules<"environment"> = {
+  // Nothing is resolved here, so bringing a revision back is writing it again.
+  restore: (manifest, _resolved, context) => environmentRules.settle(manifest, context),
   async settle(manifest, { ports }) {
     if (!ports.adapters.includes(manifest.adapter)) {
       throw refuse(
