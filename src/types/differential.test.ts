@@ -72,6 +72,10 @@ class Generator {
     if (this.maybe(0.06)) return this.maybe(0.6);
     const schema: Record<string, unknown> = this.maybe(0.3) ? { description: "x", title: "y" } : {};
     if (this.maybe(0.1)) return { ...schema, $ref: this.pick(["#", "#/$defs/one", "#/$defs/two"]) };
+    if (depth > 0 && this.maybe(0.06)) {
+      const pair = [this.schema(depth - 1), { type: "null" }];
+      return { ...schema, anyOf: this.maybe(0.5) ? pair : pair.toReversed() };
+    }
     if (depth > 0 && this.maybe(0.15)) {
       return { ...schema, anyOf: Array.from({ length: 1 + this.below(3) }, () => this.schema(depth - 1)) };
     }

@@ -20,6 +20,19 @@ export const CLOSING_KEYWORDS: ReadonlySet<string> = new Set([
   "unevaluatedProperties",
 ]);
 
+/**
+ * For `anyOf` of something and null, which of the two is null: then the faults found by the other are what helps, not
+ * that neither fits.
+ */
+export function nullAlternative(schema: Record<string, unknown>): number | undefined {
+  const options = schema["anyOf"];
+  if (!Array.isArray(options) || options.length !== 2) return undefined;
+  const index = options.findIndex(
+    (option) => isRecord(option) && option["type"] === "null" && Object.keys(option).length === 1,
+  );
+  return index === -1 ? undefined : index;
+}
+
 /** At most this many issues are answered. */
 const MAX_ISSUES = 50;
 

@@ -73,13 +73,15 @@ export function arrayNode({ type, items, unique, min, max }: ArrayRules): Check 
   });
 }
 
-export function anyOfNode(options: readonly Check[], number: string): Check {
-  return node("json_any_of", (dataset) => {
+/** `telling` is the alternative whose own faults are reported when none fits. */
+export function anyOfNode(options: readonly Check[], number: string, telling?: Check): Check {
+  return node("json_any_of", (dataset, config) => {
     for (const option of options) {
       spendStep();
       if (option["~run"]({ value: dataset.value }, { abortEarly: true }).issues === undefined) return;
     }
-    report(dataset, number, dataset.value);
+    if (telling === undefined || config.abortEarly === true) return report(dataset, number, dataset.value);
+    for (const issue of telling["~run"]({ value: dataset.value }, config).issues ?? []) push(dataset, issue);
   });
 }
 

@@ -7,7 +7,7 @@
 import * as v from "valibot";
 import { resetBudget } from "./budget.ts";
 import { isRecord, type JsonSchema } from "./definition.ts";
-import { CLOSING_KEYWORDS, NOTHING_ALLOWED, type Failure } from "./explain.ts";
+import { CLOSING_KEYWORDS, NOTHING_ALLOWED, nullAlternative, type Failure } from "./explain.ts";
 import { anyOfNode, arrayNode, objectNode, type Check } from "./fast-nodes.ts";
 import { FORMATS } from "./formats.ts";
 import { ANNOTATIONS, isPrimitive, isSchema, isString, KEYWORDS, typesOf } from "./fast-shapes.ts";
@@ -141,7 +141,9 @@ function buildAnyOf(context: Context, schema: Record<string, unknown>): Check | 
     if (check === undefined) return undefined;
     checks.push(check);
   }
-  return anyOfNode(checks, numberOf(context, "anyOf", schema));
+  const nullIndex = nullAlternative(schema);
+  const telling = nullIndex === undefined ? undefined : checks[1 - nullIndex];
+  return anyOfNode(checks, numberOf(context, "anyOf", schema), telling);
 }
 
 function leadsToAnyOf(context: Context, option: Record<string, unknown>): boolean {

@@ -18,7 +18,7 @@ import {
 import { setShouldValidateSchema } from "@hyperjump/json-schema/draft-2020-12";
 import { fromJs, value as instanceValue, type JsonNode } from "@hyperjump/json-schema/instance/experimental";
 import { resetBudget } from "./budget.ts";
-import { CLOSING_KEYWORDS, NOTHING_ALLOWED, type Failure } from "./explain.ts";
+import { CLOSING_KEYWORDS, NOTHING_ALLOWED, nullAlternative, type Failure } from "./explain.ts";
 import { isRecord, type JsonSchema } from "./definition.ts";
 import { ASSERTIONS, DIALECT, SUBSCHEMAS } from "./keywords.ts";
 import { encodeFormat, encodeValue, installKeywords } from "./library-keywords.ts";
@@ -136,11 +136,17 @@ function collectFailures(scan: Scan): { plugin: EvaluationPlugin<Context>; failu
       if (valid) return;
       const { keyword, node } = locate(scan, url);
       const inside = context.failures ?? [];
+      const schema = isRecord(node?.schema) ? node.schema : {};
       if (inside.length > 0 && !OPAQUE.has(keyword)) {
         schemaContext.own?.push(...inside);
         return;
       }
-      const schema = isRecord(node?.schema) ? node.schema : {};
+      const nullIndex = keyword === "anyOf" ? nullAlternative(schema) : undefined;
+      if (nullIndex !== undefined) {
+        const ofNull = (schema["anyOf"] as unknown[])[nullIndex];
+        schemaContext.own?.push(...inside.filter((failure) => failure.schema !== ofNull));
+        return;
+      }
       schemaContext.own?.push({ pointer: pointerOf(instance), keyword, schema, value: instanceValue(instance) });
     },
     afterSchema(url, instance, context, valid) {

@@ -71,6 +71,15 @@ describe("compileType() with attributes", () => {
     });
   });
 
+  it("says what is wrong inside a value that could also be null", async () => {
+    const type = await compileType(
+      { attributes: { at: { data_type: "box", nullable: true } } },
+      from({ box: { attributes: { size: "int" } } }),
+    );
+    expect(type.check({ at: null }).ok).toBe(true);
+    expect(type.check({ at: { size: "1" } })).toMatchObject({ errors: [{ pointer: "/at/size", keyword: "type" }] });
+  });
+
   it("refuses a property that is not an attribute, and says which one was meant", async () => {
     const type = await compileType({ attributes: { input_str: { data_type: "string" } } }, none);
     expect(type.check({ input_str: "x", inptu_str: "y" })).toMatchObject({
