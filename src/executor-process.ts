@@ -13,7 +13,7 @@ import { NEED_DEFINITION, SECRET_HEADER, START_FENCE_MS, REFUSED } from "./execu
 export { Gate };
 
 type Env = { LOADER: WorkerLoader; EDGE: Fetcher; SECRET: string };
-type Exports = { Gate(options: { props: GateProps }): Fetcher };
+type Exports = { Gate: (options: { props: GateProps }) => Fetcher };
 
 const NOT_LOADED = new Error("the isolate is not loaded");
 
@@ -42,7 +42,9 @@ export default {
     const { meta, isolate, definition } = head;
     if (definition === undefined && !loaded.has(isolate)) return new Response(null, { status: NEED_DEFINITION });
     // A call this old may have been moved to another process already: see START_FENCE_MS.
-    if (draining || Date.now() - head.sent_at_ms > START_FENCE_MS) return new Response(null, { status: REFUSED });
+    const now = Date.now();
+    if (draining || now - head.sent_at_ms > START_FENCE_MS || now > head.start_by_ms)
+      return new Response(null, { status: REFUSED });
 
     executor ??= new LoaderExecutor({
       loader: env.LOADER,

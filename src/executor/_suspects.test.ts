@@ -37,3 +37,11 @@ it("accuse() without dedicated slots places nobody", () => {
   suspects.accuse("a", kill);
   expect(suspects.placements()).toEqual({});
 });
+
+it("acquit() takes back the suspicion of a stall, not that of a kill", () => {
+  const suspects = new Suspects([2]);
+  suspects.accuse("slow", { killed: false });
+  suspects.accuse("deadly", kill);
+  suspects.acquit(["slow", "deadly", "unknown"]);
+  expect(suspects.placements()).toEqual({ deadly: 2 });
+});

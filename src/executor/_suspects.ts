@@ -36,6 +36,12 @@ export class Suspects {
     this.#suspects.delete(operation);
   }
 
+  /** The stall was over by itself: who is suspected of nothing else goes back. */
+  acquit(operations: Iterable<string>): void {
+    for (const operation of operations)
+      if (this.#suspects.get(operation)?.kills === 0) this.#suspects.delete(operation);
+  }
+
   isUsed(slot: number): boolean {
     return this.#in(slot).length > 0;
   }

@@ -30,23 +30,22 @@ export function socketAddress(path: string): string {
  * private ones fail here, where JavaScript could not tell. 64:ff9b::/96 would wrap any IPv4 address in a public one.
  */
 export function workerdConfig(options: { script: string; socket: string; edge: string; secret: string }): string {
-  const text = (value: string) => JSON.stringify(value);
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = .executor),
-    (name = "edge", external = (address = ${text(options.edge)}, http = ())),
+    (name = "edge", external = (address = ${JSON.stringify(options.edge)}, http = ())),
     (name = "internet", network = (allow = ["public"], deny = ["64:ff9b::/96"], tlsOptions = (trustBrowserCas = true))),
   ],
-  sockets = [(name = "http", address = ${text(options.socket)}, http = (), service = "main")],
+  sockets = [(name = "http", address = ${JSON.stringify(options.socket)}, http = (), service = "main")],
 );
 const executor :Workerd.Worker = (
-  modules = [(name = "executor-process.js", esModule = embed ${text(options.script)})],
+  modules = [(name = "executor-process.js", esModule = embed ${JSON.stringify(options.script)})],
   compatibilityDate = "2026-07-01",
   bindings = [
     (name = "LOADER", workerLoader = (id = "isolates")),
     (name = "EDGE", service = "edge"),
-    (name = "SECRET", text = ${text(options.secret)}),
+    (name = "SECRET", text = ${JSON.stringify(options.secret)}),
   ],
 );
 `;

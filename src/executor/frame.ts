@@ -9,6 +9,8 @@ export type RunHead = {
   isolate: string;
   /** When the request was sent, milliseconds since the epoch on this machine. See START_FENCE_MS. */
   sent_at_ms: number;
+  /** Nobody waits for a call that starts later than this. */
+  start_by_ms: number;
   meta: InvocationMeta;
   /** Only after the process has said that it does not know the isolate. */
   definition?: IsolateDefinition;

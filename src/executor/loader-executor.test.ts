@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { buildSync } from "esbuild";
-import { Miniflare } from "miniflare";
+import { Miniflare, type MiniflareOptions } from "miniflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LIMITS } from "../core/limits.ts";
 import type { InvocationResult } from "../model/invocation.ts";
@@ -35,14 +35,16 @@ function startEdge(network: { allow: string[]; deny?: string[] }): Miniflare {
     format: "esm",
     write: false,
     external: ["cloudflare:*", "node:*"],
-  }).outputFiles[0]!.text;
+  })
+    .outputFiles.map((file) => file.text)
+    .join("");
   return new Miniflare({
     modules: true,
     script,
     compatibilityDate: "2026-07-01",
     workerLoaders: { LOADER: {} },
     outboundService: { network },
-  } as unknown as ConstructorParameters<typeof Miniflare>[0]);
+  } as MiniflareOptions);
 }
 
 beforeAll(async () => {
@@ -75,6 +77,9 @@ async function run(order: Order, input: unknown = {}, edge = confined): Promise<
 }
 
 const code = (body: string) => `export async function handler(input, ctx) { ${body} }`;
+
+const fetching = (url: string) =>
+  code(`const r = await fetch(${JSON.stringify(url)}); return [r.status, await r.text()]`);
 
 describe("the answer of a handler", () => {
   it.each([
@@ -240,8 +245,8 @@ describe("the context of a handler", () => {
       code: code("for (let i = 0; i < 1000; i++) console.log('y'.repeat(10000)); return 1"),
     })) as Output;
     expect(result.logs).toHaveLength(LIMITS.logLines + 1);
-    expect(result.logs[0]!.message.length).toBeLessThan(LIMITS.logLineChars + 50);
-    expect(result.logs.at(-1)!.message).toContain("further lines were dropped");
+    expect(result.logs[0]?.message.length).toBeLessThan(LIMITS.logLineChars + 50);
+    expect(result.logs.at(-1)?.message).toContain("further lines were dropped");
   });
 
   it("run() tells apart the console lines of calls that overlap", async () => {
@@ -332,8 +337,6 @@ describe("the walls of an isolate", () => {
 });
 
 describe("the network of an isolate", () => {
-  const fetching = (url: string) =>
-    code(`const r = await fetch(${JSON.stringify(url)}); return [r.status, await r.text()]`);
   const spellings = [
     "127.0.0.1",
     "2130706433",

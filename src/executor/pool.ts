@@ -130,10 +130,10 @@ export class PoolExecutor implements Executor {
   async #send(slot: number, call: Call): Promise<AttemptEnd> {
     const fetcher = this.#slots[slot];
     if (fetcher === undefined) throw new Error(`there is no binding SLOT_${slot}`);
-    const sentAtMs = Date.now();
     const head: RunHead = {
       isolate: call.isolate.id,
-      sent_at_ms: sentAtMs,
+      sent_at_ms: Date.now(),
+      start_by_ms: call.startedAtMs + call.meta.timeout_ms,
       meta: call.meta,
       ...(call.definition === undefined ? {} : { definition: call.definition }),
     };
@@ -160,7 +160,6 @@ export class PoolExecutor implements Executor {
   /** A call that takes longer than most: takes it off a process that no longer answers, or past its time. */
   async #watch(slot: number, call: Call, answer: Promise<AttemptEnd>, aborter: AbortController): Promise<AttemptEnd> {
     let started = false;
-    let reported = false;
     for (;;) {
       if (!started && this.#state.stalled.includes(slot)) {
         const verdict = await this.#ask(slot, call, false);
@@ -170,8 +169,7 @@ export class PoolExecutor implements Executor {
         }
         started = verdict?.started ?? false;
       }
-      if (!reported && isPast(call, LATE_MS)) {
-        reported = true;
+      if (isPast(call, LATE_MS) && this.#state.stalled.includes(slot)) {
         try {
           this.setPool(await this.#supervisor.late(slot));
         } catch {

@@ -12,5 +12,5 @@ export const REFUSED = 425;
  * A process never starts a call that was sent longer ago than this; so a call that has not started by MOVE_AFTER_MS can
  * be moved to another process without the danger that both run it. Both clocks are this machine's.
  */
-export const START_FENCE_MS = 450;
-export const MOVE_AFTER_MS = 500;
+export const START_FENCE_MS = 350;
+export const MOVE_AFTER_MS = 400;

@@ -2,7 +2,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { LossAnswer, LossQuestion, PoolState, StallReport } from "./pool-state.ts";
 import { SECRET_HEADER } from "./protocol.ts";
 
@@ -18,22 +18,31 @@ export type SupervisorCalls = {
 export async function serveSupervisor(socketPath: string, secret: string, calls: SupervisorCalls): Promise<Server> {
   rmSync(socketPath, { force: true });
   const server = createServer((request, response) => {
-    void (async () => {
-      try {
-        if (!isEqual(request.headers[SECRET_HEADER], secret)) return void response.writeHead(401).end();
-        let text = "";
-        for await (const chunk of request.setEncoding("utf8")) text += chunk as string;
-        const answer = await answerTo(request.url ?? "", JSON.parse(text) as Record<string, unknown>, calls);
-        if (answer === undefined) return void response.writeHead(404).end();
-        response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
-      } catch (thrown) {
-        response.writeHead(500).end(String(thrown));
-      }
-    })();
+    void answerRequest(request, response, secret, calls).catch((thrown: unknown) => {
+      response.writeHead(500).end(String(thrown));
+    });
   });
   server.listen(socketPath);
   await once(server, "listening");
   return server;
+}
+
+async function answerRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  secret: string,
+  calls: SupervisorCalls,
+): Promise<void> {
+  if (!isEqual(request.headers[SECRET_HEADER], secret)) {
+    response.writeHead(401).end();
+    return;
+  }
+  let text = "";
+  for await (const chunk of request.setEncoding("utf8")) text += chunk as string;
+  const answer = await answerTo(request.url ?? "", JSON.parse(text) as Record<string, unknown>, calls);
+  response
+    .writeHead(answer === undefined ? 404 : 200, { "content-type": "application/json" })
+    .end(answer === undefined ? undefined : JSON.stringify(answer));
 }
 
 async function answerTo(

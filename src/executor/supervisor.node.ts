@@ -124,8 +124,15 @@ export async function startExecutors(options: StartOptions): Promise<Executors> 
     active = general().find((slot) => slot.status === "ready")?.index ?? null;
     publish();
   };
+  /** The operations that a stalled slot has made suspects of. */
+  const accusedBy = new Map<Slot, readonly string[]>();
   const changed = () => {
     if (closed) return;
+    for (const [slot, operations] of accusedBy) {
+      if (slot.status === "stalled") continue;
+      accusedBy.delete(slot);
+      if (slot.status === "ready") suspects.acquit(operations);
+    }
     const status = active === null ? undefined : slots[active]?.status;
     // The edge first says what was running there, so that the guilty operation is not let loose on the spare.
     if (status === "stalled") holding ??= setTimeout(handOver, HANDOVER_MS);
@@ -194,7 +201,12 @@ export async function startExecutors(options: StartOptions): Promise<Executors> 
     stalled({ slot: index, calls }: StallReport): void {
       const slot = slots[index];
       if (slot?.status !== "stalled") return;
-      for (const [id, operation] of Object.entries(calls)) if (slot.journalHas(id)) accuse(operation, false);
+      const started = Object.entries(calls).filter(([id]) => slot.journalHas(id));
+      accusedBy.set(
+        slot,
+        started.map(([, operation]) => operation),
+      );
+      for (const [, operation] of started) accuse(operation, false);
       if (index === active) handOver();
     },
     late(index: number): void {
