@@ -117,16 +117,10 @@ function buildObject(context: Context, schema: Record<string, unknown>): Check |
   return buildTyped(context, schema, keywords);
 }
 
+/** scanSchema() has refused references that lead in a circle without going into the value. */
 function buildReference(context: Context, schema: Record<string, unknown>): Check | undefined {
   const target = context.scan.targets.get(schema);
   if (target === undefined || context.scan.hasIdentifiers) return undefined;
-  // A chain of references that comes back to itself says nothing that a check could end on.
-  const seen = new Set<unknown>([schema]);
-  for (let next: SchemaNode | undefined = target; next !== undefined && isRecord(next.schema);) {
-    if (seen.has(next.schema)) return undefined;
-    seen.add(next.schema);
-    next = isString(next.schema["$ref"]) ? context.scan.targets.get(next.schema) : undefined;
-  }
   return build(context, target.schema, target.via);
 }
 
@@ -135,8 +129,6 @@ function buildAnyOf(context: Context, schema: Record<string, unknown>): Check | 
   if (!Array.isArray(options) || options.length === 0 || !options.every(isSchema)) return undefined;
   const checks: Check[] = [];
   for (const option of options as JsonSchema[]) {
-    // An alternative that is again a reference or anyOf may lead back here without looking deeper into the value.
-    if (isRecord(option) && (option["anyOf"] !== undefined || leadsToAnyOf(context, option))) return undefined;
     const check = build(context, option, "anyOf");
     if (check === undefined) return undefined;
     checks.push(check);
@@ -144,11 +136,6 @@ function buildAnyOf(context: Context, schema: Record<string, unknown>): Check | 
   const nullIndex = nullAlternative(schema);
   const telling = nullIndex === undefined ? undefined : checks[1 - nullIndex];
   return anyOfNode(checks, numberOf(context, "anyOf", schema), telling);
-}
-
-function leadsToAnyOf(context: Context, option: Record<string, unknown>): boolean {
-  const target = context.scan.targets.get(option)?.schema;
-  return isRecord(target) && (target["anyOf"] !== undefined || target["$ref"] !== undefined);
 }
 
 /** `enum` and `const` of primitives, and `type` alone. */
