@@ -14,7 +14,7 @@ import type { Json } from "./schema.ts";
 export const MIGRATIONS = path.resolve(import.meta.dirname, "../../migrations");
 export const MASTER_KEY = Buffer.alloc(32, 7).toString("base64");
 export const ADMIN: Principal = { id: "admin_id", name: "admin", scopes: ["admin"] };
-export const ECHO = "export function echo(input) { return { output_str: input.input_str } }\n";
+const ECHO = "export function echo(input) { return { output_str: input.input_str } }\n";
 
 export const STRING_FIELD = (name: string): Json => ({
   type: "object",

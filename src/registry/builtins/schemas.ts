@@ -19,7 +19,7 @@ const ScalarSchema = v.union([
 const SCALAR_OPERATORS = ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$like"] as const;
 
 /** `{op, value}`, or a bare value for `$eq`. */
-export const ConditionSchema = v.union([
+const ConditionSchema = v.union([
   ScalarSchema,
   v.strictObject({ op: v.literal("$in"), value: v.pipe(v.array(ScalarSchema), v.maxLength(100)) }),
   v.strictObject({ op: v.picklist(SCALAR_OPERATORS), value: ScalarSchema }),

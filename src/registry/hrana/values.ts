@@ -24,7 +24,7 @@ export function fromWire(value: WireValue): InValue {
   );
 }
 
-export function toWire(value: Value): WireValue {
+function toWire(value: Value): WireValue {
   if (value === null) return { type: "null" };
   if (typeof value === "bigint") return { type: "integer", value: value.toString() };
   if (typeof value === "number") return { type: "float", value };

@@ -8,7 +8,7 @@ import { refuse, type KindRules } from "./rules.ts";
 import { originOf, sameDefinition, settleType } from "./type-row.ts";
 import { close } from "../close.ts";
 
-export const RESERVED_MODULE = "builtin";
+const RESERVED_MODULE = "builtin";
 
 export const moduleRules: KindRules<"module"> = {
   async settle(manifest, { draft }) {

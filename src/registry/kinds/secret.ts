@@ -6,7 +6,7 @@ import { secretValues } from "../schema.ts";
 import { refuse, type KindRules, type WriteContext } from "./rules.ts";
 
 /** `version` changes with the value, and with it the revision, the digest and every loader id that holds the value. */
-export type SecretResolution = { version: string };
+type SecretResolution = { version: string };
 
 export const secretRules: KindRules<"secret"> = {
   async settle({ value: given, ...manifest }, context) {
@@ -31,7 +31,8 @@ export const secretRules: KindRules<"secret"> = {
     context.draft.also(
       database.insert(secretValues).values(row).onConflictDoUpdate({ target: secretValues.name, set: row }),
     );
-    return { manifest, resolved: { version }, uses: [] };
+    const resolved: SecretResolution = { version };
+    return { manifest, resolved, uses: [] };
   },
   /** Description and groups go back; the value does not: a rotated value is gone. */
   async restore(manifest, _resolved, { before }) {

@@ -6,7 +6,7 @@ import type { Row } from "../draft.ts";
 import { tokenSecrets, tokenUse } from "../schema.ts";
 import type { KindRules } from "./rules.ts";
 
-export type TokenResolution = { id: string };
+type TokenResolution = { id: string };
 
 export const tokenRules: KindRules<"token"> = {
   async settle(manifest, { draft, before }) {
