@@ -8,7 +8,7 @@ import { spendStep } from "./budget.ts";
 import { areUnique } from "./values.ts";
 
 export type Check = v.GenericSchema;
-export type Bound = { limit: number; number: string } | undefined;
+type Bound = { limit: number; number: string } | undefined;
 
 type Dataset = { value: unknown; typed?: boolean; issues?: [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]] };
 /** With `abortEarly` one fault is enough: only the verdict is wanted. */

@@ -1,4 +1,4 @@
 /** Stored types: a definition → a self-contained JSON Schema and a compiled check. */
 export { ANY, compileType } from "./compile.ts";
 export { closeType, type ClosedType } from "./close.ts";
-export type { JsonSchema, ResolveNamed, TypeDefinition } from "./definition.ts";
+export type { TypeDefinition } from "./definition.ts";
