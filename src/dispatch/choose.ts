@@ -8,7 +8,7 @@ export interface EnvironmentPort {
   environment(name: string): Promise<{ active: boolean; adapter: string } | undefined>;
 }
 
-export const INLINE = "inline";
+const INLINE = "inline";
 export const BUILTIN = "builtin";
 
 export async function chooseAdapter(

@@ -4,9 +4,9 @@ import { SwitchyardError, toErrorData, toSwitchyardError } from "../core/errors.
 import { KINDS, kindOfPlural, type Scope } from "../model/entities.ts";
 import { allows, type Principal } from "../model/principal.ts";
 import { authenticate } from "./authenticate.ts";
-import type { Env, Platform, RouteContext } from "./context.ts";
+import type { Env, Platform, Route, RouteContext } from "./context.ts";
 import { problem } from "./problem.ts";
-import { ROUTES, type Route } from "./routes.ts";
+import { ROUTES } from "./routes.ts";
 
 /** Where the supervisor of executor processes reports, with a secret of its own. Not part of the public surface. */
 const CONTROL_PATH = "/internal/executors";
@@ -16,6 +16,7 @@ export function createApp(platform: Platform): Hono<Env> {
   for (const route of ROUTES) {
     app.on(route.method, route.path, async (context) => {
       context.set("platform", platform);
+      context.set("routes", ROUTES);
       refuseForeignAccept(context.req.header("accept"), route);
       if (route.access !== "public") {
         const identity = await authenticate(context.req.raw.headers, platform);
@@ -44,21 +45,31 @@ export function createApp(platform: Platform): Hono<Env> {
 }
 
 function checkAccess(route: Route, context: RouteContext, principal: Principal): void {
-  if (route.access === "invoke") {
-    // Which groups is the operation's question; here only whether the token may invoke or read anything at all.
-    if (principal.scopes.some((scope) => scope.startsWith("ops:invoke")) || allows(principal, "registry:read")) return;
-    throw forbidden(context, "ops:invoke", principal);
-  }
   const scope = scopeOf(route, context);
-  if (!allows(principal, scope)) throw forbidden(context, scope, principal);
+  const allowed =
+    scope === "ops:invoke"
+      ? // Which groups is the operation's question; here only whether the token may invoke or read anything at all.
+        principal.scopes.some((held) => held.startsWith("ops:invoke")) || allows(principal, "registry:read")
+      : allows(principal, scope);
+  if (!allowed) throw forbidden(context, scope, principal);
 }
 
-function scopeOf(route: Route, context: RouteContext): Scope {
-  if (route.access !== "kind:read" && route.access !== "kind:write") return route.access as Scope;
-  const kind = kindOfPlural(context.req.param("kind") ?? "");
-  // An unknown kind is refused by the route itself, but only to those who may read at all.
-  if (kind === undefined || route.access === "kind:read") return "registry:read";
-  return KINDS[kind].write;
+function scopeOf({ access }: Route, context: RouteContext): Scope {
+  switch (access) {
+    case "public":
+      throw new TypeError("a public route asks for no scope");
+    case "invoke":
+      return "ops:invoke";
+    case "kind:read":
+      return "registry:read";
+    case "kind:write": {
+      // An unknown kind is refused by the route itself, but only to those who may read at all.
+      const kind = kindOfPlural(context.req.param("kind") ?? "");
+      return kind === undefined ? "registry:read" : KINDS[kind].write;
+    }
+    default:
+      return access;
+  }
 }
 
 function forbidden(context: RouteContext, scope: Scope, principal: Principal): SwitchyardError {

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import type { DispatchPorts } from "../dispatch/dispatch.ts";
 import type { Capabilities } from "../dispatch/capability.ts";
 import type { ExecutionRecord } from "../model/outcome.ts";
+import type { Scope } from "../model/entities.ts";
 import type { Caller, Principal } from "../model/principal.ts";
 import type { BuiltinResult } from "../registry/builtins/builtin.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -23,5 +24,18 @@ export type Platform = {
 /** Who is asking. `depth` is above 0 for a call that a running handler makes with ctx.call. */
 export type Identity = { principal: Principal; caller: Caller; depth: number };
 
-export type Env = { Variables: { platform: Platform; identity: Identity } };
+export type Env = { Variables: { platform: Platform; identity: Identity; routes: readonly Route[] } };
 export type RouteContext = Context<Env>;
+
+export type Route = {
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** In Hono's form. Parameters are decoded and checked by the route. */
+  path: string;
+  /**
+   * `public`: anybody. `invoke`: any token that may invoke at all, dispatch then asks for the operation's own group.
+   * `kind`: the read or write scope of the registry kind in the path. Else the scope itself.
+   */
+  access: "public" | "invoke" | "kind:read" | "kind:write" | Scope;
+  summary: string;
+  handle: (context: RouteContext) => Response | Promise<Response>;
+};

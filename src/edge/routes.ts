@@ -2,7 +2,6 @@
  * Every route of the platform in one table. A route states its scope or that it is public; there is no third way, so
  * a forgotten check cannot be a hole. Tests walk this table, and openapi.json is written from it.
  */
-import type { Scope } from "../model/entities.ts";
 import { docs } from "./routes/docs.ts";
 import { getExecution } from "./routes/executions.ts";
 import { health } from "./routes/health.ts";
@@ -10,20 +9,7 @@ import { getModuleCode, putModuleCode } from "./routes/modules.ts";
 import { openapi } from "./routes/openapi.ts";
 import { callOperation, describeOperation } from "./routes/ops.ts";
 import * as registry from "./routes/registry.ts";
-import type { RouteContext } from "./context.ts";
-
-export type Route = {
-  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** In Hono's form. Parameters are decoded and checked by the route. */
-  path: string;
-  /**
-   * `public`: anybody. `invoke`: any token that may invoke at all, dispatch then asks for the operation's own group.
-   * `kind`: the read or write scope of the registry kind in the path. Else the scope itself.
-   */
-  access: "public" | "invoke" | "kind:read" | "kind:write" | Scope;
-  summary: string;
-  handle: (context: RouteContext) => Response | Promise<Response>;
-};
+import type { Route } from "./context.ts";
 
 const REGISTRY = "/registry/:kind";
 const ENTRY = "/registry/:kind/:name";

@@ -39,10 +39,7 @@ export class Recorder {
   }
 
   async find(id: string, shard: number): Promise<ExecutionRecord | undefined> {
-    return (
-      this.#waiting.find((record) => record.id === id) ??
-      ((await this.#stub(shard).find(id)) as ExecutionRecord | undefined)
-    );
+    return this.#waiting.find((record) => record.id === id) ?? (await this.#stub(shard).find(id));
   }
 
   async #flush(): Promise<void> {

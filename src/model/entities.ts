@@ -112,14 +112,21 @@ export const EnvironmentSchema = v.strictObject({
 export type Environment = v.InferOutput<typeof EnvironmentSchema>;
 
 /** `ops:invoke`, `ops:invoke:GROUP`, `registry:read`, `registry:write`, `secrets:use`, `admin`. */
+export type Scope =
+  | "ops:invoke"
+  | `ops:invoke:${string}`
+  | "registry:read"
+  | "registry:write"
+  | "secrets:use"
+  | "admin";
+
 export const ScopeSchema = v.pipe(
   v.string(),
   v.regex(
     /^(?:ops:invoke(?::[a-z][a-z0-9_.-]{0,127})?|registry:read|registry:write|secrets:use|admin)$/,
     "must be ops:invoke, ops:invoke:GROUP, registry:read, registry:write, secrets:use or admin",
   ),
-);
-export type Scope = v.InferOutput<typeof ScopeSchema>;
+) as unknown as v.GenericSchema<string, Scope>;
 
 export const TokenSchema = v.strictObject({
   name: NameSchema,

@@ -17,7 +17,7 @@ export type Dev = {
   token: string;
   child: ChildProcess;
   /** All that the process printed so far. */
-  output(): string;
+  output: () => string;
   /** `opctl` against this platform, run in the repository's root. */
   opctl(
     args: readonly string[],

@@ -144,7 +144,7 @@ describe("faults", () => {
         async () =>
           (await dev.request("/registry/operations/cached", { method: "PATCH", body: '{"description":"healed"}' })).ok,
         10_000,
-        dev.output,
+        () => dev.output(),
       );
       expect(await (await dev.request("/registry/operations/cached")).json()).toMatchObject({ description: "healed" });
     } finally {

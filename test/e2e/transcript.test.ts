@@ -11,12 +11,7 @@ afterAll(() => dev.stop());
 
 /** Runs a command line that has no quoting but '…', and answers its standard output. */
 async function opctl(line: string): Promise<string> {
-  const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].reduce<string[]>((all, match, index, matches) => {
-    const previous = matches[index - 1];
-    const joined = previous !== undefined && previous.index + previous[0].length === match.index;
-    const text = match[1] ?? match[2] ?? "";
-    return joined ? [...all.slice(0, -1), (all.at(-1) ?? "") + text] : [...all, text];
-  }, []);
+  const words = (line.match(/(?:'[^']*'|[^\s'])+/g) ?? []).map((word) => word.replaceAll("'", ""));
   const ran = await dev.opctl(words);
   expect(ran, `opctl ${line}\n${ran.stderr}`).toMatchObject({ code: 0 });
   return ran.stdout.trim();

@@ -5,8 +5,7 @@
  */
 import { ERRORS, SwitchyardError } from "../../core/errors.ts";
 import type { ClosedOperation } from "../../registry/describe.ts";
-import type { RouteContext } from "../context.ts";
-import { ROUTES, type Route } from "../routes.ts";
+import type { Route, RouteContext } from "../context.ts";
 
 const PAGE = 1_000;
 const OPERATION_PATH = "/ops/:name";
@@ -32,16 +31,17 @@ export async function openapi(context: RouteContext): Promise<Response> {
       version: platform.version,
       server: new URL(context.req.url).origin,
       nextCursor: page.nextCursor,
+      routes: context.var.routes,
     }),
     { headers: { "cache-control": "no-store" } },
   );
 }
 
-type DocumentOptions = { version: string; server: string; nextCursor: string | null };
+type DocumentOptions = { version: string; server: string; nextCursor: string | null; routes: readonly Route[] };
 
 export function openApiDocument(operations: readonly ClosedOperation[], options: DocumentOptions): Json {
   const paths: Record<string, Json> = {};
-  for (const route of ROUTES) {
+  for (const route of options.routes) {
     const path = route.path.replaceAll(/:([a-z0-9]+)/g, "{$1}");
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: routeItem(route) };
   }

@@ -138,9 +138,7 @@ function kindOf(context: Context): Kind {
   throw new SwitchyardError(
     "route_not_found",
     `Cannot find the kind "${plural.slice(0, 100)}": it must be one of ${plurals.join(", ")}`,
-    {
-      ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
-    },
+    near === undefined ? {} : { hint: `did you mean ${near}?` },
   );
 }
 
