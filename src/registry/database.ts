@@ -23,6 +23,9 @@ export function openDatabase(options: DatabaseOptions): Database {
   const timeoutMs = options.timeoutMs ?? 5_000;
   const client = createClient({
     url: options.url,
+    // The client's own queue would run one request's statement when another's ends. In a worker that hangs, and a
+    // request that is cancelled never gives its place back.
+    concurrency: Number.POSITIVE_INFINITY,
     ...(options.authToken === undefined ? {} : { authToken: options.authToken }),
     fetch: (request: Request) => send(new Request(request, { signal: AbortSignal.timeout(timeoutMs) })),
   });
