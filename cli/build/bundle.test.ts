@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { LIMITS } from "../../src/core/limits.ts";
 import { testFolder, type TestFolder } from "./_test-folder.ts";
@@ -115,4 +115,11 @@ test("bundle() refuses a module over the limit and names its largest parts", asy
     code: "bundle_failed",
     message: expect.stringMatching(new RegExp(`at most ${LIMITS.moduleBytes} bytes; it is \\d+.*large\\.json`)),
   });
+});
+
+test("bundle() takes a file behind a symbolic link, and gives the same bytes", async () => {
+  symlinkSync(folder.path, folder.file("link"));
+  const { code, inputs } = await bundle(folder.file("link/pure.ts"));
+  expect(code).toBe((await bundle(folder.file("pure.ts"))).code);
+  expect(inputs).toContain(folder.file("pure.ts"));
 });

@@ -5,7 +5,7 @@
  * (the nearest package.json), and there is no source map. An import of a Node built-in is refused only when
  * code that uses it survives tree shaking, because many packages carry a Node half that nothing reaches.
  */
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { builtinModules } from "node:module";
 import path from "node:path";
 import { build, type BuildFailure, type Metafile, type Plugin } from "esbuild";
@@ -25,12 +25,14 @@ export type Bundle = {
 };
 
 export async function bundle(file: string): Promise<Bundle> {
-  const entry = path.resolve(file);
-  if (!existsSync(entry)) {
+  const named = path.resolve(file);
+  if (!existsSync(named)) {
     throw new SwitchyardError("bundle_failed", `Cannot bundle "${file}": there must be such a file; it is missing`, {
       hint: "Give the path of a .ts or .js file, relative to the current folder.",
     });
   }
+  // esbuild follows symbolic links, so the names it answers fit only those that have none (/tmp is one on macOS).
+  const entry = realpathSync(named);
   const root = projectRoot(path.dirname(entry));
   const { outputFiles, metafile } = await build({
     entryPoints: [entry],
