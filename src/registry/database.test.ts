@@ -4,8 +4,7 @@ import { openDatabase } from "./database.ts";
 
 test("openDatabase() makes no request wait for another one", async () => {
   let asked = 0;
-  let release = (): void => undefined;
-  const released = new Promise<void>((resolve) => (release = resolve));
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const database = openDatabase({
     url: "http://registry.internal",
     fetch: async () => {
