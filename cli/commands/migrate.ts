@@ -1,23 +1,29 @@
-/** `opctl migrate`: brings a registry's tables up to this version. A platform that starts does the same by itself. */
+/**
+ * `opctl migrate`: brings a registry's tables and built-in entries up to this version, and on request makes the first
+ * token. `opctl dev` does the same by itself; a registry behind Cloudflare needs it before each deployment.
+ */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import type { Database } from "../../src/registry/database.ts";
+import type { Registry } from "../../src/registry/registry.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
 
-type Options = { databaseUrl?: string };
+type Options = { databaseUrl?: string; createToken?: string };
 
 export const command: CommandModule = {
   define(command: Command) {
     command
       .option("--database-url <url>", "libsql://…, https://… or file:… (else REGISTRY_URL)")
+      .option("--create-token <name>", "make an admin token and print it; it is shown this once")
       .addHelpText("after", "\nThe database's token is read from REGISTRY_AUTH_TOKEN, never from an argument.")
       .action(async (options: Options) => {
         await migrate(contextOf(command), options);
       });
     examples(command, [
       ["REGISTRY_AUTH_TOKEN=… opctl migrate --database-url libsql://my-registry.example", "before a deployment"],
+      ["opctl migrate --create-token admin", "the first time, with REGISTRY_URL set"],
       ["opctl migrate --database-url file:.switchyard/registry.db", "a file; stop its platform first"],
     ]);
   },
@@ -35,6 +41,8 @@ async function migrate(context: Context, options: Options): Promise<void> {
     );
   }
   const { migrateDatabase } = await import("../../src/registry/migrate.node.ts");
+  const { createRegistry } = await import("../../src/registry/registry.ts");
+  const { installBuiltins } = await import("../../src/registry/builtins/install-builtins.ts");
   const { database, close } = await open(url).catch((error: unknown) => {
     if (error instanceof SwitchyardError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
@@ -45,15 +53,28 @@ async function migrate(context: Context, options: Options): Promise<void> {
   });
   try {
     const applied = await migrateDatabase(database, migrationsFolder());
+    // Sealed secrets are not touched here, so no master key is needed.
+    const registry = createRegistry({ database, masterKey: "", adapters: ["inline"] });
+    const installed = (await installBuiltins(registry)).length;
     context.output.say(
-      applied === 0
+      applied + installed === 0
         ? "The registry is up to date."
-        : `Applied ${applied} ${applied === 1 ? "migration" : "migrations"}.`,
+        : `Applied ${applied} ${applied === 1 ? "migration" : "migrations"}, installed ${installed} built-in entries.`,
     );
-    if (context.globals.json) context.output.value({ applied });
+    const token = options.createToken === undefined ? undefined : await createToken(registry, options.createToken);
+    if (context.globals.json) context.output.value({ applied, installed, ...(token === undefined ? {} : { token }) });
+    else if (token !== undefined) context.output.data(token);
   } finally {
     close();
   }
+}
+
+/** Throws entity_exists when a token of that name is there: the first one is made once. */
+async function createToken(registry: Registry, name: string): Promise<string> {
+  const { SYSTEM } = await import("../../src/registry/install.ts");
+  const manifest = { name, description: "Made by opctl migrate.", scopes: ["admin"] };
+  const { once } = await registry.write({ action: "create", kind: "token", manifest }, SYSTEM);
+  return String(once["token"]);
 }
 
 async function open(url: string): Promise<{ database: Database; close: () => void }> {
