@@ -67,6 +67,11 @@ describe("compileType() with attributes", () => {
     expect(type.check({ at: { size: "1" } })).toMatchObject({ errors: [{ pointer: "/at/size", keyword: "type" }] });
   });
 
+  it.each(["int", { data_type: "int" }])("requires an attribute written as %j", async (attribute) => {
+    const type = await compileType({ attributes: { x: attribute } }, none);
+    expect(type.check({})).toMatchObject({ errors: [{ pointer: "", keyword: "required" }] });
+  });
+
   it("refuses a property that is not an attribute, and says which one was meant", async () => {
     const type = await compileType({ attributes: { input_str: { data_type: "string" } } }, none);
     expect(type.check({ input_str: "x", inptu_str: "y" })).toMatchObject({

@@ -47,7 +47,8 @@ export function expandAttributes(attributes: unknown, issues: Issue[]): Schema {
       continue;
     }
     properties[name] = expandAttribute(attribute, tokens, issues);
-    if (isObject(attribute) && (attribute["required"] ?? !Object.hasOwn(attribute, "default")) === true) {
+    // The shortest form, a bare data type, has no place for a default.
+    if (!isObject(attribute) || (attribute["required"] ?? !Object.hasOwn(attribute, "default")) === true) {
       required.push(name);
     }
   }
