@@ -8,6 +8,7 @@ import path from "node:path";
 import { LIMITS } from "../core/limits.ts";
 import type { LossCause } from "./pool-state.ts";
 import { askSocket } from "./_ask.node.ts";
+import { MOVE_AFTER_MS } from "./protocol.ts";
 import { StartJournal } from "./_journal.node.ts";
 import { endLeftOver, residentBytes, socketAddress, startWorkerd, workerdConfig } from "./_workerd.node.ts";
 
@@ -158,15 +159,19 @@ export class Slot {
     return this.status === "draining" && this.#life?.refuses === true && this.load.inflight === 0;
   }
 
-  /** Whether an execution had started, in this process or one that ended lately. `lost`: its connection broke. */
+  /**
+   * Whether an execution had started, in this process or one that ended lately. `lost`: its connection broke, which the
+   * edge sees a moment before we see the exit. A process that goes on living all the same is given the time after which
+   * it would refuse the call (START_FENCE_MS), so that the answer stays true.
+   */
   async whatBecameOf(executionId: string, lost: boolean): Promise<{ started: boolean; cause: LossCause | null }> {
     const life = this.#life;
-    // A connection breaks a moment before the kernel tells us that the process is gone.
-    if (lost && life !== undefined)
-      await Promise.race([life.exited, new Promise((resolve) => setTimeout(resolve, 250))]);
+    if (lost && life !== undefined && this.status !== "starting") {
+      await Promise.race([life.exited, new Promise((resolve) => setTimeout(resolve, MOVE_AFTER_MS))]);
+    }
     const ended = this.#lost.find((each) => each.hasStarted(executionId));
     if (ended !== undefined) return { started: true, cause: ended.cause };
-    return { started: this.#life?.journal.hasStarted(executionId) ?? false, cause: null };
+    return { started: this.journalHas(executionId), cause: null };
   }
 
   /** Whether an execution has started in the process of now. */

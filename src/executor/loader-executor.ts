@@ -22,9 +22,6 @@ export type LoaderPorts = {
   callOperation: CallOperation;
 };
 
-/** How long an isolate may overrun its own timer before it is given up. */
-const GRACE_MS = 150;
-
 type IsolateEntrypoint = {
   run(meta: Omit<InvocationMeta, "capability">, input: string, platform: PlatformCalls): Promise<string>;
 };
@@ -47,7 +44,6 @@ export class LoaderExecutor implements Executor {
   /** As run(), with the answer as a frame (frame.ts). Rejects only with what `isolate.load()` rejected with. */
   async runFrame(isolate: IsolateSpec, input: string, meta: InvocationMeta): Promise<string> {
     let loadFailed: unknown;
-    let timer: ReturnType<typeof setTimeout> | undefined;
     try {
       const stub = this.#ports.loader.get(isolate.id, async () => {
         try {
@@ -59,18 +55,11 @@ export class LoaderExecutor implements Executor {
       });
       const entrypoint = stub.getEntrypoint() as unknown as IsolateEntrypoint;
       const { capability: _, ...visible } = meta;
-      const late = new Promise<string>((resolve) => {
-        timer = setTimeout(() => resolve(timeoutFrame(meta)), meta.timeout_ms + GRACE_MS);
-      });
-      return await Promise.race([
-        entrypoint.run(visible, input, new PlatformCalls(meta, this.#ports.callOperation)),
-        late,
-      ]);
+      // No timer here: the isolate has its own, out of reach of its code, and a second one costs every call.
+      return await entrypoint.run(visible, input, new PlatformCalls(meta, this.#ports.callOperation));
     } catch (thrown) {
       if (loadFailed !== undefined) throw loadFailed;
       return frameOfBreakdown(thrown, meta);
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -137,14 +137,12 @@ export class PoolExecutor implements Executor {
       meta: call.meta,
       ...(call.definition === undefined ? {} : { definition: call.definition }),
     };
-    const aborter = new AbortController();
     const answer = (async (): Promise<AttemptEnd> => {
       try {
         const response = await fetcher.fetch("http://executor/run", {
           method: "POST",
           headers: { [SECRET_HEADER]: this.#secret },
           body: joinFrame(head, call.input),
-          signal: aborter.signal,
         });
         if (response.status !== 200) return { kind: "status", status: response.status };
         return { kind: "answer", frame: await response.text() };
@@ -154,17 +152,19 @@ export class PoolExecutor implements Executor {
     })();
     const first = await orTimer(answer, Math.min(MOVE_AFTER_MS, Math.max(remainingMs(call) + LATE_MS, 0)));
     if (first !== undefined) return first;
-    return this.#watch(slot, call, answer, aborter);
+    return this.#watch(slot, call, answer);
   }
 
-  /** A call that takes longer than most: takes it off a process that no longer answers, or past its time. */
-  async #watch(slot: number, call: Call, answer: Promise<AttemptEnd>, aborter: AbortController): Promise<AttemptEnd> {
+  /**
+   * A call that takes longer than most: takes it off a process that no longer answers, or past its
+   * time. The request that is left behind ends with the edge's own.
+   */
+  async #watch(slot: number, call: Call, answer: Promise<AttemptEnd>): Promise<AttemptEnd> {
     let started = false;
     for (;;) {
       if (!started && this.#state.stalled.includes(slot)) {
         const verdict = await this.#ask(slot, call, false);
         if (verdict?.started === false) {
-          aborter.abort();
           return { kind: "moved" };
         }
         started = verdict?.started ?? false;
@@ -177,7 +177,6 @@ export class PoolExecutor implements Executor {
         }
       }
       if (isPast(call, ANSWER_GRACE_MS)) {
-        aborter.abort();
         return { kind: "answer", frame: joinFrame(timedOut(call.meta), "") };
       }
       const end = await orTimer(answer, LOOK_MS);
@@ -193,6 +192,7 @@ export class PoolExecutor implements Executor {
       if (this.#slotFor(call.isolate.operation) === slot) await sleep(25);
       return { kind: "again" };
     }
+    this.#goodRuns.delete(call.isolate.operation);
     if (isPast(call, 0)) return { kind: "end", result: timedOut(meta) };
     const why =
       verdict?.cause === "memory"
@@ -207,12 +207,10 @@ export class PoolExecutor implements Executor {
   async #ask(slot: number, call: Call, lost: boolean): Promise<LossAnswer | undefined> {
     const { meta, isolate } = call;
     try {
-      const answer = await this.#supervisor.lost({
-        slot,
-        execution_id: meta.execution_id,
-        operation: isolate.operation,
-        lost,
-      });
+      const question = { slot, execution_id: meta.execution_id, operation: isolate.operation, lost };
+      // Not knowing means that the call is lost, so it is worth waiting for as long as the call itself may wait.
+      const withinMs = Math.min(2_000, Math.max(50, remainingMs(call) + ANSWER_GRACE_MS));
+      const answer = await this.#supervisor.lost(question, withinMs);
       this.setPool(answer.state);
       return answer;
     } catch {

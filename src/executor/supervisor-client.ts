@@ -16,8 +16,8 @@ export class SupervisorClient {
   }
 
   /** Whether a call had started on a process that broke or does not answer. */
-  lost(question: LossQuestion): Promise<LossAnswer> {
-    return this.#post<LossAnswer>("/lost", question);
+  lost(question: LossQuestion, withinMs: number): Promise<LossAnswer> {
+    return this.#post<LossAnswer>("/lost", question, withinMs);
   }
 
   /** What was under way on a process that stalled, so that its operations are kept away from the spare. */
@@ -40,12 +40,12 @@ export class SupervisorClient {
     return this.#post<PoolState>("/wake", { slot });
   }
 
-  async #post<Answer>(path: string, body: unknown): Promise<Answer> {
+  async #post<Answer>(path: string, body: unknown, withinMs = 600): Promise<Answer> {
     const response = await this.#fetcher.fetch(`http://supervisor${path}`, {
       method: "POST",
       headers: { [SECRET_HEADER]: this.#secret },
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(600),
+      signal: AbortSignal.timeout(withinMs),
     });
     if (!response.ok) throw new Error(`the supervisor answered ${response.status} to ${path}`);
     return await response.json<Answer>();

@@ -32,6 +32,18 @@ for (const name of ["clear", "count", "countReset", "group", "groupCollapsed", "
 for (const name in levels) quiet[name] = (...args) => currentLog()?.write(levels[name], args);
 globalThis.console = quiet;
 
+// The time-out is the platform's: code that clears every timer it can number must not clear this one.
+const timeouts = new Set();
+const isTimeout = timeouts.has.bind(timeouts);
+const addTimeout = timeouts.add.bind(timeouts);
+const dropTimeout = timeouts.delete.bind(timeouts);
+const guarded = (id) => {
+  const number = +id;
+  if (!isTimeout(number)) clearTimeout(number);
+};
+globalThis.clearTimeout = guarded;
+globalThis.clearInterval = guarded;
+
 let handlerModule;
 let redact;
 const MAY = freeze({ kind: "may" });
@@ -130,6 +142,7 @@ export default class Isolate extends WorkerEntrypoint {
         abort();
         resolve(failure("timeout", 'Cannot finish "' + meta.operation + '": it may run for ' + meta.timeout_ms + " ms; it is still running"));
       }, meta.timeout_ms);
+      addTimeout(timer);
     });
     const work = withLog(log, async () => {
       try {
@@ -144,6 +157,7 @@ export default class Isolate extends WorkerEntrypoint {
     });
     const end = await race(work, late);
     clearTimeout(timer);
+    dropTimeout(timer);
     if (typeof end === "string") return (log.lines.length === 0 ? '{"ok":true,"logs":[]}' : stringify({ ok: true, logs: log.lines })) + "\n" + end;
     const error = { code: end.code, detail: cap(redact(end.detail)), ...end.extras };
     return stringify({ ok: false, error, retry: end.retry, logs: log.lines }) + "\n";
