@@ -1,4 +1,8 @@
-/** Bearers → principals, from the cache. Only hashes are kept, here as in the database. */
+/**
+ * Bearers → principals, from the cache. The database keeps only hashes; this keeps the text of bearers that were lately
+ * found genuine, because hashing one for every call would cost more than all the rest of authentication. A text that is
+ * not known is always hashed and compared in constant time, so an attacker's guesses never meet the quick way.
+ */
 import { eq, sql } from "drizzle-orm";
 import { SwitchyardError } from "../core/errors.ts";
 import { sha256 } from "../core/hash.ts";
@@ -26,6 +30,8 @@ export type TokensOptions = { database: Database; now: () => number; seen: () =>
 export class Tokens {
   readonly #options: TokensOptions;
   readonly #cache = new Lru<Entry>({ maxEntries: 10_000, maxBytes: 8_000_000 });
+  /** Bearer → the very entry that it was checked against. Emptied with any change of any token. */
+  readonly #genuine = new Lru<Entry>({ maxEntries: 1_000, maxBytes: Number.POSITIVE_INFINITY });
   /** Token id → when its use was last written down. */
   readonly #noted = new Lru<number>({ maxEntries: 10_000, maxBytes: Number.POSITIVE_INFINITY });
 
@@ -35,11 +41,15 @@ export class Tokens {
 
   /** Throws token_unknown, token_revoked, token_expired. The first says nothing about which half was wrong. */
   async authenticate(bearer: string): Promise<Principal> {
+    const genuine = this.#genuine.get(bearer);
+    if (genuine !== undefined) return this.#valid(genuine);
     const [, id, secret] = BEARER.exec(bearer) ?? [];
     if (id === undefined || secret === undefined) throw unknown();
     const [entry, hash] = await Promise.all([this.#entry(id), sha256(secret)]);
     // Hashing comes first in any case, and comparing takes the same time wherever the hashes differ.
     if (entry === undefined || !sameText(entry.secretSha256, hash)) throw unknown();
+    // Only while the entry is the cached one: a change that came in between has emptied both.
+    if (this.#cache.get(id) === entry) this.#genuine.set(bearer, entry, 0);
     return this.#valid(entry);
   }
 
@@ -59,6 +69,7 @@ export class Tokens {
   }
 
   forget(change: Change | undefined): void {
+    if (change === undefined || change.kind === "token") this.#genuine.clear();
     if (change === undefined) this.#cache.clear();
     else if (change.kind === "token") {
       this.#cache.deleteWhere(
