@@ -10,13 +10,10 @@
  */
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
-import path from "node:path";
-import type { Readable } from "node:stream";
-import { Miniflare } from "miniflare";
-import { SwitchyardError } from "../../src/core/errors.ts";
 import { SECRET_HEADER } from "../../src/executor/protocol.ts";
 import { startExecutors } from "../../src/executor/supervisor.node.ts";
 import { buildWorkers } from "../build/workers.ts";
+import { startEdge } from "./edge.ts";
 import { assertPortFree } from "./port.ts";
 import { startRegistry } from "./registry-child.ts";
 import { openStateFolder } from "./state-folder.ts";
@@ -34,8 +31,6 @@ export type PlatformOptions = {
 };
 
 export type RunningPlatform = { url: string; token: string; credentialsFile: string; close(): Promise<void> };
-
-const COMPATIBILITY_DATE = "2026-07-01";
 
 /** Starts everything or nothing. Throws port_in_use, state_in_use and the registry's own refusals. */
 export async function startPlatform(options: PlatformOptions): Promise<RunningPlatform> {
@@ -67,52 +62,14 @@ export async function startPlatform(options: PlatformOptions): Promise<RunningPl
             secret: control,
           });
     if (executors !== undefined) closers.push(() => executors.close());
-    const edge = new Miniflare({
-      handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
-        for (const stream of [stdout, stderr]) {
-          let rest = "";
-          stream.on("data", (chunk: Buffer) => {
-            const lines = (rest + chunk.toString("utf8")).split("\n");
-            rest = lines.pop() ?? "";
-            for (const line of lines) if (line !== "") options.log(line);
-          });
-        }
-      },
-      ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
-      durableObjectsPersist: path.join(folder.path, "objects"),
-      workers: [
-        {
-          name: "switchyard",
-          modules: [{ type: "ESModule", path: "worker.js", contents: workers.worker }],
-          compatibilityDate: COMPATIBILITY_DATE,
-          unsafeDirectSockets: [{ host: "127.0.0.1", port: options.port }],
-          durableObjects: { EXECUTIONS: { className: "ExecutionShard", useSQLite: true } },
-          outboundService: { network: { allow: ["public"], deny: ["64:ff9b::/96"] } },
-          bindings: {
-            REGISTRY_URL: "http://registry",
-            REGISTRY_AUTH_TOKEN: registry.secret,
-            MASTER_KEY: folder.masterKey,
-            CAPABILITY_KEY: randomBytes(32).toString("hex"),
-            ...(executors === undefined ? {} : { EXECUTOR_SECRET: control }),
-          },
-          serviceBindings: {
-            REGISTRY: { external: { address: `unix:${registry.socket}`, http: {} } },
-            ...(executors === undefined
-              ? {}
-              : Object.fromEntries(
-                  [
-                    ["SUPERVISOR", executors.supervisorAddress],
-                    ...executors.slots.map((slot) => [slot.name, slot.address]),
-                  ].map(([name, address]) => [name, { external: { address, http: {} } }]),
-                )),
-          },
-          ...(executors === undefined ? { workerLoaders: { LOADER: {} } } : {}),
-        },
-      ],
+    const edge = await startEdge({
+      ...options,
+      script: workers.worker,
+      folder,
+      registry,
+      ...(executors === undefined ? {} : { executors: { running: executors, secret: control } }),
     });
-    closers.push(() => edge.dispose());
-    await edge.ready;
-    await waitForHealth(url);
+    closers.push(() => edge.close());
     executors?.onState((state) => {
       // The edge also asks when it finds nothing where it sent a call; the news only makes it sooner.
       fetch(`${url}/internal/executors`, {
@@ -134,23 +91,4 @@ export async function startPlatform(options: PlatformOptions): Promise<RunningPl
 function valueOf<T>(settled: PromiseSettledResult<T>): T {
   if (settled.status === "rejected") throw settled.reason;
   return settled.value;
-}
-
-async function waitForHealth(url: string): Promise<void> {
-  const giveUpAt = Date.now() + 15_000;
-  for (let last = "nothing"; ;) {
-    try {
-      const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(2_000) });
-      if (response.ok) return;
-      last = await response.text();
-    } catch (error) {
-      last = String(error);
-    }
-    if (Date.now() > giveUpAt)
-      throw new SwitchyardError(
-        "internal",
-        `Cannot start the platform: ${url}/health must answer within 15 s; it said ${last}`,
-      );
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }

@@ -8,7 +8,6 @@ export interface EnvironmentPort {
   environment(name: string): Promise<{ active: boolean; adapter: string } | undefined>;
 }
 
-const INLINE = "inline";
 export const BUILTIN = "builtin";
 
 export async function chooseAdapter(

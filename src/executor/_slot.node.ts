@@ -10,7 +10,7 @@ import type { LossCause } from "./pool-state.ts";
 import { askSocket } from "./_ask.node.ts";
 import { MOVE_AFTER_MS } from "./protocol.ts";
 import { StartJournal } from "./_journal.node.ts";
-import { endLeftOver, residentBytes, socketAddress, startWorkerd, workerdConfig } from "./_workerd.node.ts";
+import { endLeftOver, residentBytes, socketAddress, startWorkerd, workerdConfig } from "./workerd.node.ts";
 
 /** `stalled` still lives; `draining` finishes what it has and is replaced; `stopped` sleeps until it is wanted. */
 export type SlotStatus = "stopped" | "starting" | "ready" | "stalled" | "draining" | "failing";

@@ -16,7 +16,7 @@ import path from "node:path";
 import type { LossAnswer, LossQuestion, PoolState, StallReport } from "./pool-state.ts";
 import { Slot } from "./_slot.node.ts";
 import { Suspects } from "./_suspects.ts";
-import { socketAddress } from "./_workerd.node.ts";
+import { socketAddress } from "./workerd.node.ts";
 import { serveSupervisor } from "./supervisor-server.node.ts";
 
 /** How long the spare waits for the edge's word on who was running when the active process stalled. */

@@ -99,8 +99,10 @@ describe("faults", () => {
       await waitUntil(() => written >= 5 + round * 3, 20_000);
       dev.child.kill("SIGKILL");
       await writing;
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      dev = await startDev({ state });
+      // The same port and folder at once: nothing of the dead platform may go on holding them.
+      await waitUntil(() => dev.child.signalCode !== null, 5_000);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      dev = await startDev({ state, port: dev.port });
       const row = (await (await dev.request("/registry/operations/target")).json()) as {
         description: string;
         meta: { revision: number };

@@ -53,14 +53,15 @@ const executor :Workerd.Worker = (
 
 let deathSignal: boolean | undefined;
 
-/**
- * Starts workerd with `stdout` as its standard output. On Linux the kernel kills it when we die, however we die
- * (`setpriv --pdeathsig`); elsewhere, and without util-linux, the next start ends it (endLeftOver).
- */
-export function startWorkerd(configPath: string, stdout: number, stderr: number): ChildProcess {
+/** workerd as a command that the kernel kills when we die, however we die. Without util-linux's setpriv: plainly. */
+export function mortalWorkerd(): readonly string[] {
   deathSignal ??= process.platform === "linux" && spawnSync("setpriv", ["--pdeathsig", "KILL", "true"]).status === 0;
-  const command = [workerdBinary(), "serve", "--experimental", configPath];
-  const [file = "", ...args] = deathSignal ? ["setpriv", "--pdeathsig", "KILL", ...command] : command;
+  return [...(deathSignal ? ["setpriv", "--pdeathsig", "KILL"] : []), workerdBinary()];
+}
+
+/** Starts workerd with `stdout` as its standard output. Where it can outlive us, the next start ends it (endLeftOver). */
+export function startWorkerd(configPath: string, stdout: number, stderr: number): ChildProcess {
+  const [file = "", ...args] = [...mortalWorkerd(), "serve", "--experimental", configPath];
   return spawn(file, args, { stdio: ["ignore", stdout, stderr], env: {} });
 }
 

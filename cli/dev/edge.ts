@@ -1,0 +1,157 @@
+/** Runs the platform's worker in miniflare's workerd, served through a direct socket, and starts it again when it is lost. */
+import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import type { Readable } from "node:stream";
+import { Miniflare } from "miniflare";
+import { SwitchyardError } from "../../src/core/errors.ts";
+import { mortalWorkerd } from "../../src/executor/workerd.node.ts";
+import type { Executors } from "../../src/executor/supervisor.node.ts";
+import type { RunningRegistry } from "./registry-child.ts";
+import type { StateFolder } from "./state-folder.ts";
+
+export type EdgeOptions = {
+  port: number;
+  /** The platform's worker, bundled. */
+  script: string;
+  folder: StateFolder;
+  registry: RunningRegistry;
+  /** Executor processes and the secret they share with the edge; without, handlers run in the edge's own process. */
+  executors?: { running: Executors; secret: string };
+  inspectorPort?: number;
+  log: (line: string) => void;
+};
+
+const COMPATIBILITY_DATE = "2026-07-01";
+const LOOK_EVERY_MS = 500;
+const READY_WITHIN_MS = 15_000;
+
+export async function startEdge(options: EdgeOptions): Promise<{ close(): Promise<void> }> {
+  const { port, log } = options;
+  let edge = await launch(options);
+  let closing = false;
+  let relaunching: Promise<void> | undefined;
+  const look = async (): Promise<void> => {
+    if (closing || relaunching !== undefined || (await listens(port))) return;
+    log("edge: lost, starting again");
+    relaunching = (async () => {
+      try {
+        await edge.dispose().catch(() => undefined);
+        if (!closing) edge = await launch(options);
+      } catch (error) {
+        log(`edge: ${String(error)}`);
+      } finally {
+        relaunching = undefined;
+      }
+    })();
+  };
+  const timer = setInterval(() => void look(), LOOK_EVERY_MS);
+  timer.unref();
+  return {
+    async close() {
+      closing = true;
+      clearInterval(timer);
+      await relaunching;
+      await edge.dispose();
+    },
+  };
+}
+
+async function launch(options: EdgeOptions): Promise<Miniflare> {
+  const { port, script, folder, registry, executors } = options;
+  process.env["MINIFLARE_WORKERD_PATH"] = mortalWorkerdScript(folder.sockets);
+  const edge = new Miniflare({
+    handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
+      for (const stream of [stdout, stderr]) eachLine(stream, options.log);
+    },
+    ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
+    durableObjectsPersist: path.join(folder.path, "objects"),
+    workers: [
+      {
+        name: "switchyard",
+        modules: [{ type: "ESModule", path: "worker.js", contents: script }],
+        compatibilityDate: COMPATIBILITY_DATE,
+        unsafeDirectSockets: [{ host: "127.0.0.1", port }],
+        durableObjects: { EXECUTIONS: { className: "ExecutionShard", useSQLite: true } },
+        outboundService: { network: { allow: ["public"], deny: ["64:ff9b::/96"] } },
+        bindings: {
+          REGISTRY_URL: "http://registry",
+          REGISTRY_AUTH_TOKEN: registry.secret,
+          MASTER_KEY: folder.masterKey,
+          CAPABILITY_KEY: randomBytes(32).toString("hex"),
+          ...(executors === undefined ? {} : { EXECUTOR_SECRET: executors.secret }),
+        },
+        serviceBindings: {
+          REGISTRY: external(`unix:${registry.socket}`),
+          ...(executors === undefined
+            ? {}
+            : {
+                SUPERVISOR: external(executors.running.supervisorAddress),
+                ...Object.fromEntries(executors.running.slots.map(({ name, address }) => [name, external(address)])),
+              }),
+        },
+        ...(executors === undefined ? { workerLoaders: { LOADER: {} } } : {}),
+      },
+    ],
+  });
+  try {
+    await edge.ready;
+    await waitForHealth(port);
+    return edge;
+  } catch (error) {
+    await edge.dispose();
+    throw error;
+  }
+}
+
+/** Miniflare starts a single file: one that execs workerd so that it cannot outlive us and go on holding the port. */
+function mortalWorkerdScript(folder: string): string {
+  const file = path.join(folder, "workerd");
+  const words = mortalWorkerd().map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`);
+  writeFileSync(file, `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`, { mode: 0o700 });
+  return file;
+}
+
+function external(address: string): { external: { address: string; http: object } } {
+  return { external: { address, http: {} } };
+}
+
+function eachLine(stream: Readable, take: (line: string) => void): void {
+  let rest = "";
+  stream.on("data", (chunk: Buffer) => {
+    const lines = (rest + chunk.toString("utf8")).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) if (line !== "") take(line);
+  });
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, "127.0.0.1");
+    const end = (answer: boolean) => (): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once("connect", end(true)).once("error", end(false));
+  });
+}
+
+async function waitForHealth(port: number): Promise<void> {
+  const giveUpAt = Date.now() + READY_WITHIN_MS;
+  for (let last = "nothing"; Date.now() < giveUpAt; await new Promise((resolve) => setTimeout(resolve, 20))) {
+    try {
+      const response = await fetch(`http://127.0.0.1:${port}/health`, { signal: AbortSignal.timeout(2_000) });
+      if (response.ok) return;
+      last = await response.text();
+    } catch (error) {
+      last = String(error);
+    }
+    if (Date.now() + 20 >= giveUpAt) {
+      throw new SwitchyardError(
+        "internal",
+        `Cannot start the platform: /health must answer within ${READY_WITHIN_MS} ms; it said ${last}`,
+      );
+    }
+  }
+}
