@@ -94,7 +94,10 @@ async function runPage(page: string): Promise<Outcomes> {
     if (step.kind === "file") continue;
     const code = file(index, "code");
     const ended = code !== "";
-    outcomes.set(step, ended ? { code: Number(code), stdout: file(index, "out"), stderr: file(index, "err") } : undefined);
+    outcomes.set(
+      step,
+      ended ? { code: Number(code), stdout: file(index, "out"), stderr: file(index, "err") } : undefined,
+    );
   }
   return outcomes;
 }
