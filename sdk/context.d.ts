@@ -4,9 +4,9 @@
  */
 
 export type Context = {
-  /** Aborts when the call's time is up or the caller has gone. Hand it to fetch. */
+  /** Aborts when the call's time is up. Hand it to fetch. */
   readonly signal: AbortSignal;
-  /** Lines that end up in the execution's record. Secrets are blanked out. */
+  /** Lines for whoever runs the platform, who sees them with the operation's name. Secrets are blanked out. */
   readonly log: Readonly<Record<"debug" | "info" | "warn" | "error", (...values: unknown[]) => void>>;
   /** Calls another operation with the rights of whoever started this one. Rejects with an error that has a `code`. */
   call<Output = unknown>(name: string, input?: unknown): Promise<Output>;

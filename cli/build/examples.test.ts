@@ -66,8 +66,8 @@ const EXAMPLES: Record<string, Case> = {
 };
 
 test("every example is tested here", () => {
-  const files = new Set(Object.keys(EXAMPLES).map((name) => name.split("#")[0]));
-  expect([...files].toSorted()).toEqual(globSync("*.ts", { cwd: FOLDER }).toSorted());
+  const files = new Set(Object.keys(EXAMPLES).map((name) => name.replace(/#.*/, "")));
+  expect(files).toEqual(new Set(globSync("*.ts", { cwd: FOLDER })));
 });
 
 test.for(Object.entries(EXAMPLES))("the example %s deploys and runs", async ([name, { types, input, output }]) => {
