@@ -152,6 +152,16 @@ describe("the pages say all there is", () => {
     );
   });
 
+  it("docs/operations.md has every field of an operation", async () => {
+    const { meta: _, ...row } = (await (await dev.request("/registry/operations/echo")).json()) as Record<
+      string,
+      unknown
+    >;
+    const page = read("docs/operations.md");
+    expect(Object.keys(row)).toContain("timeout_ms");
+    expect(Object.keys(row).filter((field) => field !== "name" && !page.includes(`\`${field}\``))).toEqual([]);
+  });
+
   it("docs/opctl.md has every command", async () => {
     const { stdout } = await dev.opctl(["help"]);
     const commands = [...stdout.matchAll(/^ {2}([a-z]+) .*/gm)].map((match) => match[1] ?? "");
