@@ -119,8 +119,15 @@ function preconditions(context: Context): Record<string, unknown> {
       `Cannot read If-Match: it must be one strong ETag; it is ${match?.slice(0, 200)}`,
     );
   }
+  const digest = tag?.replaceAll('"', "");
+  if (digest !== undefined && !/^[0-9a-f]{64}$/.test(digest)) {
+    throw new SwitchyardError(
+      "precondition_failed",
+      `Cannot write: If-Match must be the entry's ETag; it is ${tag?.slice(0, 100)}, which no entry ever had`,
+    );
+  }
   return {
-    ...(tag === undefined ? {} : { if_match: tag.replaceAll('"', "") }),
+    ...(digest === undefined ? {} : { if_match: digest }),
     ...(noneMatch === undefined ? {} : { if_none_match: "*" }),
   };
 }
