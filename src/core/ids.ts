@@ -25,7 +25,12 @@ export function randomId(length: number): string {
  * number is part of the id, so that a look-up touches exactly one object.
  */
 export function newExecutionId(shard: number, nowMs: number): string {
-  return `ex_${shard.toString(16).padStart(2, "0")}_${base32(nowMs, 9)}${randomId(16)}`;
+  return firstExecutionIdAt(shard, nowMs) + randomId(16);
+}
+
+/** No execution of the shard that began before `timeMs` has an id as high as this, and none after has a lower one. */
+export function firstExecutionIdAt(shard: number, timeMs: number): string {
+  return `ex_${shard.toString(16).padStart(2, "0")}_${base32(timeMs, 9)}`;
 }
 
 /** The shard written in an execution's id, or undefined when the text is not one. */

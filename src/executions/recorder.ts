@@ -4,7 +4,7 @@
  * that fails is tried again with the next flush, and records over MAX_WAITING are dropped, counted and logged.
  */
 import type { ExecutionRecord } from "../model/outcome.ts";
-import type { ExecutionShard } from "./execution-shard.ts";
+import { nameOfShard, type ExecutionShard } from "./execution-shard.ts";
 
 export const SHARDS = 16;
 const FLUSH_MS = 250;
@@ -48,7 +48,7 @@ export class Recorder {
     try {
       this.shard = (this.shard + 1) % SHARDS;
       for (const [shard, records] of Map.groupBy(batch, (record) => Number.parseInt(record.id.slice(3, 5), 16))) {
-        await this.#stub(shard).record(records);
+        await this.#stub(shard).record(JSON.stringify(records));
       }
       this.#waiting = this.#waiting.slice(batch.length);
     } catch (error) {
@@ -62,6 +62,6 @@ export class Recorder {
   }
 
   #stub(shard: number): DurableObjectStub<ExecutionShard> {
-    return this.#namespace.getByName(`shard-${shard}`);
+    return this.#namespace.getByName(nameOfShard(shard));
   }
 }

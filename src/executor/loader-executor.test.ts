@@ -216,12 +216,13 @@ describe("a handler that fails", () => {
 describe("the context of a handler", () => {
   it("run() gives it the execution, secrets, and a log with levels", async () => {
     const body = `ctx.log.debug("d", {a: [1]}); ctx.log.info("i"); ctx.log.warn(1n); ctx.log.error(new Error("e").message); console.log("c", null, undefined);
-      return {execution: {...ctx.execution, id: "-"}, secret: ctx.secrets.API_KEY, keys: Object.keys(ctx)}`;
+      return {execution: {...ctx.execution, id: "-"}, secret: ctx.secrets.API_KEY, own: Object.keys(ctx), taken: (({ call }) => typeof call)(ctx)}`;
     const result = (await run({ code: code(body), secrets: { API_KEY: "k-123456" } })) as Output;
     expect(JSON.parse(result.output)).toEqual({
       execution: { id: "-", attempt: 1, operation: "tested", revision: 1, caller: { type: "token", id: "test" } },
       secret: "k-123456",
-      keys: ["signal", "log", "secrets", "execution", "call", "artifacts"],
+      own: [],
+      taken: "function",
     });
     expect(result.logs.map(({ level, message }) => `${level}: ${message}`)).toEqual([
       'debug: d {"a":[1]}',

@@ -23,7 +23,7 @@ export type LoaderPorts = {
 };
 
 type IsolateEntrypoint = {
-  run(meta: Omit<InvocationMeta, "capability">, input: string, platform: PlatformCalls): Promise<string>;
+  run(timeoutMs: number, meta: string, input: string, platform: PlatformCalls): Promise<string>;
 };
 
 export class LoaderExecutor implements Executor {
@@ -56,7 +56,12 @@ export class LoaderExecutor implements Executor {
       const entrypoint = stub.getEntrypoint() as unknown as IsolateEntrypoint;
       const { capability: _, ...visible } = meta;
       // No timer here: the isolate has its own, out of reach of its code, and a second one costs every call.
-      return await entrypoint.run(visible, input, new PlatformCalls(meta, this.#ports.callOperation));
+      return await entrypoint.run(
+        meta.timeout_ms,
+        JSON.stringify(visible),
+        input,
+        new PlatformCalls(meta, this.#ports.callOperation),
+      );
     } catch (thrown) {
       if (loadFailed !== undefined) throw loadFailed;
       return frameOfBreakdown(thrown, meta);

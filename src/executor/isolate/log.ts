@@ -59,9 +59,17 @@ export function redactor(secrets) {
   };
 }
 
-export function createLog(redact) {
-  const lines = [];
-  const write = (level, args) => {
+export class Log {
+  lines = [];
+  #redact;
+  #api;
+
+  constructor(redact) {
+    this.#redact = redact;
+  }
+
+  write(level, args) {
+    const { lines } = this;
     if (lines.length > MAX_LINES) return;
     const at_ms = now();
     if (lines.length === MAX_LINES) {
@@ -70,17 +78,17 @@ export function createLog(redact) {
     }
     let message = "";
     for (let i = 0; i < args.length; i++) message += (i === 0 ? "" : " ") + show(args[i]);
-    lines[lines.length] = { level, message: cap(redact(message)), at_ms };
-  };
-  return {
-    lines,
-    write,
-    api: freeze({
-      debug: (...args) => write("debug", args),
-      info: (...args) => write("info", args),
-      warn: (...args) => write("warn", args),
-      error: (...args) => write("error", args),
-    }),
-  };
+    lines[lines.length] = { level, message: cap(this.#redact(message)), at_ms };
+  }
+
+  get api() {
+    return (this.#api ??= freeze({
+      debug: (...args) => this.write("debug", args),
+      info: (...args) => this.write("info", args),
+      warn: (...args) => this.write("warn", args),
+      error: (...args) => this.write("error", args),
+    }));
+  }
 }
+freeze(Log.prototype);
 `;
