@@ -5,7 +5,7 @@
 import { median, opctl, runLoad, startBare, startPlatform, type Served } from "./_harness.ts";
 import type { LoadResult } from "./load.ts";
 
-const ROUNDS = 3;
+const ROUNDS = 7;
 const SECONDS = 2;
 const BODY = JSON.stringify({ input_str: "hi" });
 
@@ -24,7 +24,7 @@ export async function calls(): Promise<void> {
       const results = new Map<string, LoadResult[]>();
       for (let round = -1; round < ROUNDS; round++) {
         for (const { name, served, path } of subjects) {
-          const headers = served.token === "" ? {} : { authorization: `Bearer ${served.token}` };
+          const headers = { authorization: `Bearer ${served.token || process_.token}` };
           const result = await runLoad({
             port: served.port,
             requests: [{ path, headers, body: BODY }],
