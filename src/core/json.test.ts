@@ -82,6 +82,23 @@ describe("parseJson()", () => {
     expect(refusal(() => parseJson(bytes('{"a":'.repeat(depth)))).code).toBe("input_too_deep");
   });
 
+  it.each(["1e400", "-1e400", "[1,[2e999]]", '{"a":[1,{"b":1E+309}]}', "1" + "0".repeat(309)])(
+    "refuses %s: what is read would be Infinity, and be written as null",
+    (text) => {
+      const { code, detail } = refusal(() => parseJson(bytes(text)));
+      expect(code).toBe("malformed_json");
+      expect(detail).toContain("too large");
+    },
+  );
+
+  it("takes the largest and the smallest numbers", () => {
+    expect(parseJson(bytes('[1.7976931348623157e308,{"a":1e-400},-0]')).value).toEqual([
+      Number.MAX_VALUE,
+      { a: 0 },
+      -0,
+    ]);
+  });
+
   it("takes depth up to the limit", () => {
     expect(parseJson(bytes("[".repeat(64) + "]".repeat(64))).value).toBeInstanceOf(Array);
   });
@@ -100,7 +117,7 @@ describe("parseJson()", () => {
   });
 
   it("agrees with JSON.parse on every text made by cutting and changing good ones", () => {
-    const seeds = ['{"a":[1,-2.5e3,true,null],"b":"\\u0041\\n"}', "[[],{},[{}]]", '"x"', "-0", "[1e400]"];
+    const seeds = ['{"a":[1,-2.5e3,true,null],"b":"\\u0041\\n"}', "[[],{},[{}]]", '"x"', "-0", "[1e40]"];
     for (const seed of seeds) {
       for (let at = 0; at <= seed.length; at++) {
         for (const text of [seed.slice(0, at), seed.slice(at), seed.slice(0, at) + "," + seed.slice(at + 1)]) {

@@ -51,7 +51,7 @@ export function parseJsonText(text: string, limits: JsonLimits = {}): unknown {
     );
   }
   // JSON.parse keeps the last of two equal keys, so the value then has fewer members than the text.
-  if (members > 0 && countKeys(value) !== members) refuseDuplicate(text);
+  if (countKeys(value) !== members) refuseDuplicate(text);
   // Any letter of the key may be written as an escape, and all of them are below U+0080.
   if (members > 0 && (text.includes("__proto__") || text.includes("\\u00"))) refuseProto(value, "");
   return value;
@@ -126,20 +126,32 @@ function refuseNodes(limit: number): never {
   );
 }
 
+/** Counts keys, refusing numbers that have become Infinity on the way. */
 function countKeys(value: unknown): number {
-  if (value === null || typeof value !== "object") return 0;
+  if (typeof value !== "object") {
+    if (value === Infinity || value === -Infinity) refuseNumber(value);
+    return 0;
+  }
+  if (value === null) return 0;
   let count = 0;
   if (Array.isArray(value)) {
-    for (const item of value) if (item !== null && typeof item === "object") count += countKeys(item);
+    for (const item of value) if (typeof item !== "string") count += countKeys(item);
     return count;
   }
   const keys = Object.keys(value);
   count = keys.length;
   for (const key of keys) {
     const member = (value as Record<string, unknown>)[key];
-    if (member !== null && typeof member === "object") count += countKeys(member);
+    if (typeof member !== "string") count += countKeys(member);
   }
   return count;
+}
+
+function refuseNumber(value: number): never {
+  throw new SwitchyardError(
+    "malformed_json",
+    `Cannot take the JSON: a number must be within ±${Number.MAX_VALUE}; one is too large: ${value}`,
+  );
 }
 
 /** Only for text known to have a key twice: finds it, with the pointer of its object. */
