@@ -21,6 +21,7 @@ const operation: ResolvedOperation = {
   revision: 3,
   digest: "d",
   group: "demo",
+  secretsGroup: "demo",
   active: true,
   timeoutMs: 1_000,
   implementation: { kind: "module", sha256: "a".repeat(64), export: "double" },

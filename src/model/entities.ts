@@ -128,13 +128,21 @@ export const ScopeSchema = v.pipe(
   ),
 ) as unknown as v.GenericSchema<string, Scope>;
 
+/** Some texts in the form of a time are none (an offset without minutes): a token with one would never expire. */
+const isTime = (text: string): boolean => !Number.isNaN(Date.parse(text));
+
 export const TokenSchema = v.strictObject({
   name: NameSchema,
   description,
   active: v.optional(v.boolean(), true),
   scopes: v.pipe(v.array(ScopeSchema), v.minLength(1)),
   /** RFC 3339, UTC. null never expires. */
-  expires_at: v.optional(v.nullable(v.pipe(v.string(), v.isoTimestamp())), null),
+  expires_at: v.optional(
+    v.nullable(
+      v.pipe(v.string(), v.isoTimestamp(), v.check(isTime, "must be a time that exists, such as 2030-01-31T00:00:00Z")),
+    ),
+    null,
+  ),
 });
 export type Token = v.InferOutput<typeof TokenSchema>;
 

@@ -23,7 +23,10 @@ export type ResolvedOperation = {
   name: string;
   revision: number;
   digest: string;
+  /** That of the row in force, also for an old revision: it says who may call. */
   group: string;
+  /** The group that this very revision was written under: secrets were granted to it. */
+  secretsGroup: string;
   active: boolean;
   timeoutMs: number;
   implementation: Implementation;

@@ -96,7 +96,7 @@ export async function loadIsolate(
 
 async function openSecrets(
   database: Database,
-  { name, group, secrets }: ResolvedOperation,
+  { name, secretsGroup: group, secrets }: ResolvedOperation,
   masterKey: () => Promise<MasterKey>,
 ): Promise<Record<string, string>> {
   if (secrets.length === 0) return {};

@@ -28,6 +28,7 @@ type Found = {
   manifest: string;
   resolved: string;
   active: number;
+  group_now: string;
   secret_versions: string;
 };
 
@@ -109,7 +110,8 @@ export class Operations {
       name,
       revision: found.revision,
       digest: found.digest,
-      group: manifest.group,
+      group: found.group_now,
+      secretsGroup: manifest.group,
       active: found.active === 1,
       timeoutMs: manifest.timeout_ms ?? LIMITS.syncTimeoutMs,
       implementation:
@@ -129,14 +131,14 @@ export class Operations {
     return { entry: { operation, isolateId, registryRevision: found.seq }, bytes };
   }
 
-  /** `active` is always that of the row in force: switching an operation off also stops calls of old revisions. */
+  /** `active` and the group are always those of the row in force: closing an operation also closes its old revisions. */
   async #find(name: string, revision: number | undefined): Promise<Found | undefined> {
     const pinned = sql`LEFT JOIN revisions r ON r.kind = 'operation' AND r.name = e.name AND r.revision = ${revision ?? 0}`;
     const source = revision === undefined ? sql.raw("e") : sql.raw("r");
     try {
       const [row] = await this.#database.all<Found>(sql`
         SELECT s.seq, ${source}.revision, ${source}.digest, ${source}.manifest, ${source}.resolved,
-          json_extract(e.manifest, '$.active') AS active,
+          json_extract(e.manifest, '$.active') AS active, json_extract(e.manifest, '$.group') AS group_now,
           (SELECT json_group_object(v.name, v.version) FROM secret_values v
             WHERE v.name IN (SELECT value FROM json_each(${source}.manifest, '$.secrets'))) AS secret_versions
         FROM (SELECT coalesce(max(seq), 0) AS seq FROM changes) s

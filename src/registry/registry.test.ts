@@ -113,6 +113,16 @@ describe("an operation", () => {
     expect((await base.registry.resolve("demo", { revision: 1 })).operation.active).toBe(false);
   });
 
+  test("is called by those who may call its group of now, in all its revisions", async () => {
+    await storeModule(base, "echo");
+    await put("demo", { group: "open" });
+    await base.run("edit_operation", { name: "demo", patch: { group: "closed" } });
+    expect((await base.registry.resolve("demo", { revision: 1 })).operation).toMatchObject({
+      group: "closed",
+      secretsGroup: "open",
+    });
+  });
+
   test("comes back by rollback as it was, and resolves nothing anew", async () => {
     const first = await storeModule(base, "echo");
     await put("demo", { description: "one" });

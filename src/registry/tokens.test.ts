@@ -51,6 +51,21 @@ describe("a token", () => {
     await expect(base.registry.principalById(id)).rejects.toMatchObject({ code: "token_unknown" });
   });
 
+  test.each(["2020-01-01T00:00:00+05", "2020-01-01T00:00:00.5-03"])(
+    "is not made with the expiry %s, which is no time: it would never come",
+    async (expires_at) => {
+      await expect(create({ expires_at })).rejects.toMatchObject({ errors: [{ pointer: "/expires_at" }] });
+    },
+  );
+
+  test("with an expiry that cannot be read is refused, however it got into the database", async () => {
+    const text = await create({ expires_at: "2030-01-01T00:00:00Z" });
+    await base.client.execute(
+      "UPDATE entities SET manifest = json_set(manifest, '$.expires_at', 'soon') WHERE kind = 'token'",
+    );
+    await expect(base.another().authenticate(text)).rejects.toMatchObject({ code: "token_expired" });
+  });
+
   test("keeps its secret through edits and rollbacks; a duplicate has its own", async () => {
     const text = await create();
     await base.run("edit_token", { name: "ci", patch: { scopes: ["registry:read"] } });
@@ -156,6 +171,19 @@ describe("a secret", () => {
     await expect(base.run("delete_secret", { name: "key" })).rejects.toMatchObject({ code: "entity_in_use" });
     await base.run("edit_secret", { name: "key", patch: { groups: ["other"] } });
     await expect(base.registry.loadIsolate(found)).rejects.toMatchObject({ code: "secret_unavailable" });
+  });
+
+  test("gives a new isolate when its groups change, so that one that holds the value is used no more", async () => {
+    await base.run("create_secret", { name: "key", value: "one" });
+    const before = base.registry.isolateId(await operation());
+    await base.run("edit_secret", { name: "key", patch: { groups: ["other"] } });
+    const { operation: after } = await base.registry.resolve("demo");
+    expect(base.registry.isolateId(after)).not.toBe(before);
+    await expect(base.registry.loadIsolate(after)).rejects.toMatchObject({ code: "secret_unavailable" });
+    await base.run("rollback_secret", { name: "key", to: 1 });
+    const { operation: again } = await base.registry.resolve("demo");
+    expect(base.registry.isolateId(again)).not.toBe(base.registry.isolateId(after));
+    expect((await base.registry.loadIsolate(again)).secrets).toEqual({ key: "one" });
   });
 
   test("has its value copied to a duplicate", async () => {

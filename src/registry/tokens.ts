@@ -85,10 +85,11 @@ export class Tokens {
         `Cannot use the token "${entry.principal.name}": it must be active; it was revoked`,
       );
     }
-    if (this.#options.now() >= entry.expiresAt) {
+    // The other way round, an expiry that is no number would never come.
+    if (!(this.#options.now() < entry.expiresAt)) {
       throw new SwitchyardError(
         "token_expired",
-        `Cannot use the token "${entry.principal.name}": it must not have expired; it did at ${new Date(entry.expiresAt).toISOString()}`,
+        `Cannot use the token "${entry.principal.name}": it must not have expired; it did at ${Number.isNaN(entry.expiresAt) ? "a time that cannot be read" : new Date(entry.expiresAt).toISOString()}`,
       );
     }
     return entry.principal;

@@ -4,17 +4,14 @@ import { KINDS, type Kind } from "../../model/entities.ts";
 import { NameSchema } from "../../model/names.ts";
 
 const LimitSchema = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 100);
-const CursorSchema = v.optional(v.pipe(v.string(), v.maxLength(200)));
+/** A database of C strings takes no NUL, and would say so as if it were out of order. */
+const NO_NUL = v.regex<string, string>(/^[^\0]*$/, "must not hold a NUL character");
+const CursorSchema = v.optional(v.pipe(v.string(), v.maxLength(200), NO_NUL));
 const DigestSchema = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "must be a digest: 64 hex digits"));
 const ObjectSchema = v.record(v.string(), v.unknown());
 const RevisionSchema = v.pipe(v.number(), v.integer(), v.minValue(1));
 
-const ScalarSchema = v.union([
-  v.pipe(v.string(), v.maxLength(1000), v.regex(/^[^\0]*$/, "must not hold a NUL character")),
-  v.number(),
-  v.boolean(),
-  v.null(),
-]);
+const ScalarSchema = v.union([v.pipe(v.string(), v.maxLength(1000), NO_NUL), v.number(), v.boolean(), v.null()]);
 
 const SCALAR_OPERATORS = ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$like"] as const;
 

@@ -1,8 +1,9 @@
 /** Secrets: the value is sealed before it gets anywhere near a manifest, a revision or the change log. */
 import { eq } from "drizzle-orm";
+import { canonicalJson } from "../../core/hash.ts";
 import { randomId } from "../../core/ids.ts";
 import { open, seal } from "../seal.ts";
-import { secretValues } from "../schema.ts";
+import { secretValues, type Json } from "../schema.ts";
 import { refuse, type KindRules, type WriteContext } from "./rules.ts";
 
 /** `version` changes with the value, and with it the revision, the digest and every loader id that holds the value. */
@@ -19,7 +20,7 @@ export const secretRules: KindRules<"secret"> = {
           `Cannot store the secret "${manifest.name}": a new secret must have a value; it has none`,
         );
       }
-      return { manifest, resolved: context.before.resolved, uses: [] };
+      return { manifest, resolved: await regrouped(manifest, context), uses: [] };
     }
     const version = randomId(16);
     const row = {
@@ -35,13 +36,25 @@ export const secretRules: KindRules<"secret"> = {
     return { manifest, resolved, uses: [] };
   },
   /** Description and groups go back; the value does not: a rotated value is gone. */
-  async restore(manifest, _resolved, { before }) {
-    return { manifest, resolved: before?.resolved ?? {}, uses: [] };
+  async restore(manifest, _resolved, context) {
+    return { manifest, resolved: await regrouped(manifest, context), uses: [] };
   },
   remove(row, { draft }) {
     draft.also(draft.database.delete(secretValues).where(eq(secretValues.name, row.name)));
   },
 };
+
+/**
+ * The version of a value that stays. Other groups make it another one: an isolate that is loaded already holds the value
+ * and is not asked again, so it must not be the one that the next call finds.
+ */
+async function regrouped(manifest: Json, { before, draft }: WriteContext): Promise<Json> {
+  if (before === undefined || canonicalJson(before.manifest["groups"]) === canonicalJson(manifest["groups"]))
+    return before?.resolved ?? {};
+  const resolution: SecretResolution = { version: randomId(16) };
+  draft.also(draft.database.update(secretValues).set(resolution).where(eq(secretValues.name, before.name)));
+  return resolution;
+}
 
 /** A duplicate has the value of its source, sealed anew because the name is part of the seal. */
 async function copied({ before, basis, draft, ports }: WriteContext): Promise<string | undefined> {
