@@ -9,7 +9,7 @@
  * They talk over unix sockets in a folder that only the owner can enter.
  */
 import { randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { SECRET_HEADER } from "../../src/executor/protocol.ts";
 import { startExecutors } from "../../src/executor/supervisor.node.ts";
 import { buildWorkers } from "../build/workers.ts";
@@ -81,6 +81,8 @@ export async function startPlatform(options: PlatformOptions): Promise<RunningPl
     writeFileSync(folder.credentialsFile, `${JSON.stringify({ url, token: registry.token }, null, 2)}\n`, {
       mode: 0o600,
     });
+    // The mode above is only for a file that is new.
+    chmodSync(folder.credentialsFile, 0o600);
     return { url, token: registry.token, credentialsFile: folder.credentialsFile, close };
   } catch (error) {
     await close();
