@@ -45,7 +45,7 @@ export function findCredentials(
   const env = options.env ?? process.env;
   // An empty variable is an unset one: that is what `SWITCHYARD_URL= opctl …` means.
   const url = wanted.url ?? (env["SWITCHYARD_URL"] || undefined);
-  const token = wanted.token ?? (env["SWITCHYARD_TOKEN"] || undefined);
+  const token = checkToken(wanted.token ?? (env["SWITCHYARD_TOKEN"] || undefined));
   if (url !== undefined && token !== undefined) return { url: checkUrl(url), token };
   const found = findCredentialsFile(wanted.state, options.from);
   if (found === undefined) {
@@ -71,8 +71,28 @@ export function findCredentials(
   return { url: checkUrl(url ?? found.url), token: token ?? found.token };
 }
 
+/** What cannot stand in a header is refused here, where the message does not repeat it. */
+function checkToken(token: string | undefined): string | undefined {
+  if (token === undefined || /^[\u0021-\u007E]+$/.test(token)) return token;
+  throw new SwitchyardError(
+    "usage",
+    "Cannot use the token: it must be one word of ASCII, sy_<id>_<secret>; it has other characters",
+    { hint: "Look at how SWITCHYARD_TOKEN (or --token) is set: a line end or a quote may have come along." },
+  );
+}
+
 function checkUrl(url: string): string {
-  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url.replace(/\/+$/, "");
+  const parsed = URL.parse(url);
+  if (parsed !== null && (parsed.username !== "" || parsed.password !== "")) {
+    throw new SwitchyardError(
+      "usage",
+      `Cannot use the address of ${parsed.host}: it must not hold a name or a password`,
+      {
+        hint: "The token is given apart from it, in SWITCHYARD_TOKEN or with --token.",
+      },
+    );
+  }
+  if (parsed !== null && /^https?:$/.test(parsed.protocol)) return url.replace(/\/+$/, "");
   throw new SwitchyardError(
     "usage",
     `Cannot use the address "${url}": it must be an http or https URL, such as http://127.0.0.1:8787`,

@@ -124,6 +124,18 @@ describe("credentials", () => {
     expect(run.stderr).toContain("chmod 600");
   });
 
+  test.each([
+    [{ SWITCHYARD_TOKEN: "sy_secret\nx" }, "must be one word of ASCII"],
+    [
+      { SWITCHYARD_TOKEN: "sy_test", SWITCHYARD_URL: "http://me:sy_secret@127.0.0.1:1" },
+      "must not hold a name or a password",
+    ],
+  ])("that cannot be sent are refused without being printed (%#)", async (env, said) => {
+    const run = await runOpctl(["get", "types"], { cwd: folder, env: { SWITCHYARD_URL: platform.url, ...env } });
+    expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining(said) });
+    expect(run.stderr).not.toContain("sy_secret");
+  });
+
   test("a file's token is not sent to another address", async () => {
     mkdirSync(path.join(folder, ".switchyard"));
     writeFileSync(

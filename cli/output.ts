@@ -1,6 +1,7 @@
 /**
  * The one place that prints. Data goes to stdout and nothing else does, so that it can be piped; talk goes to stderr,
- * and `--quiet` leaves only errors of it. Colour only on a terminal and never with NO_COLOR.
+ * and `--quiet` leaves only errors of it. Colour only on a terminal and never with NO_COLOR. Names, descriptions and
+ * messages come from others: no control character of theirs ever reaches a terminal.
  */
 import { ERRORS, toErrorData, type SwitchyardError } from "../src/core/errors.ts";
 
@@ -9,6 +10,7 @@ export type Streams = {
   err: (text: string) => void;
   colour: boolean;
   /** Somebody watches stderr. */ watched: boolean;
+  /** stdout is a terminal: what goes there is read by a person, and by the terminal. */ terminal: boolean;
 };
 
 export type Output = {
@@ -29,6 +31,7 @@ const processStreams = (): Streams => ({
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   watched: process.stderr.isTTY,
+  terminal: process.stdout.isTTY,
   colour: process.stderr.isTTY && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
 });
 
@@ -36,31 +39,39 @@ export function createOutput(options: { json: boolean; quiet: boolean }, streams
   const paint = (code: number, text: string): string => (streams.colour ? `\u001B[${code}m${text}\u001B[0m` : text);
   return {
     json: options.json,
-    data: (text) => streams.out(line(text)),
+    data: (text) => streams.out(line(streams.terminal ? harmless(text) : text)),
     value: (value) => streams.out(`${JSON.stringify(value)}\n`),
     say: (text) => {
-      if (!options.quiet) streams.err(line(text));
+      if (!options.quiet) streams.err(line(harmless(text)));
     },
     progress: (text) => {
-      if (!options.quiet && streams.watched) streams.err(line(text));
+      if (!options.quiet && streams.watched) streams.err(line(harmless(text)));
     },
     warn: (text) => {
-      if (!options.quiet) streams.err(`${paint(33, "warning:")} ${line(text)}`);
+      if (!options.quiet) streams.err(`${paint(33, "warning:")} ${line(harmless(text))}`);
     },
     problem: (error) => {
       if (options.json) {
         streams.err(`${JSON.stringify({ ...toErrorData(error), status: ERRORS[error.code].status })}\n`);
         return;
       }
-      streams.err(`${paint(31, "error:")} ${error.message} ${paint(2, `(${error.code})`)}\n`);
+      streams.err(`${paint(31, "error:")} ${harmless(error.message)} ${paint(2, `(${error.code})`)}\n`);
       // A single issue is often the message itself: once is enough.
       for (const issue of (error.errors ?? []).filter(({ detail }) => !error.message.includes(detail))) {
-        streams.err(`  ${issue.pointer === "" ? "(the whole)" : issue.pointer}: ${issue.detail}\n`);
+        streams.err(harmless(`  ${issue.pointer === "" ? "(the whole)" : issue.pointer}: ${issue.detail}\n`));
       }
-      const next = error.hint ?? ERRORS[error.code].explain;
+      const next = harmless(error.hint ?? ERRORS[error.code].explain);
       streams.err(`${paint(36, "next:")}  ${next.replaceAll("\n", "\n       ")}\n`);
     },
   };
+}
+
+/** Control characters but tab and line end as escapes that can be read. */
+function harmless(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- they are what is looked for
+  return text.replaceAll(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, (char) => {
+    return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
 }
 
 function line(text: string): string {

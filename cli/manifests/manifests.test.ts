@@ -1,5 +1,5 @@
 /** apply, diff and export as a shell runs them, against a platform in memory. */
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -55,6 +55,30 @@ function entriesBut(left?: string): Map<string, unknown> {
 }
 
 describe("opctl apply", () => {
+  test("refuses code_file outside the manifest's folder, by path or by link, and sends nothing", async () => {
+    write("private.txt", "the user's own");
+    symlinkSync(path.join(folder, "private.txt"), path.join(folder, "m", "deep", "link.js"));
+    for (const file of ["../../private.txt", path.join(folder, "private.txt"), "link.js"]) {
+      write("m/deep/echo.yaml", MODULE.replace("echo.js", file));
+      const run = await opctl(["apply", "-f", "m"]);
+      expect(run.stderr).toContain("code_file must lie in the manifest's own folder or below");
+      expect(run.code).toBe(2);
+    }
+    expect(platform.seen).toEqual([]);
+  });
+
+  test("refuses aliases that stand for more than they should, as a mistake in the file", async () => {
+    const lists = ["a", "b", "c"].map(
+      (name, at) => `${name}: &${name} [${`*${"_ab"[at]},`.repeat(at === 0 ? 0 : 12)}1]\n`,
+    );
+    write(
+      "m/a.yaml",
+      `kind: type\nname: bomb\nschema:\n${lists.map((line) => `  ${line}`).join("")}  d: [${"*c,".repeat(12)}1]\n`,
+    );
+    const run = await opctl(["apply", "-f", "m"]);
+    expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining("aliases must be few") });
+  });
+
   test("writes in the order of dependency, code before its module", async () => {
     const run = await opctl(["apply", "-f", "m"]);
     expect(run).toMatchObject({

@@ -4,7 +4,7 @@
  * by hand cannot pass for the module it was.
  */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import path from "node:path";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import type { JsonObject } from "../registry.ts";
@@ -43,8 +43,19 @@ function hashOf(bytes: Uint8Array): string {
 
 function readCode(file: string, folder: string, source: string): Uint8Array<ArrayBuffer> {
   try {
-    return new Uint8Array(readFileSync(path.resolve(folder, file)));
+    const real = realpathSync(path.resolve(folder, file));
+    const inside = path.relative(realpathSync(folder), real);
+    // What is read here is sent away: a manifest from somewhere else must not pick files of this machine.
+    if (inside === ".." || inside.startsWith(`..${path.sep}`) || path.isAbsolute(inside)) {
+      throw new SwitchyardError(
+        "usage",
+        `Cannot read the code of "${source}": code_file must lie in the manifest's own folder or below; it is ${real}`,
+        { hint: "Put the file beside the manifest; better, run `opctl deploy` and export." },
+      );
+    }
+    return new Uint8Array(readFileSync(real));
   } catch (error) {
+    if (error instanceof SwitchyardError) throw error;
     throw new SwitchyardError(
       "usage",
       `Cannot read the code of "${source}": code_file must be a readable file; ${error instanceof Error ? error.message : String(error)}`,
