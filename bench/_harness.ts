@@ -122,7 +122,8 @@ function nameOf(words: readonly string[]): string {
   const line = words.join(" ");
   if (line.includes("process.node.ts") || line.includes("registry-process")) return "registry";
   if (line.includes("opctl")) return "host";
-  if (/workerd/.test(words[0] ?? "")) return line.includes("executor") ? "executor" : "edge";
+  // miniflare hands its configuration over in binary form, the supervisor as a file.
+  if (/workerd/.test(line)) return line.includes("--binary") ? "edge" : "executor";
   return path.basename(words[0] ?? "?");
 }
 
