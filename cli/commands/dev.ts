@@ -43,6 +43,8 @@ export const command: CommandModule = {
             const { registerExamples } = await import("../dev/examples.ts");
             await registerExamples({ platform, output });
           }
+          // Nothing is bundled from here on, and the bundler's process is as large as the registry's.
+          await (await import("esbuild")).stop();
           output.say("Ctrl-C stops it.");
           await stopped;
         } finally {
