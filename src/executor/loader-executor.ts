@@ -28,6 +28,8 @@ type IsolateEntrypoint = {
 
 export class LoaderExecutor implements Executor {
   readonly #ports: LoaderPorts;
+  /** By isolate. The loader never asks again for an id whose load failed, so the next try goes by another id. */
+  readonly #failedLoads = new Map<string, { count: number; reason: unknown }>();
 
   constructor(ports: LoaderPorts) {
     this.#ports = ports;
@@ -43,14 +45,15 @@ export class LoaderExecutor implements Executor {
 
   /** As run(), with the answer as a frame (frame.ts). Rejects only with what `isolate.load()` rejected with. */
   async runFrame(isolate: IsolateSpec, input: string, meta: InvocationMeta): Promise<string> {
-    let loadFailed: unknown;
+    const failedBefore = this.#failedLoads.get(isolate.id)?.count ?? 0;
     try {
-      const stub = this.#ports.loader.get(isolate.id, async () => {
+      const id = failedBefore === 0 ? isolate.id : `${isolate.id}~${failedBefore}`;
+      const stub = this.#ports.loader.get(id, async () => {
         try {
           return this.#codeOf(await isolate.load(), isolate.operation);
-        } catch (thrown) {
-          loadFailed = thrown;
-          throw thrown;
+        } catch (reason) {
+          this.#failedLoads.set(isolate.id, { count: failedBefore + 1, reason });
+          throw reason;
         }
       });
       const entrypoint = stub.getEntrypoint() as unknown as IsolateEntrypoint;
@@ -63,7 +66,9 @@ export class LoaderExecutor implements Executor {
         new PlatformCalls(meta, this.#ports.callOperation),
       );
     } catch (thrown) {
-      if (loadFailed !== undefined) throw loadFailed;
+      // Also where another call loaded it and this one only waited.
+      const failed = this.#failedLoads.get(isolate.id);
+      if (failed !== undefined && failed.count > failedBefore) throw failed.reason;
       return frameOfBreakdown(thrown, meta);
     }
   }

@@ -2,24 +2,20 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import os from "node:os";
 import path from "node:path";
-import { buildSync } from "esbuild";
-import { Miniflare } from "miniflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { bundle, type PoolEdge, startPoolEdge } from "../../test/contracts/_executor-edges.ts";
 import type { InvocationResult } from "../model/invocation.ts";
 import { askSocket } from "./_ask.node.ts";
-import { SECRET_HEADER } from "./protocol.ts";
 import { type Executors, startExecutors } from "./supervisor.node.ts";
 
 const MIB = 1024 * 1024;
 const SECRET = "test-secret";
-const root = path.resolve(import.meta.dirname, "../..");
 
+let pool: PoolEdge;
 let folder: string;
 let executors: Executors;
-let edge: Miniflare;
 let base: string;
 
 type Order = { operation: string; code: string; network?: string[]; timeout_ms?: number; isolate?: string };
@@ -59,20 +55,6 @@ const settled = () =>
     () => executors.report().filter((slot) => slot.slot < 2 && slot.status === "ready").length === 2,
   );
 
-function bundle(entry: string): string {
-  return buildSync({
-    entryPoints: [path.join(root, entry)],
-    bundle: true,
-    format: "esm",
-    write: false,
-    external: ["cloudflare:*", "node:*"],
-  })
-    .outputFiles.map((file) => file.text)
-    .join("");
-}
-
-const external = (address: string) => ({ external: { address, http: {} } });
-
 const isAlive = (pid: number) => existsSync(`/proc/${pid}`);
 
 /** How long a request that needs no executor takes now: what a busy machine adds to every time measured here. */
@@ -82,94 +64,13 @@ async function bareMs(): Promise<number> {
   return performance.now() - from;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 beforeAll(async () => {
-  folder = mkdtempSync(path.join(os.tmpdir(), "sy-"));
-  const port = await freePort();
-  base = `http://127.0.0.1:${port}`;
-  executors = await startExecutors({
-    stateDir: folder,
-    script: bundle("src/executor-process.ts"),
-    edgeAddress: `127.0.0.1:${port}`,
-    secret: SECRET,
-    limits: { ceilingBytes: 700 * MIB, drainAtBytes: 450 * MIB },
-    onState: (state) =>
-      void fetch(`${base}/internal/executors`, {
-        method: "POST",
-        headers: { [SECRET_HEADER]: SECRET },
-        body: JSON.stringify(state),
-      }).catch(() => {}),
-  });
-  edge = new Miniflare({
-    workers: [
-      {
-        name: "edge",
-        modules: true,
-        script: bundle("test/workerd/executor-edge.ts"),
-        compatibilityDate: "2026-07-01",
-        bindings: { EXECUTOR_SECRET: SECRET },
-        serviceBindings: {
-          SUPERVISOR: external(executors.supervisorAddress),
-          ...Object.fromEntries(executors.slots.map(({ name, address }) => [name, external(address)])),
-        },
-        unsafeDirectSockets: [{ host: "127.0.0.1", port }],
-      },
-    ],
-  } as ConstructorParameters<typeof Miniflare>[0]);
-  await edge.ready;
+  pool = await startPoolEdge({ secret: SECRET, limits: { ceilingBytes: 700 * MIB, drainAtBytes: 450 * MIB } });
+  ({ executors, base, folder } = pool);
   await settled();
 }, 30_000);
 
-afterAll(async () => {
-  await edge?.dispose();
-  await executors?.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-describe("PoolExecutor on supervised processes", () => {
-  it("run() answers from a process of its own, and with ctx.call over the edge", async () => {
-    expect(await call(echo, { a: 1 })).toMatchObject({ ok: true, output: '{"a":1}', logs: [] });
-    const called = await call({ operation: "caller", code: code('return ctx.call("other", {q: 1})') });
-    expect(called).toMatchObject({ ok: true });
-    if (called.ok)
-      expect(JSON.parse(called.output)).toEqual({
-        called: "/ops/other",
-        with: { q: 1 },
-        bearer: "Bearer the-capability",
-      });
-    const missing = await call({
-      operation: "caller2",
-      code: code(
-        'try { await ctx.call("missing") } catch (e) { return {code: e.code, hint: e.hint, error: e instanceof Error} }',
-      ),
-    });
-    expect(missing).toMatchObject({
-      ok: true,
-      output: '{"code":"operation_not_found","hint":"look again","error":true}',
-    });
-  });
-});
-
-describe("the definitions of isolates", () => {
-  it("run() answers module_invalid each time for a module that does not parse", async () => {
-    const broken: Order = { operation: "broken", code: "export function handler( {" };
-    for (let i = 0; i < 2; i++) expect(codeOf(await call(broken))).toBe("module_invalid");
-  });
-
-  it("run() takes calls of a new isolate that come all at once", async () => {
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, i) => call({ operation: "rush", code: code("return input") }, i)),
-    );
-    expect(answers.map((each) => each.ok && each.output)).toEqual(answers.map((_, i) => String(i)));
-  });
-});
+afterAll(() => pool?.close());
 
 describe("a process that is stopped by its code", () => {
   it("run() answers timeout for an endless loop while others go on", async () => {

@@ -1,18 +1,26 @@
 /**
- * A worker with nothing but the executor: what the supervisor's tests run behind, and the benchmark of the hop alone.
- * The operation comes with the request, in a header.
+ * A worker with nothing but the executor: what the executor's contract and the supervisor's tests run behind. The
+ * operation comes with the request, in a header.
  */
+import { SwitchyardError, type ErrorData } from "../../src/core/errors.ts";
 import { createExecutor, type CreatedExecutor, type ExecutorBindings } from "../../src/executor/create-executor.ts";
+
+import type { InvocationMeta } from "../../src/model/invocation.ts";
 
 export { Gate } from "../../src/executor/gate.ts";
 
 type Order = {
   operation: string;
   code: string;
+  export?: string;
   network?: string[];
   secrets?: Record<string, string>;
   timeout_ms?: number;
   isolate?: string;
+  /** The definition cannot be loaded: this is why. */
+  load_error?: ErrorData;
+  /** Left out, the usual. */
+  meta?: InvocationMeta;
 };
 
 let created: CreatedExecutor | undefined;
@@ -43,15 +51,19 @@ export default {
       {
         id: order.isolate ?? `${order.operation}-${order.code.length}`,
         operation: order.operation,
-        load: async () => ({
-          code: order.code,
-          export: "handler",
-          network: order.network ?? [],
-          secrets: order.secrets ?? {},
-        }),
+        load: async () => {
+          const { load_error: failed } = order;
+          if (failed !== undefined) throw new SwitchyardError(failed.code, failed.detail);
+          return {
+            code: order.code,
+            export: order.export ?? "handler",
+            network: order.network ?? [],
+            secrets: order.secrets ?? {},
+          };
+        },
       },
       await request.text(),
-      {
+      order.meta ?? {
         execution_id: `ex_00_${crypto.randomUUID()}_${next++}`,
         attempt: 1,
         operation: order.operation,

@@ -1,5 +1,5 @@
 /** Runs a function of the platform itself. The function checks the principal's scope, so a duplicated row keeps it. */
-import { toErrorData, toSwitchyardError } from "../../core/errors.ts";
+import { SwitchyardError, toErrorData, toSwitchyardError } from "../../core/errors.ts";
 import type { Principal } from "../../model/principal.ts";
 import type { Adapter } from "../adapter.ts";
 
@@ -11,13 +11,17 @@ export function builtinAdapter(
     name: "builtin",
     async invoke({ operation, inputValue, principal }) {
       const { implementation } = operation;
-      if (implementation.kind !== "builtin") throw new TypeError(`${operation.name} is not a built-in`);
       try {
+        if (implementation.kind !== "builtin") {
+          throw new SwitchyardError(
+            "no_environment",
+            `Cannot run "${operation.name}" as a built-in: its implementation must be one; it is ${implementation.kind}`,
+          );
+        }
         const { output } = await run(implementation.function, inputValue, principal);
         return { ok: true, output: JSON.stringify(output), logs: [] };
       } catch (thrown) {
-        const error = toSwitchyardError(thrown);
-        return { ok: false, error: toErrorData(error), retry: { kind: "may" }, logs: [] };
+        return { ok: false, error: toErrorData(toSwitchyardError(thrown)), retry: { kind: "may" }, logs: [] };
       }
     },
   };

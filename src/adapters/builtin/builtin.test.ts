@@ -1,0 +1,24 @@
+import { describe, expect, it } from "vitest";
+import { callOf, describeAdapter } from "../../../test/contracts/adapter.ts";
+import { builtinAdapter } from "./builtin.ts";
+
+const own = { kind: "builtin", function: "list_type" } as const;
+
+describeAdapter("builtin", {
+  adapter: (implemented) => builtinAdapter(async (_name, input) => ({ output: await implemented(input) })),
+  own,
+  foreign: { kind: "module", sha256: "a".repeat(64), export: "handler" },
+});
+
+describe("builtinAdapter()", () => {
+  it("runs the function by its own name, whatever the row is called, as the caller", async () => {
+    const call = callOf(own, { limit: 1 });
+    const asked: unknown[] = [];
+    const adapter = builtinAdapter(async (...all) => {
+      asked.push(all);
+      return { output: null };
+    });
+    await adapter.invoke(call);
+    expect(asked).toEqual([["list_type", { limit: 1 }, call.principal]]);
+  });
+});

@@ -1,0 +1,66 @@
+/** How the cases of the executor's contract say what to run: a module, and what else differs from the usual. */
+import type { Executor, InvocationResult, IsolateDefinition } from "../../src/model/invocation.ts";
+
+export type Order = Partial<IsolateDefinition> & {
+  code: string;
+  operation?: string;
+  /** Left out, the order gets an isolate of its own. */
+  isolate?: string;
+  timeout_ms?: number;
+  /** What the definition's load() does instead. */
+  load?: () => Promise<IsolateDefinition>;
+};
+
+export type Run = (order: Order, input?: unknown) => Promise<InvocationResult>;
+
+let isolates = 0;
+let executions = 0;
+
+/** An isolate's id that no other case uses. */
+export function freshIsolate(): string {
+  return `contract-${isolates++}`;
+}
+
+export function runnerOf(executor: () => Executor): Run {
+  return (order, input = {}) => {
+    const { code, operation = "tested", isolate = freshIsolate(), timeout_ms = 10_000 } = order;
+    const { export: name = "handler", network = [], secrets = {} } = order;
+    const load = order.load ?? (async () => ({ code, export: name, network, secrets }));
+    return executor().run({ id: isolate, operation, load }, JSON.stringify(input), {
+      execution_id: `ex_00_contract_${process.pid}_${executions++}`,
+      attempt: 1,
+      operation,
+      revision: 1,
+      caller: { type: "token", id: "test" },
+      traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+      timeout_ms,
+      capability: "the-capability",
+    });
+  };
+}
+
+/** A module whose handler has that body. */
+export function handler(body: string): string {
+  return `export async function handler(input, ctx) { ${body} }`;
+}
+
+/** A module whose handler answers with the status and text of a fetch. */
+export function fetching(url: string): string {
+  return handler(`const r = await fetch(${JSON.stringify(url)}); return [r.status, await r.text()]`);
+}
+
+/** This machine, in every way that a URL can say it. */
+export const LOOPBACK_SPELLINGS = [
+  "127.0.0.1",
+  "2130706433",
+  "0x7f000001",
+  "017700000001",
+  "127.1",
+  "[::1]",
+  "[::ffff:127.0.0.1]",
+  "[::ffff:7f00:1]",
+  "[64:ff9b::7f00:1]",
+  "localhost",
+  "0.0.0.0",
+  "[::]",
+];
