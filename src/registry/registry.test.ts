@@ -261,6 +261,19 @@ describe("writing", () => {
     });
   });
 
+  test("takes if_match * for whatever is there, and anything else that is no digest for a stale one", async () => {
+    for (const if_match of ["*", "abc"]) {
+      await expect(base.run("put_type", { name: "t", schema: true, if_match })).rejects.toMatchObject({
+        code: "precondition_failed",
+      });
+    }
+    await base.run("put_type", { name: "t", schema: true });
+    await base.run("put_type", { name: "t", schema: false, if_match: "*" });
+    await expect(base.run("delete_type", { name: "t", if_match: "abc" })).rejects.toMatchObject({
+      code: "precondition_failed",
+    });
+  });
+
   test("honours If-None-Match: *", async () => {
     await base.run("put_type", { name: "t", schema: true, if_none_match: "*" });
     await expect(base.run("put_type", { name: "t", schema: false, if_none_match: "*" })).rejects.toMatchObject({

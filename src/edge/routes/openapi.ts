@@ -4,6 +4,7 @@
  * (the next cursor stands in `x-next-cursor`).
  */
 import { ERRORS, SwitchyardError } from "../../core/errors.ts";
+import { NAME_PATTERN } from "../../model/names.ts";
 import type { ClosedOperation } from "../../registry/describe.ts";
 import type { Route, RouteContext } from "../context.ts";
 
@@ -19,6 +20,13 @@ export async function openapi(context: RouteContext): Promise<Response> {
     throw new SwitchyardError(
       "bad_request",
       `Cannot read the parameter limit: it must be 1 to ${PAGE}; it is "${limit.slice(0, 100)}"`,
+    );
+  }
+  for (const [parameter, text] of Object.entries({ group, cursor })) {
+    if (text === undefined || NAME_PATTERN.test(text)) continue;
+    throw new SwitchyardError(
+      "bad_request",
+      `Cannot read the parameter ${parameter}: it must be a name; it is "${text.slice(0, 100)}"`,
     );
   }
   const page = await platform.registry.describeOperations({

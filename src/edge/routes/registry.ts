@@ -60,6 +60,13 @@ export async function remove(context: RouteContext): Promise<Response> {
 
 export async function duplicate(context: RouteContext): Promise<Response> {
   const patch = objectOf((await readJson(context.req.raw)).value, "the body");
+  if ((context.req.header("if-match") ?? context.req.header("if-none-match")) !== undefined) {
+    throw new SwitchyardError(
+      "bad_request",
+      "Cannot copy on a condition: a copy is always a new entry, so If-Match and If-None-Match would be ignored",
+      { hint: "leave the header out" },
+    );
+  }
   return run(context, `duplicate_${kindOf(context)}`, { name: nameOf(context), patch });
 }
 
@@ -102,7 +109,7 @@ async function run(
   });
 }
 
-/** `If-Match: "digest"` and `If-None-Match: *`, as the built-ins take them. */
+/** `If-Match: "digest"` or `*`, and `If-None-Match: *`, as the built-ins take them. */
 function preconditions(context: Context): Record<string, unknown> {
   const match = context.req.header("if-match");
   const noneMatch = context.req.header("if-none-match");
@@ -112,7 +119,7 @@ function preconditions(context: Context): Record<string, unknown> {
       `Cannot read If-None-Match: on a write it can only be "*"; it is ${noneMatch.slice(0, 100)}`,
     );
   }
-  const [tag, ...others] = match === undefined || match === "*" ? [] : tagsOf(match);
+  const [tag, ...others] = match === undefined ? [] : tagsOf(match);
   if (others.length > 0 || tag?.startsWith("W/")) {
     throw new SwitchyardError(
       "bad_request",
@@ -120,7 +127,7 @@ function preconditions(context: Context): Record<string, unknown> {
     );
   }
   const digest = tag?.replaceAll('"', "");
-  if (digest !== undefined && !/^[0-9a-f]{64}$/.test(digest)) {
+  if (digest !== undefined && !/^(?:[0-9a-f]{64}|\*)$/.test(digest)) {
     throw new SwitchyardError(
       "precondition_failed",
       `Cannot write: If-Match must be the entry's ETag; it is ${tag?.slice(0, 100)}, which no entry ever had`,

@@ -62,6 +62,7 @@ export function findNonJson(value, maxDepth) {
       }
       const names = keys(value);
       for (let i = 0; i < names.length; i++) {
+        if (names[i] === "__proto__") return fail('an object with a key named "__proto__"');
         const member = value[names[i]];
         // As JSON.stringify does, and as optional properties want it.
         if (member === undefined || typeof member === "string" || typeof member === "boolean") continue;

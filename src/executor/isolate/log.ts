@@ -50,9 +50,15 @@ export function cap(line) {
   return line.length <= MAX_CHARS ? line : apply(slice, line, [0, MAX_CHARS]) + "… (" + (line.length - MAX_CHARS) + " more characters)";
 }
 
-/** Replaces the values of secrets. Values under 4 characters stay: they would blot out ordinary text. */
+/**
+ * Replaces the values of secrets, as they are and as JSON writes them (a key of several lines in a logged object).
+ * Values under 4 characters stay: they would blot out ordinary text.
+ */
 export function redactor(secrets) {
-  const known = entries(secrets).filter(([, value]) => value.length >= 4).sort((a, b) => b[1].length - a[1].length);
+  const known = entries(secrets)
+    .filter(([, value]) => value.length >= 4)
+    .flatMap(([name, value]) => [[name, value], [name, apply(slice, stringify(value), [1, -1])]])
+    .sort((a, b) => b[1].length - a[1].length);
   return (line) => {
     for (let i = 0; i < known.length; i++) line = apply(replaceAll, line, [known[i][1], () => "[secret " + known[i][0] + "]"]);
     return line;
