@@ -54,15 +54,15 @@ const executor :Workerd.Worker = (
 let deathSignal: boolean | undefined;
 
 /** workerd as a command that the kernel kills when we die, however we die. Without util-linux's setpriv: plainly. */
-export function mortalWorkerd(): readonly string[] {
+export function mortalWorkerd(): [file: string, ...args: string[]] {
   deathSignal ??= process.platform === "linux" && spawnSync("setpriv", ["--pdeathsig", "KILL", "true"]).status === 0;
-  return [...(deathSignal ? ["setpriv", "--pdeathsig", "KILL"] : []), workerdBinary()];
+  return deathSignal ? ["setpriv", "--pdeathsig", "KILL", workerdBinary()] : [workerdBinary()];
 }
 
 /** Starts workerd with `stdout` as its standard output. Where it can outlive us, the next start ends it (endLeftOver). */
 export function startWorkerd(configPath: string, stdout: number, stderr: number): ChildProcess {
-  const [file = "", ...args] = [...mortalWorkerd(), "serve", "--experimental", configPath];
-  return spawn(file, args, { stdio: ["ignore", stdout, stderr], env: {} });
+  const [file, ...args] = mortalWorkerd();
+  return spawn(file, [...args, "serve", "--experimental", configPath], { stdio: ["ignore", stdout, stderr], env: {} });
 }
 
 /** Kills a process of an earlier life, if the number still belongs to a workerd with that very configuration. */

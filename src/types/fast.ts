@@ -155,7 +155,7 @@ function buildValues(context: Context, schema: Record<string, unknown>, keywords
     const number = numberOf(context, keyword, schema);
     checks.push(v.check((value: unknown) => values.has(value), number));
   }
-  return v.pipe(v.unknown(), ...checks) as Check;
+  return v.pipe(v.unknown(), ...checks);
 }
 
 function buildTyped(context: Context, schema: Record<string, unknown>, keywords: string[]): Check | undefined {
@@ -211,7 +211,7 @@ function buildOfType(context: Context, schema: Record<string, unknown>, type: st
   const add = <T>(keyword: string, check: (value: T, rule: never) => boolean): void => {
     if (!has(keyword)) return;
     const rule = schema[keyword] as never;
-    checks.push(v.check((value: unknown) => check(value as T, rule), numberOf(context, keyword, schema)) as never);
+    checks.push(v.check((value: unknown) => check(value as T, rule), numberOf(context, keyword, schema)));
   };
   if (type === "string") {
     add<string>("minLength", isAtLeastLong);
@@ -224,7 +224,7 @@ function buildOfType(context: Context, schema: Record<string, unknown>, type: st
       const format = FORMATS[schema["format"] as string];
       if (format !== undefined) add<string>("format", (text) => format(text));
     }
-    return v.pipe(v.string(number), ...(checks as never[])) as Check;
+    return v.pipe(v.string(number), ...(checks as never[]));
   }
   if (type === "boolean") return v.boolean(number);
   if (type !== "number" && type !== "integer") return undefined;
@@ -236,7 +236,7 @@ function buildOfType(context: Context, schema: Record<string, unknown>, type: st
   add<number>("exclusiveMaximum", (value, rule: number) => value < rule);
   add<number>("multipleOf", isMultipleOf);
   const base = type === "number" ? v.number(number) : v.custom<number>((value) => Number.isInteger(value), number);
-  return v.pipe(base, ...(checks as never[])) as Check;
+  return v.pipe(base, ...(checks as never[]));
 }
 
 function bound(context: Context, schema: Record<string, unknown>, keyword: string) {
