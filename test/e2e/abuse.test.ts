@@ -42,9 +42,9 @@ async function whileOthersGoOn(guiltyName: string): Promise<{ end: Answer; lagMs
   await new Promise((resolve) => setTimeout(resolve, 100));
   const others: Promise<Answer>[] = [];
   const bare: Promise<number>[] = [];
-  let over = false;
-  void guilty.finally(() => (over = true));
-  while (!over) {
+  const run = { isOver: false };
+  void guilty.finally(() => (run.isOver = true));
+  while (!run.isOver) {
     others.push(timed("identity", others.length));
     bare.push(bareMs());
     await new Promise((resolve) => setTimeout(resolve, 40));
