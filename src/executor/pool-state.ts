@@ -31,4 +31,9 @@ export type LossQuestion = {
 };
 
 /** All that the edge has sent to a process that stalled: execution id → operation. */
-export type StallReport = { slot: number; calls: Readonly<Record<string, string>> };
+export type StallReport = {
+  slot: number;
+  calls: Readonly<Record<string, string>>;
+  /** The operation that was the last to answer from there. */
+  last: string | null;
+};

@@ -40,6 +40,8 @@ export class PoolExecutor implements Executor {
   readonly #goodRuns = new Map<string, number>();
   /** What is under way, by execution id. */
   readonly #sent = new Map<string, { slot: number; operation: string }>();
+  /** By slot, the operation that answered last. */
+  readonly #last = new Map<number, string>();
 
   constructor(ports: PoolPorts) {
     this.#slots = ports.slots;
@@ -57,7 +59,7 @@ export class PoolExecutor implements Executor {
       const calls = Object.fromEntries(
         [...this.#sent].filter(([, sent]) => sent.slot === slot).map(([id, { operation }]) => [id, operation]),
       );
-      this.setPool(await this.#supervisor.stalled({ slot, calls }));
+      this.setPool(await this.#supervisor.stalled({ slot, calls, last: this.#last.get(slot) ?? null }));
     }
     return new Response(null, { status: 204 });
   }
@@ -114,6 +116,7 @@ export class PoolExecutor implements Executor {
     const end = await this.#send(slot, call);
     this.#sent.delete(call.meta.execution_id);
     if (end.kind === "answer") {
+      this.#last.set(slot, operation);
       if (this.#state.dedicated[operation] !== undefined) this.#countGoodRun(operation);
       return { kind: "end", result: parseResult(end.frame) };
     }

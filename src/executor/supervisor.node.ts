@@ -14,6 +14,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { LossAnswer, LossQuestion, PoolState, StallReport } from "./pool-state.ts";
+import { endQuietStall } from "./_quiet-stall.node.ts";
 import { Slot } from "./_slot.node.ts";
 import { Suspects } from "./_suspects.ts";
 import { socketAddress } from "./workerd.node.ts";
@@ -198,15 +199,15 @@ export async function startExecutors(options: StartOptions): Promise<Executors> 
       if (fate.started && question.lost) accuse(question.operation, true);
       return { ...fate, state: state() };
     },
-    stalled({ slot: index, calls }: StallReport): void {
+    stalled({ slot: index, calls, last }: StallReport): void {
       const slot = slots[index];
       if (slot?.status !== "stalled") return;
       const started = Object.entries(calls).filter(([id]) => slot.journalHas(id));
-      accusedBy.set(
-        slot,
-        started.map(([, operation]) => operation),
-      );
-      for (const [, operation] of started) accuse(operation, false);
+      const operations = started.map(([, operation]) => operation);
+      accusedBy.set(slot, operations);
+      for (const operation of operations) accuse(operation, false);
+      // Whoever answered last is the likeliest to have gone on; who is wrongly taken for it is soon back by behaving.
+      if (started.length === 0) endQuietStall(slot, () => last !== null && accuse(last, true));
       if (index === active) handOver();
     },
     late(index: number): void {

@@ -87,6 +87,19 @@ describe("a handler", () => {
     }
   });
 
+  it("that goes on for ever after its answer stops nobody, and ends up in a process of its own", async () => {
+    const code = `import { waitUntil } from "cloudflare:workers";
+      export function after() { waitUntil(new Promise(() => setTimeout(() => { for (;;); }, 20))); return "answered"; }`;
+    await install(dev, "after", code, { timeout_ms: 1_000 });
+    for (let round = 0; round < 4; round++) {
+      await dev.call("after", {});
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      const began = Date.now();
+      expect(await dev.call("identity", { round })).toMatchObject({ status: 200, body: { round } });
+      expect(Date.now() - began).toBeLessThan(5_000);
+    }
+  });
+
   it("gets no __proto__ from another, as it gets none from outside", async () => {
     await install(dev, "proto", `export function proto() { return JSON.parse('{"a":{"__proto__":{"x":1}}}'); }`);
     expect(await dev.call("proto", {})).toMatchObject({ status: 502, body: { code: "output_not_json" } });
