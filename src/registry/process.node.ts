@@ -32,7 +32,7 @@ export type RegistryProcessMessage = { type: "ready"; token?: string } | { type:
 
 const ADMIN_TOKEN_NAME = "local-admin";
 
-async function startRegistryProcess(
+export async function startRegistryProcess(
   config: RegistryProcessConfig,
 ): Promise<{ server: Server; token: string | undefined }> {
   const clients: Client[] = [];
