@@ -60,8 +60,11 @@ describe("preconditions", () => {
   it("GET answers 304 without a body while the ETag holds", async () => {
     const path = "/registry/types/cached";
     const etag = etagOf(await done("PUT", path, { schema: true }));
-    const same = await send("GET", path, undefined, { "if-none-match": `"other", ${etag}` });
-    expect([same.status, same.body, etagOf(same)]).toEqual([304, {}, etag]);
+    for (const tags of [etag, `"other", ${etag}`, `W/${etag}`, "*"]) {
+      const same = await send("GET", path, undefined, { "if-none-match": tags });
+      expect([same.status, same.body, etagOf(same)], tags).toEqual([304, {}, etag]);
+    }
+    expect((await send("GET", path, undefined, { "if-none-match": '"other"' })).status).toBe(200);
     await done("PATCH", path, { schema: false });
     expect(await send("GET", path, undefined, { "if-none-match": etag })).toMatchObject({
       status: 200,
@@ -254,6 +257,16 @@ describe("a call and the registry", () => {
       [action, kind, name].join(" "),
     );
     expect(changed.toSorted()).toEqual(["edit type amount", "ripple operation slow", "ripple type bill"]);
+  });
+
+  it("a call under way ends well though its operation and code are deleted", async () => {
+    await install(dev, "doomed", "export async function doomed() { await scheduler.wait(1_000); return 'done'; }");
+    const underWay = call("doomed", {});
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await done("DELETE", "/registry/operations/doomed");
+    await done("DELETE", "/registry/modules/doomed");
+    expect(await call("doomed", {})).toMatchObject({ status: 404, body: { code: "operation_not_found" } });
+    expect(await underWay).toMatchObject({ status: 200, body: "done" });
   });
 
   it("an edit of a type that a user could not follow is refused as a whole", async () => {

@@ -32,7 +32,7 @@ export async function get(context: RouteContext): Promise<Response> {
   });
   const etag = response.headers.get("etag");
   const known = context.req.header("if-none-match");
-  if (etag === null || known === undefined || !tagsOf(known).includes(etag)) return response;
+  if (etag === null || known === undefined || !isKnown(etag, known)) return response;
   return new Response(null, { status: 304, headers: response.headers });
 }
 
@@ -137,6 +137,11 @@ function preconditions(context: Context): Record<string, unknown> {
     ...(digest === undefined ? {} : { if_match: digest }),
     ...(noneMatch === undefined ? {} : { if_none_match: "*" }),
   };
+}
+
+/** By weak comparison (RFC 9110, 13.1.2): a proxy that compresses an answer weakens its ETag. */
+function isKnown(etag: string, header: string): boolean {
+  return tagsOf(header).some((tag) => tag === "*" || tag.replace(/^W\//, "") === etag);
 }
 
 function tagsOf(header: string): string[] {
