@@ -89,10 +89,6 @@ describe("compileType() under attack", () => {
   });
 
   it.each<[Record<string, unknown>, string, boolean]>([
-    [{ type: "number" }, "1e400", true],
-    [{ type: "integer" }, "1e400", false],
-    [{ type: "number", multipleOf: 0.1 }, "1e400", false],
-    [{ enum: [null] }, "1e400", false],
     [{ const: 0 }, "-0", true],
     [{ type: "integer" }, "-0.0", true],
     [{ type: "number", minimum: 0 }, "-0", true],
