@@ -38,6 +38,7 @@ export type SlotOptions = {
 const LOOK_MS = 25;
 const PING_MS = 100;
 const STALLED_AFTER_MS = 300;
+const UNREACHABLE_MS = 5_000;
 /** How many ended processes of a slot are remembered for those who ask late. */
 const REMEMBERED = 3;
 const BACKOFF_MS = { first: 100, most: 5_000 };
@@ -62,6 +63,8 @@ export class Slot {
   #pingAgeMs = 0;
   #lookedAtMs = 0;
   #pinging = false;
+  /** The process lives, and yet nobody listens behind its socket: the file was removed, say. */
+  #unreachable = false;
 
   constructor(options: SlotOptions) {
     this.#options = options;
@@ -113,6 +116,7 @@ export class Slot {
     this.rssBytes = 0;
     this.#pingAgeMs = 0;
     this.#pinging = false;
+    this.#unreachable = false;
     this.#setStatus("starting");
     this.#pinger ??= setInterval(() => this.#look(), LOOK_MS);
   }
@@ -203,13 +207,16 @@ export class Slot {
     // On a machine that is short of time we are late as well: what we missed does not count against the process.
     this.#pingAgeMs += Math.min(now - this.#lookedAtMs, 2 * LOOK_MS);
     this.#lookedAtMs = now;
-    if (this.#pinging) {
-      if (this.#pingAgeMs > STALLED_AFTER_MS && this.status === "ready") this.#setStatus("stalled");
-    } else if (this.status === "starting" || this.#pingAgeMs >= PING_MS) {
+    if ((this.#pinging || this.#unreachable) && this.#pingAgeMs > STALLED_AFTER_MS && this.status === "ready") {
+      this.#setStatus("stalled");
+    }
+    if (!this.#pinging && (this.status === "starting" || this.#pingAgeMs >= PING_MS)) {
       this.#pinging = true;
-      this.#pingAgeMs = 0;
+      if (!this.#unreachable) this.#pingAgeMs = 0;
       void this.#ping(life);
     }
+    // What is under way has had its time to end; a new process makes a new socket.
+    if (this.#unreachable && this.status === "stalled" && this.#pingAgeMs > UNREACHABLE_MS) void this.kill("crash");
     this.rssBytes = residentBytes(life.child.pid) ?? this.rssBytes;
     // The edge says when a call on a stalled process is late. Should it be gone itself, this ends the process.
     if (this.status === "stalled" && this.#pingAgeMs > LIMITS.syncTimeoutMaxMs) void this.kill("timeout");
@@ -221,10 +228,12 @@ export class Slot {
       if (this.#life !== life) return;
       this.load = load;
       this.#failures = 0;
+      this.#unreachable = false;
       if (this.status === "starting" || this.status === "stalled") this.#setStatus("ready");
       void life.journal.cut(async () => void (await this.#ask("/journal")));
     } catch {
       // Not up yet, or about to exit: the exit event says so.
+      if (this.#life === life) this.#unreachable = this.status !== "starting";
     } finally {
       if (this.#life === life) this.#pinging = false;
     }

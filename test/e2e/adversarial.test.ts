@@ -1,5 +1,7 @@
 /** What an attacker, or a careless author, tried once and got away with. Each of these was a defect. */
+import { readdirSync, rmSync } from "node:fs";
 import net from "node:net";
+import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { install, startDev, waitUntil, type Dev } from "./_platform.ts";
 
@@ -71,6 +73,14 @@ describe("HTTP", () => {
       headers: { "content-encoding": "gzip" },
     });
     expect(packed.status).toBe(415);
+  });
+});
+
+describe("the executors", () => {
+  it("come back when the files of their sockets are removed", async () => {
+    const folder = path.join(dev.state, "run", "x");
+    for (const file of readdirSync(folder)) if (/^e[0-9]+\.sock$/.test(file)) rmSync(path.join(folder, file));
+    expect(await dev.call("identity", 1)).toMatchObject({ status: 200, body: 1 });
   });
 });
 
