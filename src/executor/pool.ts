@@ -88,15 +88,21 @@ export class PoolExecutor implements Executor {
   }
 
   #slotFor(operation: string): number | undefined {
-    const { active, dedicated, ready } = this.#state;
-    const slot = dedicated[operation] ?? active;
+    const { active, ready } = this.#state;
+    const slot = this.#ownSlotOf(operation) ?? active;
     return slot !== null && ready.includes(slot) ? slot : undefined;
+  }
+
+  /** An operation may be called "constructor", which every object has. */
+  #ownSlotOf(operation: string): number | undefined {
+    const { dedicated } = this.#state;
+    return Object.hasOwn(dedicated, operation) ? dedicated[operation] : undefined;
   }
 
   /** Asks until there is a process for the call, or its time is over. */
   async #awaitSlot(call: Call): Promise<number | undefined> {
     for (let waitMs = 10; ; waitMs = Math.min(waitMs * 1.5, 200)) {
-      const own = this.#state.dedicated[call.isolate.operation];
+      const own = this.#ownSlotOf(call.isolate.operation);
       const asleep = own !== undefined && this.#state.stopped.includes(own);
       try {
         this.setPool(await (asleep ? this.#supervisor.wake(own) : this.#supervisor.state()));
@@ -117,7 +123,7 @@ export class PoolExecutor implements Executor {
     this.#sent.delete(call.meta.execution_id);
     if (end.kind === "answer") {
       this.#last.set(slot, operation);
-      if (this.#state.dedicated[operation] !== undefined) this.#countGoodRun(operation);
+      if (this.#ownSlotOf(operation) !== undefined) this.#countGoodRun(operation);
       return { kind: "end", result: parseResult(end.frame) };
     }
     if (end.kind === "status") {

@@ -77,6 +77,11 @@ describe("HTTP", () => {
 });
 
 describe("the executors", () => {
+  it("run an operation whose name every object has", async () => {
+    await install(dev, "constructor", "export function run(input) { return input; }", { timeout_ms: 2_000 });
+    expect(await dev.call("constructor", 1)).toMatchObject({ status: 200, body: 1 });
+  });
+
   it("come back when the files of their sockets are removed", async () => {
     const folder = path.join(dev.state, "run", "x");
     for (const file of readdirSync(folder)) if (/^e[0-9]+\.sock$/.test(file)) rmSync(path.join(folder, file));
