@@ -28,8 +28,8 @@ type IsolateEntrypoint = {
 
 export class LoaderExecutor implements Executor {
   readonly #ports: LoaderPorts;
-  /** By isolate. The loader never asks again for an id whose load failed, so the next try goes by another id. */
-  readonly #failedLoads = new Map<string, { count: number; reason: unknown }>();
+  /** By isolate. The loader never asks again for an id whose load failed, so what comes after goes by another id. */
+  readonly #failedLoads = new Map<string, { count: number; reason: unknown; mended: boolean }>();
 
   constructor(ports: LoaderPorts) {
     this.#ports = ports;
@@ -45,14 +45,18 @@ export class LoaderExecutor implements Executor {
 
   /** As run(), with the answer as a frame (frame.ts). Rejects only with what `isolate.load()` rejected with. */
   async runFrame(isolate: IsolateSpec, input: string, meta: InvocationMeta): Promise<string> {
-    const failedBefore = this.#failedLoads.get(isolate.id)?.count ?? 0;
+    const before = this.#failedLoads.get(isolate.id);
+    const failedBefore = before?.count ?? 0;
+    // Past the loader until it works again: each failure there would cost an id.
+    const mended = before?.mended === false ? await isolate.load() : undefined;
+    if (before !== undefined) before.mended = true;
     try {
       const id = failedBefore === 0 ? isolate.id : `${isolate.id}~${failedBefore}`;
       const stub = this.#ports.loader.get(id, async () => {
         try {
-          return this.#codeOf(await isolate.load(), isolate.operation);
+          return this.#codeOf(mended ?? (await isolate.load()), isolate.operation);
         } catch (reason) {
-          this.#failedLoads.set(isolate.id, { count: failedBefore + 1, reason });
+          this.#failedLoads.set(isolate.id, { count: failedBefore + 1, reason, mended: false });
           throw reason;
         }
       });
