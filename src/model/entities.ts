@@ -6,7 +6,11 @@ import * as v from "valibot";
 import { LIMITS } from "../core/limits.ts";
 import { NameSchema } from "./names.ts";
 
-const JsonObjectSchema = v.record(v.string(), v.unknown());
+/** Any JSON object, taken as it is: v.record() would silently drop a member named "constructor" or "prototype". */
+export const JsonObjectSchema = v.custom<Record<string, unknown>>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  "must be an object",
+);
 
 /** A type's name, an inline definition (stored under its `name` if it has one), or null: taken from the code. */
 export const TypeReferenceSchema = v.nullable(v.union([NameSchema, v.boolean(), JsonObjectSchema]));

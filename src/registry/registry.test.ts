@@ -230,6 +230,19 @@ describe("a type", () => {
     await expect(base.run("get_type", { name: "echo_input" })).rejects.toMatchObject({ code: "entity_not_found" });
   });
 
+  test("keeps members whose names every object has, and edits them", async () => {
+    await base.run("create_type", { name: "car", attributes: { constructor: { data_type: "string" } } });
+    await base.run("edit_type", { name: "car", patch: { attributes: { prototype: { data_type: "int" } } } });
+    expect((await base.run("get_type", { name: "car" }))["attributes"]).toEqual({
+      constructor: { data_type: "string" },
+      prototype: { data_type: "int" },
+    });
+    await storeModule(base, "echo");
+    await put("demo", { input_type: "car" });
+    expect(await accepts("demo", { constructor: "c", prototype: 1 })).toBe(true);
+    expect(await accepts("demo", { prototype: 1 })).toBe(false);
+  });
+
   test("from code may be changed by its module, until somebody names it", async () => {
     const changed = { input: { name: "echo_input", schema: STRING_FIELD("other") }, output: { schema: true } };
     await storeModule(base, "echo", { exports: { echo: echoTypes("echo_output") } });

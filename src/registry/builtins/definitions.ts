@@ -1,7 +1,7 @@
 /** Every function of the platform, derived from the table of kinds: a new kind has them all without another line. */
 import { toJsonSchema } from "@valibot/to-json-schema";
 import type * as v from "valibot";
-import { KINDS, type CodeType, type Kind, type Scope } from "../../model/entities.ts";
+import { JsonObjectSchema, KINDS, type CodeType, type Kind, type Scope } from "../../model/entities.ts";
 import type { Builtin, Verb } from "./builtin.ts";
 import * as schemas from "./schemas.ts";
 
@@ -116,7 +116,12 @@ function define({ verb, name, description, input, output }: Row, kind: Kind | un
 
 function jsonSchema(schema: v.GenericSchema, typeMode: "input" | "output"): CodeType {
   // What a pattern cannot say (a host is put into lower case before it is checked) is checked by the function itself.
-  const { $schema: _draft, ...rest } = toJsonSchema(schema, { typeMode, errorMode: "ignore", target: "draft-2020-12" });
+  const { $schema: _draft, ...rest } = toJsonSchema(schema, {
+    typeMode,
+    errorMode: "ignore",
+    target: "draft-2020-12",
+    overrideSchema: ({ valibotSchema }) => (valibotSchema === JsonObjectSchema ? { type: "object" } : undefined),
+  });
   return { schema: rest };
 }
 

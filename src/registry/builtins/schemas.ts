@@ -1,6 +1,6 @@
 /** The inputs and outputs of the built-in functions, derived from the manifests' own schemas. */
 import * as v from "valibot";
-import { KINDS, type Kind } from "../../model/entities.ts";
+import { JsonObjectSchema, KINDS, type Kind } from "../../model/entities.ts";
 import { NameSchema } from "../../model/names.ts";
 
 const LimitSchema = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 100);
@@ -9,7 +9,6 @@ const NO_NUL = v.regex<string, string>(/^[^\0]*$/, "must not hold a NUL characte
 const CursorSchema = v.optional(v.pipe(v.string(), v.maxLength(200), NO_NUL));
 /** A digest, or "*" for any that is there. What is neither matches nothing: that is a stale ETag and no malformed one. */
 const DigestSchema = v.pipe(v.string(), v.maxLength(200));
-const ObjectSchema = v.record(v.string(), v.unknown());
 const RevisionSchema = v.pipe(v.number(), v.integer(), v.minValue(1));
 
 const ScalarSchema = v.union([v.pipe(v.string(), v.maxLength(1000), NO_NUL), v.number(), v.boolean(), v.null()]);
@@ -46,7 +45,11 @@ export function listInput(kind: Kind) {
 }
 
 export const getInput = v.strictObject({ name: NameSchema, revision: v.optional(RevisionSchema) });
-export const editInput = v.strictObject({ name: NameSchema, patch: ObjectSchema, if_match: v.optional(DigestSchema) });
+export const editInput = v.strictObject({
+  name: NameSchema,
+  patch: JsonObjectSchema,
+  if_match: v.optional(DigestSchema),
+});
 export const deleteInput = v.strictObject({ name: NameSchema, if_match: v.optional(DigestSchema) });
 export const duplicateInput = v.strictObject({
   name: NameSchema,
