@@ -26,6 +26,12 @@ describe("lists", () => {
     await done("PATCH", "/registry/types/page_001", { assert_formats: true });
   });
 
+  it.each(['{"name":', "[]", '{"limit":3}', '{"cursor":"x"}', "null"])("refuse the filter %s", async (filter) => {
+    const answer = await dev.request(`/registry/types?filter=${encodeURIComponent(filter)}`);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ code: "bad_request" });
+  });
+
   it.each([
     ["$eq", { name: { op: "$eq", value: "page_007" } }, ["page_007"]],
     ["a bare value", { name: "page_007" }, ["page_007"]],

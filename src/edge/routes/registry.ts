@@ -4,7 +4,7 @@
  */
 import type { Context } from "hono";
 import { didYouMean } from "../../core/did-you-mean.ts";
-import { SwitchyardError } from "../../core/errors.ts";
+import { SwitchyardError, toSwitchyardError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import { KINDS, kindOfPlural, type Kind } from "../../model/entities.ts";
 import { readJson } from "../body.ts";
@@ -15,8 +15,7 @@ const encoder = new TextEncoder();
 export async function list(context: RouteContext): Promise<Response> {
   const kind = kindOf(context);
   const { filter, limit, cursor } = context.req.query();
-  const conditions =
-    filter === undefined ? {} : objectOf(parseJson(encoder.encode(filter)).value, "the parameter filter");
+  const conditions = filter === undefined ? {} : conditionsOf(filter);
   return run(context, `list_${kind}`, {
     ...conditions,
     ...(limit === undefined ? {} : { limit: integerOf(limit, "limit") }),
@@ -170,6 +169,22 @@ function objectOf(value: unknown, what: string): Record<string, unknown> {
   throw new SwitchyardError(
     "bad_request",
     `Cannot read ${what}: it must be a JSON object; it is ${value === null ? "null" : Array.isArray(value) ? "an array" : typeof value}`,
+  );
+}
+
+/** `?filter={"name":{"op":"$eq","value":"x"}}`. Paging has parameters of its own, so it is no field to filter by. */
+function conditionsOf(filter: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = parseJson(encoder.encode(filter)).value;
+  } catch (thrown) {
+    throw new SwitchyardError("bad_request", `Cannot read the parameter filter: ${toSwitchyardError(thrown).message}`);
+  }
+  const { limit, cursor, ...conditions } = objectOf(value, "the parameter filter");
+  if (limit === undefined && cursor === undefined) return conditions;
+  throw new SwitchyardError(
+    "bad_request",
+    "Cannot filter by limit or cursor: a filter names fields of the entry; these are parameters beside it",
   );
 }
 
