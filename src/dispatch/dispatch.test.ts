@@ -118,6 +118,11 @@ describe("dispatch()", () => {
     expect(records).toMatchObject([{ status: "failed", error: { code: "output_invalid" } }]);
   });
 
+  it("answers a failure for a text that is no JSON, whatever the type allows", async () => {
+    const { call, ports } = setUp({}, { ok: true, output: "<html>", logs: [] });
+    expect((await dispatch(call, ports)).outcome).toMatchObject({ ok: false, error: { code: "output_not_json" } });
+  });
+
   it("passes a failure and its log on", async () => {
     const lines = [{ level: "info", message: "hello", at_ms: 0 } as const];
     const failure: Outcome = {

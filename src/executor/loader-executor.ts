@@ -62,7 +62,8 @@ export class LoaderExecutor implements Executor {
       });
       const entrypoint = stub.getEntrypoint() as unknown as IsolateEntrypoint;
       const { capability: _, ...visible } = meta;
-      // No timer here: the isolate has its own, out of reach of its code, and a second one costs every call.
+      // No timer here: the isolate has its own, which its code can only lose together with itself; and behind a process
+      // the edge has another. A second one here would cost every call.
       return await entrypoint.run(
         meta.timeout_ms,
         JSON.stringify(visible),

@@ -24,7 +24,7 @@ const HostSchema = v.pipe(
   v.string(),
   v.toLowerCase(),
   v.regex(
-    /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?$/,
+    /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$/,
     "must be a host name, with a :port where it is not 80 or 443",
   ),
 );
@@ -42,7 +42,10 @@ export const OperationSchema = v.strictObject({
   input_type: v.optional(TypeReferenceSchema, null),
   output_type: v.optional(TypeReferenceSchema, null),
   /** An environment's name, or names in order of preference. null is inline. */
-  environment: v.optional(v.nullable(v.union([NameSchema, v.array(NameSchema)])), null),
+  environment: v.optional(
+    v.nullable(v.union([NameSchema, v.pipe(v.array(NameSchema), v.minLength(1), v.maxLength(16))])),
+    null,
+  ),
   /** Milliseconds. null is the default of LIMITS.syncTimeoutMs. */
   timeout_ms: v.optional(
     v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(LIMITS.syncTimeoutMaxMs))),
