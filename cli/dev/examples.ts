@@ -1,10 +1,11 @@
 /**
  * Registers the examples of this package, the way `opctl deploy` would, calls one and shows the result. On later starts
- * an example whose code is already stored is left alone, with whatever was edited since.
+ * an example whose module or operation is there is left alone, whatever was made of it since. None of this ever stops the platform:
+ * it is the only place where a row that was edited badly can be mended.
  */
 import path from "node:path";
+import { toSwitchyardError } from "../../src/core/errors.ts";
 import { buildModule } from "../build/build-module.ts";
-import { bundle } from "../build/bundle.ts";
 import { storeModule } from "../build/store-module.ts";
 import { packageFolder } from "../build/workers.ts";
 import { createClient, type Client } from "../client.ts";
@@ -22,18 +23,28 @@ type Options = { platform: { url: string; token: string }; output: Output };
 
 export async function registerExamples({ platform, output }: Options): Promise<void> {
   const client = createClient(platform);
-  for (const [file, name] of EXAMPLES) await register(client, { file, name, output });
-  const input = { input_str: "hi" };
-  const { text } = await client.request("POST", "/ops/echo", { body: JSON.stringify(input) });
-  output.say(`Called echo:  opctl call echo input_str=hi\n  → ${text}`);
+  const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      output.warn(`${what}: ${toSwitchyardError(error).message}`);
+    }
+  };
+  for (const [file, name] of EXAMPLES) {
+    await attempt(`The example ${file} is not registered`, () => register(client, { file, name, output }));
+  }
+  await attempt("The example echo no longer answers", async () => {
+    const { text } = await client.request("POST", "/ops/echo", { body: JSON.stringify({ input_str: "hi" }) });
+    output.say(`Called echo:  opctl call echo input_str=hi\n  → ${text}`);
+  });
 }
 
 async function register(client: Client, example: { file: string; name: string; output: Output }): Promise<void> {
   const file = path.join(packageFolder(), "examples", `${example.file}.ts`);
   const module = example.file.replaceAll("-", "_");
   const operation = example.name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  const stored = await findEntry(client, "module", module);
-  if (stored !== undefined && stored.entry["sha256"] === (await bundle(file)).sha256) return;
+  if ((await findEntry(client, "module", module)) !== undefined) return;
+  if ((await findEntry(client, "operation", operation)) !== undefined) return;
   await storeModule(client, await buildModule(file, example.name), { module, operation, group: "examples" });
   example.output.say(`Registered ${operation}  (examples/${example.file}.ts)`);
 }
