@@ -5,8 +5,9 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import * as v from "valibot";
-import { SwitchyardError, type Issue } from "../../src/core/errors.ts";
+import { SwitchyardError } from "../../src/core/errors.ts";
 import { KINDS, type Kind } from "../../src/model/entities.ts";
+import { issuesOf } from "../../src/model/issues.ts";
 import { parseKind } from "../kinds.ts";
 import type { JsonObject } from "../registry.ts";
 import { parseYaml } from "../yaml.ts";
@@ -107,16 +108,10 @@ function check(kind: Kind, fields: JsonObject, source: string): JsonObject {
   const schema: v.GenericSchema = KINDS[kind].schema;
   const result = v.safeParse(schema, fields);
   if (result.success) return result.output as JsonObject;
-  const errors: Issue[] = result.issues.map((issue) => ({
-    pointer: (issue.path ?? [])
-      .map((item) => `/${(item.key as string).replaceAll("~", "~0").replaceAll("/", "~1")}`)
-      .join(""),
-    keyword: issue.type,
-    detail: issue.message,
-  }));
+  const { issues, hint } = issuesOf(result.issues, schema);
   const named = typeof fields["name"] === "string" ? ` "${fields["name"]}"` : "";
   throw new SwitchyardError("definition_invalid", `Cannot use ${source}: the ${kind}${named} breaks a rule`, {
-    errors,
-    hint: `Mend ${source}; nothing was sent.`,
+    errors: issues,
+    hint: `${hint === undefined ? "" : `${hint} `}Mend ${source}; nothing was sent.`,
   });
 }

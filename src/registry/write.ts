@@ -4,8 +4,9 @@
  */
 import * as v from "valibot";
 import { and, eq } from "drizzle-orm";
-import { SwitchyardError, type Issue } from "../core/errors.ts";
+import { SwitchyardError } from "../core/errors.ts";
 import { KINDS, type Kind } from "../model/entities.ts";
+import { issuesOf } from "../model/issues.ts";
 import type { Principal } from "../model/principal.ts";
 import type { View } from "../model/view.ts";
 import type { Database } from "./database.ts";
@@ -156,18 +157,12 @@ function rulesOf(kind: Kind): KindRules<never> & {
 export function parseManifest(kind: Kind, value: unknown): Json & { name: string } {
   const result = v.safeParse(KINDS[kind].schema, value);
   if (result.success) return result.output;
-  const errors: Issue[] = result.issues.map((issue) => ({
-    pointer: (issue.path ?? [])
-      .map(({ key }) => `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`)
-      .join(""),
-    keyword: issue.type,
-    detail: issue.message,
-  }));
-  const [first] = errors;
+  const { issues, ...hint } = issuesOf(result.issues, KINDS[kind].schema);
+  const [first] = issues;
   throw new SwitchyardError(
     "definition_invalid",
-    `Cannot store the ${kind}: its definition must follow the rules; ${first?.pointer || "it"}: ${first?.detail}`,
-    { errors },
+    `Cannot store the ${kind}: its definition must follow the rules; ${first.pointer || "it"}: ${first.detail}`,
+    { errors: issues, ...hint },
   );
 }
 

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { SwitchyardError } from "../../core/errors.ts";
 import type { Kind } from "../../model/entities.ts";
+import { issuesOf } from "../../model/issues.ts";
 import { allows, type Principal } from "../../model/principal.ts";
 import { getEntity, listChanges, listEntities, listRevisions } from "../read.ts";
 import type { Registry } from "../registry.ts";
@@ -104,19 +105,12 @@ async function written(registry: Registry, change: Write, principal: Principal):
 function parse<T extends v.GenericSchema>(schema: T, input: unknown, name: string): v.InferOutput<T> {
   const result = v.safeParse(schema, input);
   if (result.success) return result.output;
-  const errors = result.issues.map((issue) => ({
-    pointer:
-      v.getDotPath(issue) === null
-        ? ""
-        : `/${(issue.path ?? []).map(({ key }) => String(key).replaceAll("~", "~0").replaceAll("/", "~1")).join("/")}`,
-    keyword: issue.type,
-    detail: issue.message,
-  }));
-  const [first] = errors;
+  const { issues, ...hint } = issuesOf(result.issues, schema);
+  const [first] = issues;
   throw new SwitchyardError(
     "input_invalid",
-    `Cannot run "${name}": its input must fit its type; ${first?.pointer || "it"}: ${first?.detail}`,
-    { errors },
+    `Cannot run "${name}": its input must fit its type; ${first.pointer || "it"}: ${first.detail}`,
+    { errors: issues, ...hint },
   );
 }
 
