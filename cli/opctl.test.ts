@@ -230,6 +230,12 @@ describe("start", () => {
     expect((await opctl(["__complete", "--", "call", "--tim"])).stdout).toBe("--timeout\n");
   });
 
+  test("doctor without credentials says so as a check, not as a failure of its own", async () => {
+    const run = await runOpctl(["doctor"], { cwd: folder });
+    expect(run).toMatchObject({ code: 1, stderr: "" });
+    expect(run.stdout).toContain("failed   credentials   Cannot find the platform");
+  });
+
   test("doctor finds what is wrong and exits 1", async () => {
     expect(await opctl(["doctor"])).toMatchObject({ code: 0 });
     const run = await opctl(["doctor"], { env: { SWITCHYARD_TOKEN: "sy_wrong" } });

@@ -83,8 +83,9 @@ function findFile(state: string): string | undefined {
   }
 }
 
-function checkCredentials({ client, globals }: LazyClient): Check {
+function checkCredentials(context: Context): Check {
   try {
+    const { globals, client } = context; // Looking for the client is what throws.
     const { url } = client.credentials;
     const fromEnvironment = globals.token !== undefined || Boolean(process.env["SWITCHYARD_TOKEN"]);
     const found = fromEnvironment ? undefined : findCredentialsFile(globals.state);
@@ -103,7 +104,6 @@ function checkCredentials({ client, globals }: LazyClient): Check {
     return failed("credentials", error);
   }
 }
-type LazyClient = Pick<Context, "client" | "globals">;
 
 async function checkPlatform(context: Context): Promise<Check[]> {
   let client: Client;
