@@ -9,6 +9,16 @@ export function isText(schema: Schema, key: string): boolean {
   return found.some((one) => saysString(one, schema, 0)) && !found.some((one) => saysOther(one, schema, 0));
 }
 
+/** The JSON types that the type names for a property: none when it says nothing of it. */
+export function typesOf(schema: Schema, key: string): string[] {
+  return [...new Set(propertySchemas(schema, schema, key, 0).flatMap((one) => allTypes(one, schema, 0)))];
+}
+
+function allTypes(schema: Schema, root: Schema, depth: number): string[] {
+  if (typeof schema === "boolean" || depth > 16) return [];
+  return [...namedTypes(schema), ...branches(schema, root).flatMap((branch) => allTypes(branch, root, depth + 1))];
+}
+
 function propertySchemas(schema: Schema, root: Schema, key: string, depth: number): Schema[] {
   if (typeof schema === "boolean" || depth > 16) return [];
   const here = (schema["properties"] ?? {}) as Record<string, Schema>;

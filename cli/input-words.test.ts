@@ -45,6 +45,15 @@ describe("readInput()", () => {
     );
   });
 
+  test("where the type takes no text, the hint shows what it takes", () => {
+    expect(() => read(["k=a,b"], withType({ type: "array" }))).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining("says array"),
+        hint: expect.stringContaining("'k=["),
+      }),
+    );
+  });
+
   test("a mistyped member is said with the nearest", () => {
     expect(() => read(["input_st=hi"], { properties: { input_str: { type: "string" } } })).toThrow(
       expect.objectContaining({ hint: 'Did you mean "input_str"?' }),

@@ -91,8 +91,8 @@ export async function main(words: readonly string[]): Promise<void> {
     await program.parseAsync(words, { from: "user" });
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return;
-    const error = thrown instanceof CommanderError ? usageError(thrown, words) : toSwitchyardError(thrown);
-    output.problem(error);
+    const error = thrown instanceof CommanderError ? await usageError(thrown, words) : toSwitchyardError(thrown);
+    output.problem(error.code === "usage" && error.hint === undefined ? withHelp(error, words) : error);
     if (process.env["SWITCHYARD_DEBUG"] && thrown instanceof Error)
       output.say((await import("node:util")).inspect(thrown));
     process.exitCode = exitCodeOf(error.code);
@@ -108,11 +108,32 @@ function checkCommand(word: string): void {
   });
 }
 
-function usageError(error: CommanderError, words: readonly string[]): SwitchyardError {
-  const [message = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
-  const command = words.find((word) => Object.hasOwn(COMMANDS, word));
-  const help = `\`opctl help${command === undefined ? "" : ` ${command}`}\` shows the arguments and examples.`;
+async function usageError(error: CommanderError, words: readonly string[]): Promise<SwitchyardError> {
+  // `opctl token` alone: commander has shown the help, and has no message of its own.
+  const text = error.code === "commander.help" ? "a word is missing after the command" : error.message;
+  const [message = "", ...rest] = text.replace(/^error: /, "").split("\n");
+  const hints = rest.map((line) => line.replace(/^\((.*)\)$/, "$1"));
+  if (message === "missing required argument 'name'") hints.push(...(await kindFirst(words)));
   return new SwitchyardError("usage", `Cannot read the command line: ${message}`, {
-    hint: [...rest.map((line) => line.replace(/^\((.*)\)$/, "$1")), help].join(" "),
+    hint: [...hints, helpOf(words)].join(" "),
   });
+}
+
+/** `opctl describe echo`: the kind was forgotten. */
+async function kindFirst(words: readonly string[]): Promise<string[]> {
+  const { KIND_WORDS } = await import("./kinds.ts");
+  const [verb = "", name = "-"] = words.slice(words.findIndex((word) => Object.hasOwn(COMMANDS, word)));
+  const kinds = Object.entries(KIND_WORDS).flatMap(([kind, { plural }]) => [kind, plural]);
+  const takesKind = ["describe", "edit", "duplicate", "delete", "rollback"].includes(verb);
+  if (!takesKind || name.startsWith("-") || kinds.includes(name)) return [];
+  return [`The kind comes first: opctl ${verb} operation ${name}.`];
+}
+
+function withHelp(error: SwitchyardError, words: readonly string[]): SwitchyardError {
+  return new SwitchyardError("usage", error.message, { cause: error, hint: helpOf(words) });
+}
+
+function helpOf(words: readonly string[]): string {
+  const command = words.find((word) => Object.hasOwn(COMMANDS, word));
+  return `\`opctl help${command === undefined ? "" : ` ${command}`}\` shows the arguments and examples.`;
 }

@@ -18,7 +18,7 @@ export const command: CommandModule = {
       });
     examples(command, [
       [`opctl chain 'echo(input_str="hi") | shout'`, "the output object of one is the input of the next"],
-      [`opctl chain 'echo(input_str=hi) | shout(times=2)'`, "arguments on the right side override"],
+      [`opctl chain 'echo(input_str=hi) | shout(output_str=override)'`, "arguments on the right side override"],
       [`opctl chain 'echo@1(input_str=hi) | shout'`, "a revision"],
     ]);
   },
