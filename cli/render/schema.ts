@@ -23,6 +23,7 @@ const WORDS: Readonly<Record<string, (value: unknown) => string>> = {
   description: (value) => `— ${String(value).replaceAll(/\s+/g, " ")}`,
 };
 const SILENT = new Set([
+  "x-assert-formats",
   "type",
   "properties",
   "required",

@@ -90,7 +90,7 @@ export const ERRORS = {
     fault: "user",
     title: "There is no operation of that name",
     explain:
-      "`opctl get operations` lists what is there; the hint names the nearest. Register one with `opctl deploy`.",
+      "`opctl get operations` lists what is there. Names are exact, in lower case. `opctl deploy` registers one.",
   },
   entity_not_found: {
     status: 404,

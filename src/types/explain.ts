@@ -91,7 +91,7 @@ function detailOf(
     case "pattern":
       return `must match the pattern ${show(rule)}; it is ${show(value)}`;
     case "format":
-      return `must be a ${String(rule)}; it is ${show(value)}`;
+      return `must be of the format ${String(rule)}; it is ${show(value)}`;
     case "minItems":
       return `must have at least ${show(rule)} items; it has ${lengthOf(value)}`;
     case "maxItems":

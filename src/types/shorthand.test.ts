@@ -47,7 +47,7 @@ describe("compileType() with attributes", () => {
       errors: [
         { pointer: "", keyword: "required", detail: 'must have "a"; it is missing' },
         { pointer: "/b", keyword: "type", detail: "must be boolean; it is number" },
-        { pointer: "/d", keyword: "format", detail: 'must be a date-time; it is "2026-02-30T00:00:00Z"' },
+        { pointer: "/d", keyword: "format", detail: 'must be of the format date-time; it is "2026-02-30T00:00:00Z"' },
         { pointer: "/e", keyword: "enum", detail: 'must be one of "x", "y", null; it is "z"' },
         { pointer: "/f", keyword: "type", detail: "must be number; it is string" },
         { pointer: "/i", keyword: "maximum", detail: "must be at most 9; it is 10" },
