@@ -164,7 +164,7 @@ export const ERRORS = {
     fault: "user",
     title: "The input does not fit the operation's input type",
     explain:
-      "`errors` lists each place as a JSON Pointer with the keyword that failed. `opctl describe type NAME` shows the type.",
+      "Each place is named by a JSON Pointer into the input. `opctl describe operation NAME` shows the input type.",
   },
   input_too_deep: {
     status: 422,
@@ -182,7 +182,8 @@ export const ERRORS = {
     status: 422,
     fault: "user",
     title: "The definition breaks a rule",
-    explain: "`errors` lists each place as a JSON Pointer into the definition. Nothing was stored.",
+    explain:
+      "Each place is named by a JSON Pointer into the definition. Nothing was stored. Mend it and send it again.",
   },
   schema_unsupported: {
     status: 422,
@@ -236,7 +237,7 @@ export const ERRORS = {
     status: 502,
     fault: "system",
     title: "The operation's code failed",
-    explain: "The handler threw; the detail is its message. The platform did its part.",
+    explain: "The handler threw; the detail is its message. Its stack is in the platform's log.",
   },
   module_invalid: {
     status: 502,
@@ -248,7 +249,7 @@ export const ERRORS = {
     status: 502,
     fault: "system",
     title: "The output does not fit the operation's output type",
-    explain: "`errors` lists each place. Mend the handler, or edit the row's output_type.",
+    explain: "Each place is named by a JSON Pointer into the output. Mend the handler, or edit the row's output_type.",
   },
   output_not_json: {
     status: 502,
