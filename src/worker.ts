@@ -14,6 +14,7 @@ import { Recorder, type ExecutionNamespace } from "./executions/recorder.ts";
 import { createExecutor, type ExecutorBindings } from "./executor/create-executor.ts";
 import { Gate } from "./executor/gate.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
+import { ADAPTERS } from "./model/adapters.ts";
 import { openDatabase } from "./registry/database.ts";
 import { createRegistry } from "./registry/registry.ts";
 
@@ -46,7 +47,7 @@ function createPlatform(env: Bindings): Platform {
       ...(remote === undefined ? {} : { fetch: (request) => remote.fetch(request) }),
     }),
     masterKey: env.MASTER_KEY,
-    adapters: ["inline"],
+    adapters: ADAPTERS,
     background: waitUntil,
     ...(env.REGISTRY_MAX_STALE_MS === undefined ? {} : { maxStaleMs: Number(env.REGISTRY_MAX_STALE_MS) }),
   });

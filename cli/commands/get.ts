@@ -10,7 +10,17 @@ import { parseCount } from "../numbers.ts";
 import { listEntries, readEntry, type Entry } from "../registry.ts";
 import { renderTable } from "../render/table.ts";
 
-type Options = { attribute?: string[]; filter?: string[]; limit?: string; revision?: string; output?: string };
+type Options = {
+  attribute?: string[];
+  filter?: string[];
+  limit?: string;
+  revision?: string;
+  output?: string;
+  all?: boolean;
+};
+
+/** The platform's own operations: some fifty rows that would bury everybody's own. */
+const BUILT_IN = "registry";
 
 export const command: CommandModule = {
   define(command: Command) {
@@ -23,6 +33,7 @@ export const command: CommandModule = {
         "field=value, or the API's JSON with $eq $ne $in $gt $gte $lt $lte $like",
         collect,
       )
+      .option("--all", "built-in operations too; a filter looks among all in any case")
       .option("-l, --limit <n>", "at most this many entries")
       .option("--revision <n>", "the entry as it was at this revision")
       .option("-o, --output <format>", "table, json or yaml", "table")
@@ -30,7 +41,7 @@ export const command: CommandModule = {
         await get(contextOf(command), parseKind(kind), name, options);
       });
     examples(command, [
-      ["opctl get operations", "all of them"],
+      ["opctl get operations", "your own; with --all the built-in ones too"],
       [
         "opctl get operations echo -a name -a input_type",
         "chosen columns; the type in force, also if it comes from the code",
@@ -76,8 +87,11 @@ async function read(context: Context, kind: Kind, name: string | undefined, opti
   if (name !== undefined) return [(await readEntry(context.client, kind, name, revision)).entry];
   if (revision !== undefined)
     throw new SwitchyardError("usage", "Cannot use --revision without a name: give the entry's name");
+  const own = kind === "operation" && options.filter === undefined && options.all !== true;
+  if (own) context.output.say(`Built-in operations (group ${BUILT_IN}) are left out; --all shows them.`);
   const entries: Entry[] = [];
   const found = listEntries(context.client, kind, {
+    ...(own ? { filter: { group: { op: "$ne", value: BUILT_IN } } } : {}),
     ...(options.filter === undefined ? {} : { filter: parseFilter(options.filter) }),
     ...(options.limit === undefined ? {} : { limit: parseCount("--limit", options.limit) }),
   });

@@ -10,11 +10,15 @@ const devArgs = (port: number, state: string): string[] => [OPCTL, "dev", "--por
 
 describe("opctl dev", () => {
   it("keeps everything over a restart, the token included", async () => {
-    const first = await startDev();
+    const args = ["--examples"];
+    const first = await startDev({ args });
     await install(first, "kept", "export function kept() { return 'still here'; }");
+    await first.request("/registry/operations/echo", { method: "PATCH", body: '{"active":false}' });
     await first.stop({ keep: true });
-    const second = await startDev({ state: first.state, port: first.port });
+    const second = await startDev({ state: first.state, port: first.port, args });
     try {
+      // Not even an example that somebody switched off is put back, and it does not keep the platform from starting.
+      expect(await second.call("echo", { input_str: "x" })).toMatchObject({ body: { code: "operation_inactive" } });
       expect(second.token).toBe(first.token);
       expect(await second.call("kept", {})).toMatchObject({ body: "still here" });
     } finally {

@@ -56,6 +56,14 @@ describe("the newcomer's transcript", () => {
     expect(JSON.parse(await opctl(`chain 'echo(input_str="hi") | shout'`))).toEqual({ output_str: "HI!" });
   });
 
+  it("lists the newcomer's own rows, and the built-in ones on request", async () => {
+    const own = await opctl("get operations");
+    expect(own).toContain("my_demo_operation");
+    expect(own).not.toContain("create_token");
+    expect(await opctl("get operations --all")).toContain("create_token");
+    expect(await opctl("get operations --filter name=create_token")).toContain("create_token");
+  });
+
   it("answers the newcomer's curl with the token that opctl shows", async () => {
     const token = await opctl("token show");
     const response = await fetch(`${dev.url}/ops/my_demo_operation`, {
