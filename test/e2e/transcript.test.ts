@@ -1,4 +1,5 @@
 /** What a newcomer types, word for word, against the real platform as `npm start` runs it. */
+import { validate } from "@hyperjump/json-schema/openapi-3-1";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startDev, type Dev } from "./_platform.ts";
 
@@ -84,6 +85,9 @@ describe("the newcomer's transcript", () => {
     };
     expect(JSON.stringify(document.paths["/ops/my_demo_operation"]?.post?.requestBody)).toContain("input_str");
     expect(document.paths["/ops/list_operation"]).toBeDefined();
+    expect(await validate("https://spec.openapis.org/oas/3.1/schema-base", document as never, "BASIC")).toMatchObject({
+      valid: true,
+    });
   });
 
   it("keeps a record of a call that its Execution-Id finds", async () => {
