@@ -230,6 +230,24 @@ describe("a type", () => {
     await expect(base.run("get_type", { name: "echo_input" })).rejects.toMatchObject({ code: "entity_not_found" });
   });
 
+  test("comes back by rollback for those who name it and for those who reach it through another alike", async () => {
+    await base.run("create_type", { name: "inner", schema: { type: "string" } });
+    await base.run("create_type", { name: "middle", attributes: { x: { data_type: "inner" } } });
+    await base.run("create_type", { name: "outer", attributes: { y: { data_type: "middle" } } });
+    await storeModule(base, "echo");
+    await put("near", { input_type: "middle" });
+    await put("far", { input_type: "outer" });
+    await base.run("edit_type", { name: "inner", patch: { schema: { type: "integer" } } });
+    await base.run("edit_type", { name: "middle", patch: { description: "edited" } });
+    await base.run("rollback_type", { name: "middle", to: 1 });
+    // What `middle` names is as it is now; what it says itself is as it was.
+    expect((await base.run("get_type", { name: "middle" }))["description"]).toBe("");
+    expect(await accepts("near", { x: 1 })).toBe(true);
+    expect(await accepts("far", { y: { x: 1 } })).toBe(true);
+    expect(await accepts("near", { x: "text" })).toBe(false);
+    expect(await accepts("far", { y: { x: "text" } })).toBe(false);
+  });
+
   test("keeps members whose names every object has, and edits them", async () => {
     await base.run("create_type", { name: "car", attributes: { constructor: { data_type: "string" } } });
     await base.run("edit_type", { name: "car", patch: { attributes: { prototype: { data_type: "int" } } } });

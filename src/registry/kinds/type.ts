@@ -1,4 +1,5 @@
 /** Types. An edit of one is an edit of everything that names it. */
+import type { Type } from "../../model/entities.ts";
 import type { KindRules } from "./rules.ts";
 import { ripple } from "./ripple.ts";
 import { originOf, sameDefinition, settleType, type TypeResolution } from "./type-row.ts";
@@ -9,10 +10,9 @@ export const typeRules: KindRules<"type"> = {
     const module = before !== undefined && sameDefinition(before, manifest) ? originOf(before) : null;
     return settleType(draft, manifest, module);
   },
-  async restore(manifest, resolved) {
-    const { names } = resolved as TypeResolution;
-    return { manifest, resolved, uses: names.map((name) => ({ kind: "type", name, written: true })) };
-  },
+  // Unlike an operation, a type that comes back is closed anew: what it names is as it is now, so that whoever reaches it
+  // through another type sees the same as whoever names it.
+  restore: (manifest, resolved, { draft }) => settleType(draft, manifest as Type, (resolved as TypeResolution).module),
   async follow(row, { draft }) {
     await ripple(draft, row.name);
   },
