@@ -124,12 +124,33 @@ describe("faults", () => {
     await dev.stop();
   });
 
+  it("the edge gone: it is started again on the same port, with everything there", async () => {
+    const dev = await startDev();
+    try {
+      await install(dev, "kept", "export function kept() { return 'still here'; }");
+      const { headers } = await dev.call("kept", {});
+      await waitUntil(async () => (await dev.request(`/executions/${headers.get("execution-id")}`)).ok, 5_000);
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      // miniflare hands its workerd the configuration in binary form; executors read a file.
+      process.kill(childOf(dev, "--binary"), "SIGKILL");
+      await waitUntil(
+        async () => (await dev.call("kept", {}).catch(() => undefined))?.body === "still here",
+        15_000,
+        () => dev.output(),
+      );
+      const record = await dev.request(`/executions/${headers.get("execution-id")}`);
+      expect(await record.json()).toMatchObject({ operation: "kept", status: "succeeded" });
+    } finally {
+      await dev.stop();
+    }
+  });
+
   it("the registry gone mid-request: cached operations go on, writes fail cleanly, all heals", async () => {
     const dev = await startDev();
     try {
       await install(dev, "cached", "export function cached() { return 'still answers'; }");
       expect(await dev.call("cached", {})).toMatchObject({ status: 200 });
-      const pid = registryPid(dev);
+      const pid = childOf(dev, "process.node.ts");
       process.kill(pid, "SIGSTOP");
       try {
         await new Promise((resolve) => setTimeout(resolve, 1_100));
@@ -159,13 +180,10 @@ describe("faults", () => {
   });
 });
 
-/** The registry's process: the child of `opctl dev` that runs it. */
-function registryPid(dev: Dev): number {
-  const children = readFileSync(`/proc/${dev.child.pid}/task/${dev.child.pid}/children`, "utf8")
-    .trim()
-    .split(" ")
-    .map(Number);
-  const pid = children.find((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes("process.node.ts"));
-  if (pid === undefined) throw new Error("no registry process below opctl dev");
-  return pid;
+/** The child of `opctl dev` that has this on its command line. */
+function childOf(dev: Dev, word: string): number {
+  const children = readFileSync(`/proc/${dev.child.pid}/task/${dev.child.pid}/children`, "utf8").trim().split(" ");
+  const pid = children.find((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes(word));
+  if (pid === undefined) throw new Error(`no process below opctl dev has "${word}" on its command line`);
+  return Number(pid);
 }
