@@ -1,5 +1,4 @@
 /** Types. An edit of one is an edit of everything that names it. */
-import type { Type } from "../../model/entities.ts";
 import type { KindRules } from "./rules.ts";
 import { ripple } from "./ripple.ts";
 import { originOf, sameDefinition, settleType, type TypeResolution } from "./type-row.ts";
@@ -12,7 +11,7 @@ export const typeRules: KindRules<"type"> = {
   },
   // Unlike an operation, a type that comes back is closed anew: what it names is as it is now, so that whoever reaches it
   // through another type sees the same as whoever names it.
-  restore: (manifest, resolved, { draft }) => settleType(draft, manifest as Type, (resolved as TypeResolution).module),
+  restore: (manifest, resolved, { draft }) => settleType(draft, manifest, (resolved as TypeResolution).module),
   async follow(row, { draft }) {
     await ripple(draft, row.name);
   },
