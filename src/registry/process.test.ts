@@ -1,5 +1,5 @@
 import { execFile, fork, type ChildProcess } from "node:child_process";
-import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -221,11 +221,14 @@ describe("a file that cannot be used is refused with the reason, and left as it 
   });
 
   test("read-only", async () => {
-    await prepared();
+    config.migrations = path.join(folder, "migrations");
+    cpSync(MIGRATIONS, config.migrations, { recursive: true });
+    await stop((await start()).child, "SIGTERM");
     chmodSync(config.file, 0o444);
     chmodSync(folder, 0o555);
     if (process.getuid?.() === 0) for (const file of [folder, config.file]) chownSync(file, NOBODY, NOBODY);
-    // Root may write anything, so the program becomes nobody: once it is loaded, for nobody may not read the sources.
+    // Root may write anything, so the program becomes nobody: once it is loaded, for nobody may not read the sources. The
+    // file is complete but for the token that is asked for, so the token's write is what is refused.
     const script = `import { ${startRegistryProcess.name} } from ${JSON.stringify(PROGRAM)};
       if (process.getuid?.() === 0) { process.setgid(${NOBODY}); process.setuid(${NOBODY}); }
       await startRegistryProcess(${JSON.stringify(config)}).catch((error) => console.log(error.code));`;
