@@ -78,7 +78,8 @@ async function assertSound(client: Client): Promise<void> {
       `Cannot use the registry: its file must be sound; it is not: ${JSON.stringify(verdict)}`,
     );
   }
-  await client.executeMultiple("BEGIN IMMEDIATE; ROLLBACK");
+  // A real write, taken back: BEGIN IMMEDIATE alone is quietly a reader's where the file is read-only.
+  await client.executeMultiple("BEGIN IMMEDIATE; CREATE TABLE may_it_be_written (x); ROLLBACK");
 }
 
 async function ensureAdminToken(registry: Registry, text: string): Promise<string> {
