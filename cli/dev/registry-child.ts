@@ -4,9 +4,9 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { getCompileCacheDir } from "node:module";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { isErrorCode, SwitchyardError } from "../../src/core/errors.ts";
 import type { RegistryProcessConfig, RegistryProcessMessage } from "../../src/registry/process.node.ts";
+import { packageFolder } from "../build/workers.ts";
 import type { StateFolder } from "./state-folder.ts";
 
 export type RunningRegistry = { socket: string; secret: string; token: string; close(): Promise<void> };
@@ -81,9 +81,7 @@ function entryPoint(): string {
 }
 
 function packageFile(name: string): string {
-  let folder = path.dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(path.join(folder, "package.json"))) folder = path.dirname(folder);
-  return path.join(folder, name);
+  return path.join(packageFolder(), name);
 }
 
 function firstMessage(child: ChildProcess): Promise<RegistryProcessMessage> {
