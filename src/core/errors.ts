@@ -158,7 +158,59 @@ export const ERRORS = {
     title: "The body must be JSON",
     explain: "Send `Content-Type: application/json`.",
   },
+  idempotency_in_progress: {
+    status: 409,
+    fault: "user",
+    title: "The call with this Idempotency-Key is still running",
+    explain: "Wait for it and send the request again: it will be given the same answer. It is not run twice.",
+  },
+  execution_unfinished: {
+    status: 409,
+    fault: "user",
+    title: "The execution has not ended",
+    explain: "It has no output yet. `Prefer: wait=30` waits for it, GET /executions/ID/events tells each step.",
+  },
+  execution_final: {
+    status: 409,
+    fault: "user",
+    title: "The execution has already ended",
+    explain:
+      "What has ended cannot be cancelled, and only what has ended can be replayed. Its status is in the detail.",
+  },
+  execution_cancelled: {
+    status: 409,
+    fault: "user",
+    title: "The execution was cancelled",
+    explain: "Somebody cancelled it, or the execution that started it. `opctl replay ID` runs it again.",
+  },
+  execution_expired: {
+    status: 409,
+    fault: "user",
+    title: "The execution expired before it could start",
+    explain: "Its expires_ms passed while it waited for its turn. `opctl replay ID` runs it again, without the limit.",
+  },
+  queue_full: {
+    status: 429,
+    fault: "user",
+    title: "Too many executions wait already",
+    explain:
+      "The operation's max_queued, or the platform's own limit, is reached. Nothing was accepted. Send it again later: the Retry-After header says when.",
+  },
   // Content that does not fit.
+  idempotency_key_reused: {
+    status: 422,
+    fault: "user",
+    title: "The Idempotency-Key belongs to another input",
+    explain:
+      "Within 24 hours a key stands for one operation and one input. Use a new key for a new request; the first one is not changed.",
+  },
+  payload_lost: {
+    status: 500,
+    fault: "system",
+    title: "A stored input, output or artifact cannot be read back",
+    explain:
+      "Its record is there but the artifact store has no such object, or one of another content. Restore the store.",
+  },
   input_invalid: {
     status: 422,
     fault: "user",
@@ -262,6 +314,26 @@ export const ERRORS = {
     fault: "system",
     title: "The output is too large",
     explain: "The detail gives the limit. Larger data belongs in an artifact, passed by reference.",
+  },
+  batch_incomplete: {
+    status: 502,
+    fault: "user",
+    title: "Some items of the batch failed",
+    explain:
+      "The output lists each item's own outcome. `opctl replay ID` runs only those again that have not succeeded.",
+  },
+  state_unavailable: {
+    status: 503,
+    fault: "system",
+    title: "The executions cannot be written or read",
+    explain:
+      "The object that keeps them does not answer, or its disk is full. A call that was not acknowledged was not accepted; send it again, with the same Idempotency-Key to be safe.",
+  },
+  artifact_store_unavailable: {
+    status: 503,
+    fault: "system",
+    title: "The artifact store does not answer",
+    explain: "Inputs and outputs over 1 MiB and artifacts live there. Nothing was accepted or lost; send it again.",
   },
   secret_unavailable: {
     status: 503,

@@ -13,6 +13,32 @@ export const LIMITS = {
   /** A synchronous call, when its row names no time-out, and the most it may name. */
   syncTimeoutMs: 30_000,
   syncTimeoutMaxMs: 15 * 60_000,
+  /** One attempt of an asynchronous execution, when its row names no time-out. */
+  attemptTimeoutMs: 15 * 60_000,
+  /** Tries that were lost with their executor, and with the platform itself, before an execution is given up. */
+  lostAttempts: 10,
+  interruptedAttempts: 100,
+  /** Inputs and outputs up to this stay in the row, larger ones go to the artifact store. Bytes of JSON text. */
+  payloadInRowBytes: 1024 * 1024,
+  /** One artifact that a handler puts. */
+  artifactBytes: 5 * 1024 * 1024 * 1024,
+  /** How long an Idempotency-Key is remembered, and its length. */
+  idempotencyMs: 24 * 60 * 60_000,
+  idempotencyKeyChars: 255,
+  /** How long the record of an execution is kept after its end, when its row says nothing, and the most it may say. */
+  retentionMs: 7 * 24 * 60 * 60_000,
+  retentionMaxMs: 366 * 24 * 60 * 60_000,
+  /** How far ahead a call may be delayed. */
+  delayMaxMs: 366 * 24 * 60 * 60_000,
+  /** How long a request may wait for an execution (Prefer: wait). */
+  waitMaxMs: 5 * 60_000,
+  /** Executions that may wait in one shard before new ones are refused. */
+  queuedPerShard: 100_000,
+  /** Items of one call of a batch operation, and how many of them run at once. */
+  batchItems: 10_000,
+  batchParallel: 8,
+  /** Steps of one chain. */
+  chainSteps: 64,
   /** Log lines kept of one invocation, and characters of one line. */
   logLines: 200,
   logLineChars: 4_096,

@@ -1,3 +1,4 @@
+import { DEFAULT_RETRY } from "../model/entities.ts";
 import { describe, expect, it } from "vitest";
 import type { Adapter, AdapterCall } from "../adapters/adapter.ts";
 import type { ExecutionRecord, Outcome } from "../model/outcome.ts";
@@ -24,6 +25,13 @@ const operation: ResolvedOperation = {
   secretsGroup: "demo",
   active: true,
   timeoutMs: 1_000,
+  attemptTimeoutMs: 60_000,
+  isAsync: false,
+  batch: false,
+  retry: DEFAULT_RETRY,
+  concurrency: null,
+  record: "all",
+  retentionMs: 60_000,
   implementation: { kind: "module", sha256: "a".repeat(64), export: "double" },
   input: anything,
   output: anything,

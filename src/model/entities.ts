@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { LIMITS } from "../core/limits.ts";
+import type { RetryPolicy } from "./execution.ts";
 import { NameSchema } from "./names.ts";
 
 /** Any JSON object, taken as it is: v.record() would silently drop a member named "constructor" or "prototype". */
@@ -28,6 +29,13 @@ const HostSchema = v.pipe(
     "must be a host name, with a :port where it is not 80 or 443",
   ),
 );
+
+export const DEFAULT_RETRY: RetryPolicy = { max_attempts: 4, initial_ms: 200, max_ms: 30_000 };
+const DAY_MS = 24 * 60 * 60_000;
+
+function integer(least: number, most: number) {
+  return v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
+}
 
 export const OperationSchema = v.strictObject({
   name: NameSchema,
@@ -55,27 +63,48 @@ export const OperationSchema = v.strictObject({
   network: v.optional(v.pipe(v.array(HostSchema), v.maxLength(64)), []),
   /** Secrets that the code may read as ctx.secrets.NAME. */
   secrets: v.optional(v.pipe(v.array(NameSchema), v.maxLength(64)), []),
-  // Known to the design, refused until something acts on them (see UNSUPPORTED_SETTINGS).
+  /** A call is accepted, kept and run later; its caller gets an execution's id. */
   is_async: v.optional(v.boolean(), false),
+  /** Takes a list of inputs and answers a list of outcomes, each item's own. The types are those of one item. */
   batch: v.optional(v.boolean(), false),
+  /** How often and when an asynchronous execution is tried again. null is the default, DEFAULT_RETRY. */
+  retry: v.optional(
+    v.nullable(
+      v.strictObject({
+        max_attempts: v.optional(integer(1, 100), DEFAULT_RETRY.max_attempts),
+        initial_ms: v.optional(integer(1, DAY_MS), DEFAULT_RETRY.initial_ms),
+        max_ms: v.optional(integer(1, DAY_MS), DEFAULT_RETRY.max_ms),
+      }),
+    ),
+    null,
+  ),
+  /** How many executions may run at once, for each value that `key` finds in the input; needs is_async. */
+  concurrency: v.optional(
+    v.nullable(
+      v.strictObject({
+        limit: integer(1, 1_000),
+        key: v.optional(
+          v.nullable(v.pipe(v.string(), v.regex(/^(?:\/(?:[^~/]|~[01])*)*$/, "must be a JSON Pointer"))),
+          null,
+        ),
+        max_queued: v.optional(v.nullable(integer(0, LIMITS.queuedPerShard)), null),
+      }),
+    ),
+    null,
+  ),
+  /** Which synchronous calls leave a record; asynchronous executions always do. */
+  record: v.optional(v.picklist(["all", "errors", "none"]), "all"),
+  /** How long records, outputs and artifacts are kept after the end. Milliseconds. null is LIMITS.retentionMs. */
+  retention_ms: v.optional(v.nullable(integer(60_000, LIMITS.retentionMaxMs)), null),
+  // Known to the design, refused until something acts on them (see UNSUPPORTED_SETTINGS).
   provided_by: v.optional(v.nullable(v.string()), null),
   requires: v.optional(JsonObjectSchema, {}),
-  retry: v.optional(v.nullable(JsonObjectSchema), null),
-  concurrency: v.optional(v.nullable(JsonObjectSchema), null),
   path: v.optional(v.nullable(v.string()), null),
 });
 export type Operation = v.InferOutput<typeof OperationSchema>;
 
 /** Settings that this version would ignore. A row that sets one to anything but its default is refused. */
-export const UNSUPPORTED_SETTINGS = [
-  "is_async",
-  "batch",
-  "provided_by",
-  "requires",
-  "retry",
-  "concurrency",
-  "path",
-] as const satisfies readonly (keyof Operation)[];
+export const UNSUPPORTED_SETTINGS = ["provided_by", "requires", "path"] as const satisfies readonly (keyof Operation)[];
 
 /** `schema` (JSON Schema 2020-12) or the shorthand `attributes`; never both. */
 export const TypeSchema = v.strictObject({

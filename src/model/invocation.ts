@@ -38,6 +38,8 @@ export type InvocationMeta = {
   timeout_ms: number;
   /** Sent as the bearer when the handler uses ctx.call: acts for the principal, one level deeper. */
   capability: string;
+  /** Log lines are sent while the handler runs (POST /executions/:id/logs), beside coming back with the result. */
+  live?: boolean;
 };
 
 export type LogLine = { level: "debug" | "info" | "warn" | "error"; message: string; at_ms: number };
@@ -50,7 +52,14 @@ export type InvocationResult =
 /** What the failure itself says about trying again. `never` is a handler's own `code: 'terminal'`. */
 export type RetryAdvice = { kind: "may" } | { kind: "never" } | { kind: "after"; after_ms: number };
 
+export type RunOptions = {
+  /** Calls that begin together under the same group belong to one request and may share messages. */
+  group?: object;
+  /** Nobody wants the result any more: ctx.signal aborts. The handler may go on; what it comes to is thrown away. */
+  signal?: AbortSignal;
+};
+
 /** The port through which dispatch runs inline code. Never throws: a lost executor is a result too. */
 export interface Executor {
-  run(isolate: IsolateSpec, input: string, meta: InvocationMeta): Promise<InvocationResult>;
+  run(isolate: IsolateSpec, input: string, meta: InvocationMeta, options?: RunOptions): Promise<InvocationResult>;
 }

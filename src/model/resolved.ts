@@ -1,5 +1,6 @@
 /** One closed revision of an operation, ready to run: what the registry hands to dispatch. */
 import type { Issue } from "../core/errors.ts";
+import type { ConcurrencyPolicy, RecordPolicy, RetryPolicy } from "./execution.ts";
 
 /** The verdict on a value. `value` is the checked one with defaults filled in; the one passed in is not changed. */
 export type CheckResult = { ok: true; value: unknown; changed: boolean } | { ok: false; errors: Issue[] };
@@ -28,7 +29,15 @@ export type ResolvedOperation = {
   /** The group that this very revision was written under: secrets were granted to it. */
   secretsGroup: string;
   active: boolean;
+  /** Of a synchronous call, and of one attempt of an asynchronous execution. */
   timeoutMs: number;
+  attemptTimeoutMs: number;
+  isAsync: boolean;
+  batch: boolean;
+  retry: RetryPolicy;
+  concurrency: ConcurrencyPolicy | null;
+  record: RecordPolicy;
+  retentionMs: number;
   implementation: Implementation;
   input: CompiledType;
   output: CompiledType;

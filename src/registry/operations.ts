@@ -7,7 +7,7 @@ import { didYouMean } from "../core/did-you-mean.ts";
 import { SwitchyardError } from "../core/errors.ts";
 import { sha256 } from "../core/hash.ts";
 import { LIMITS } from "../core/limits.ts";
-import type { Operation } from "../model/entities.ts";
+import { DEFAULT_RETRY, type Operation } from "../model/entities.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import { compileType } from "../types/index.ts";
 import type { Database } from "./database.ts";
@@ -114,6 +114,14 @@ export class Operations {
       secretsGroup: manifest.group,
       active: found.active === 1,
       timeoutMs: manifest.timeout_ms ?? LIMITS.syncTimeoutMs,
+      attemptTimeoutMs: manifest.timeout_ms ?? LIMITS.attemptTimeoutMs,
+      isAsync: manifest.is_async,
+      batch: manifest.batch,
+      // Revisions of earlier versions of the platform lack the newer fields.
+      retry: manifest.retry ?? DEFAULT_RETRY,
+      concurrency: manifest.concurrency ?? null,
+      record: manifest.record ?? "all",
+      retentionMs: manifest.retention_ms ?? LIMITS.retentionMs,
       implementation:
         implementation.kind === "builtin"
           ? implementation

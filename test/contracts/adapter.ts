@@ -2,6 +2,7 @@
  * What every Adapter (src/adapters/adapter.ts) keeps true: whatever becomes of the implementation is an outcome, in the
  * one form that dispatch knows. Run by the test beside each adapter.
  */
+import { DEFAULT_RETRY } from "../../src/model/entities.ts";
 import { describe, expect, it } from "vitest";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import type { Adapter, AdapterCall } from "../../src/adapters/adapter.ts";
@@ -28,6 +29,13 @@ export function callOf(implementation: Implementation, input: unknown = {}): Ada
     secretsGroup: "demo",
     active: true,
     timeoutMs: 1_000,
+    attemptTimeoutMs: 60_000,
+    isAsync: false,
+    batch: false,
+    retry: DEFAULT_RETRY,
+    concurrency: null,
+    record: "all",
+    retentionMs: 60_000,
     implementation,
     input: anything,
     output: anything,

@@ -75,12 +75,8 @@ describe("preconditions", () => {
 
 describe("a refused write says why and stores nothing", () => {
   const values: Record<(typeof UNSUPPORTED_SETTINGS)[number], unknown> = {
-    is_async: true,
-    batch: true,
     provided_by: "service",
     requires: { gpu: true },
-    retry: { max_attempts: 2 },
-    concurrency: { limit: 1 },
     path: "/people",
   };
 
