@@ -91,31 +91,60 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
-/** Resident memory of a process and all below it, by command name. Megabytes. */
-export function memoryOf(pid: number): { name: string; megabytes: number }[] {
+/** The process and all below it. */
+function processTree(pid: number): number[] {
   const children = new Map<number, number[]>();
   for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
-      const stat = readFileSync(`/proc/${entry}/stat`, "utf8");
-      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+      const parent = Number(statOf(entry)[1]);
       children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
     } catch {
       // It ended while we looked.
     }
   }
-  const found: { name: string; megabytes: number }[] = [];
-  const visit = (id: number): void => {
+  const tree = [pid];
+  for (const id of tree) tree.push(...(children.get(id) ?? []));
+  return tree;
+}
+
+/** Resident memory of a process and all below it, by command name. Megabytes. */
+export function memoryOf(pid: number): { name: string; megabytes: number }[] {
+  return processTree(pid).flatMap((id) => {
     try {
       const rss = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, "utf8"))?.[1];
-      const words = readFileSync(`/proc/${id}/cmdline`, "utf8").split("\0").filter(Boolean);
-      found.push({ name: nameOf(words), megabytes: Math.round(Number(rss ?? 0) / 1024) });
+      return [{ name: nameOf(commandOf(id)), megabytes: Math.round(Number(rss ?? 0) / 1024) }];
     } catch {
-      return;
+      return []; // It ended while we looked.
     }
-    for (const child of children.get(id) ?? []) visit(child);
-  };
-  visit(pid);
+  });
+}
+
+/** Linux counts processor time for user space in hundredths of a second. */
+const TICKS_PER_SECOND = 100;
+
+/** Processor time of a process and all below it since each began, by process id. Seconds. */
+export function processorTimeOf(pid: number): Map<number, { name: string; seconds: number }> {
+  const found = new Map<number, { name: string; seconds: number }>();
+  for (const id of processTree(pid)) {
+    try {
+      const fields = statOf(id);
+      const ticks = Number(fields[11]) + Number(fields[12]); // user and system
+      found.set(id, { name: nameOf(commandOf(id)), seconds: ticks / TICKS_PER_SECOND });
+    } catch {
+      // It ended while we looked.
+    }
+  }
   return found;
+}
+
+/** The fields of /proc/<pid>/stat after the command's name, which may hold anything: state, parent, … */
+function statOf(pid: number | string): string[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+function commandOf(pid: number): string[] {
+  return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").filter(Boolean);
 }
 
 function nameOf(words: readonly string[]): string {
@@ -132,7 +161,7 @@ export function machine(): string {
   return `${os.cpus().length} × ${cpu?.model.trim() ?? "?"}, ${Math.round(os.totalmem() / 2 ** 30)} GiB, ${os.type()} ${os.release()}, Node ${process.versions.node}`;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = net.createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as net.AddressInfo;
@@ -140,21 +169,22 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function printed(child: ChildProcess, text: string): Promise<void> {
+/** Resolves with what it printed once that holds `text`; rejects when it ends before. */
+export function printed(child: ChildProcess, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let all = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on("data", (chunk: Buffer) => {
         if (all.length > 100_000) return;
         all += chunk.toString();
-        if (all.includes(text)) resolve();
+        if (all.includes(text)) resolve(all);
       });
     }
     child.once("exit", (code) => reject(new Error(`ended with ${code} before it printed "${text}":\n${all}`)));
   });
 }
 
-async function end(child: ChildProcess): Promise<void> {
+export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGTERM");

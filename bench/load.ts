@@ -1,6 +1,6 @@
 /**
  * A load generator of one process: keep-alive HTTP/1.1 over plain sockets, one request in flight a connection, so that
- * what is measured is the server. Bounded in time; stops by itself.
+ * what is measured is the server. Bounded in time; stops by itself. An answer counts when it has the expected status.
  *
  *     echo '{"port":8787,"requests":[{"path":"/bare","headers":{},"body":"{}"}],"connections":16,"seconds":2}' | node bench/load.ts
  *
@@ -10,9 +10,13 @@ import net from "node:net";
 
 export type LoadPlan = {
   port: number;
-  requests: { path: string; headers: Record<string, string>; body: string }[];
+  requests: { path: string; headers: Record<string, string>; body: string; method?: "GET" | "POST" }[];
   connections: number;
   seconds: number;
+  /** What counts as success; 200 unless told. */
+  status?: number;
+  /** Ends after so many requests, if the time has not ended it before. */
+  count?: number;
 };
 
 /** Latencies in microseconds. */
@@ -20,12 +24,12 @@ export type LoadResult = { count: number; perSecond: number; p50: number; p99: n
 
 const MAX_SECONDS = 60;
 
-function requestBytes({ path, headers, body }: LoadPlan["requests"][number]): Buffer {
+function requestBytes({ path, headers, body, method = "POST" }: LoadPlan["requests"][number]): Buffer {
   const lines = Object.entries({ host: "127.0.0.1", "content-type": "application/json", ...headers }).map(
     ([name, value]) => `${name}: ${value}\r\n`,
   );
   return Buffer.from(
-    `POST ${path} HTTP/1.1\r\n${lines.join("")}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `${method} ${path} HTTP/1.1\r\n${lines.join("")}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }
 
@@ -45,7 +49,10 @@ function responseLength(buffer: Buffer): number | undefined {
 
 export async function load(plan: LoadPlan): Promise<LoadResult> {
   const requests = plan.requests.map(requestBytes);
+  const expected = String(plan.status ?? 200);
+  const most = plan.count ?? Number.POSITIVE_INFINITY;
   const latencies: number[] = [];
+  let sent = 0;
   let failed = 0;
   let sample = "";
   const startedAt = process.hrtime.bigint();
@@ -59,6 +66,7 @@ export async function load(plan: LoadPlan): Promise<LoadResult> {
         let sentAt = 0n;
         let received: Buffer = Buffer.alloc(0);
         const send = (): void => {
+          sent++;
           sentAt = process.hrtime.bigint();
           socket.write(requests[next++ % requests.length]!);
         };
@@ -70,12 +78,12 @@ export async function load(plan: LoadPlan): Promise<LoadResult> {
           if (length === undefined) return;
           const now = process.hrtime.bigint();
           latencies.push(Number(now - sentAt) / 1_000);
-          if (received.toString("latin1", 9, 12) !== "200") {
+          if (received.toString("latin1", 9, 12) !== expected) {
             failed++;
             sample = received.toString("utf8", 0, Math.min(length, 2_000));
           } else if (sample === "") sample = received.toString("utf8", received.indexOf("\r\n\r\n") + 4, length);
           received = received.subarray(length);
-          if (now >= endAt) {
+          if (now >= endAt || sent >= most) {
             socket.destroy();
             resolve();
           } else send();
