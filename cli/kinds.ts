@@ -17,7 +17,7 @@ type KindWords<K extends Kind> = {
 export const KIND_WORDS: { readonly [K in Kind]: KindWords<K> } = {
   operation: {
     plural: "operations",
-    text: ["name", "description", "group", "implemented_at"],
+    text: ["name", "description", "group", "implemented_at", "record"],
     columns: ["name", "revision", "group", "active", "implemented_at", "input_type", "output_type"],
   },
   type: { plural: "types", text: ["name", "description"], columns: ["name", "revision", "description"] },

@@ -25,3 +25,8 @@ export function allows(principal: Principal, scope: Scope): boolean {
       (held === "ops:invoke" && scope.startsWith("ops:invoke:")),
   );
 }
+
+/** Whether an execution is the principal's to cancel or to replay: its own, or any for who may write the registry. */
+export function mayControl(principal: Principal, execution: { principal: string }): boolean {
+  return execution.principal === principal.id || allows(principal, "registry:write");
+}

@@ -5,6 +5,7 @@
 import { and, sql, type SQL } from "drizzle-orm";
 import type { Kind } from "../model/entities.ts";
 import { fieldsOf, META_FIELDS, type Condition } from "./builtins/schemas.ts";
+import { OPERATION_DEFAULTS } from "./kinds/operation-settings.ts";
 import { entities } from "./schema.ts";
 
 type Scalar = string | number | boolean | null;
@@ -19,7 +20,10 @@ export function filterBy(kind: Kind, conditions: Record<string, Condition>): SQL
       if (field === "name") return compare(sql`${entities.name}`, condition);
       const known = fields.find((name) => name === field);
       if (known === undefined) throw new Error(`not a field of ${kind}: ${field}`);
-      return compare(sql`json_extract(${entities.manifest}, ${`$."${known}"`})`, condition);
+      const stored = sql`json_extract(${entities.manifest}, ${`$."${known}"`})`;
+      const usual = kind === "operation" ? OPERATION_DEFAULTS[known] : undefined;
+      // A row of an earlier version lacks the field, and reads as if it had the default.
+      return compare(isPlain(usual) ? sql`coalesce(${stored}, ${toSql(usual)})` : stored, condition);
     }),
   );
 }
@@ -50,6 +54,10 @@ function compare(field: SQL, condition: Condition): SQL {
     case "$like":
       return sql`${field} LIKE ${String(condition.value)}`;
   }
+}
+
+function isPlain(value: unknown): value is string | number | boolean {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
 }
 
 /** IS also compares with null, and never answers null itself, so that NOT turns it round. */

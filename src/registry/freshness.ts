@@ -8,7 +8,7 @@ import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
 import { currentRevision, type Change } from "./draft.ts";
 import { changes } from "./schema.ts";
-import { within } from "./within.ts";
+import { within } from "../core/within.ts";
 
 const LOOK_MS = 250;
 /** After this many changes at once, forgetting everything is cheaper than reading what changed. */

@@ -7,15 +7,17 @@ import { didYouMean } from "../core/did-you-mean.ts";
 import { SwitchyardError } from "../core/errors.ts";
 import { sha256 } from "../core/hash.ts";
 import { LIMITS } from "../core/limits.ts";
-import { DEFAULT_RETRY, type Operation } from "../model/entities.ts";
+import { DEFAULT_RETRY } from "../model/entities.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import { compileType } from "../types/index.ts";
 import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
 import type { Change } from "./draft.ts";
 import { environmentsOf, type OperationResolved } from "./kinds/operation-resolved.ts";
+import { withDefaults } from "./kinds/operation-settings.ts";
 import { Lru } from "./lru.ts";
-import { within } from "./within.ts";
+import type { Json } from "./schema.ts";
+import { within } from "../core/within.ts";
 
 type Entry = { operation: ResolvedOperation; isolateId: string; registryRevision: number };
 type Loaded = { entry: Entry; bytes: number };
@@ -99,7 +101,7 @@ export class Operations {
   async #load(name: string, revision: number | undefined): Promise<Loaded> {
     const found = await this.#find(name, revision);
     if (found === undefined || found.revision === null) throw await this.#notFound(name, revision);
-    const manifest = JSON.parse(found.manifest) as Operation;
+    const manifest = withDefaults(JSON.parse(found.manifest) as Json);
     const resolved = JSON.parse(found.resolved) as OperationResolved;
     const { implementation } = resolved;
     const [input, output] = await Promise.all([
@@ -117,10 +119,9 @@ export class Operations {
       attemptTimeoutMs: manifest.timeout_ms ?? LIMITS.attemptTimeoutMs,
       isAsync: manifest.is_async,
       batch: manifest.batch,
-      // Revisions of earlier versions of the platform lack the newer fields.
       retry: manifest.retry ?? DEFAULT_RETRY,
-      concurrency: manifest.concurrency ?? null,
-      record: manifest.record ?? "all",
+      concurrency: manifest.concurrency,
+      record: manifest.record,
       retentionMs: manifest.retention_ms ?? LIMITS.retentionMs,
       implementation:
         implementation.kind === "builtin"

@@ -62,7 +62,7 @@ describe("an operation", () => {
     ["input_type/pattern", { input_type: { type: "string", pattern: "(?=a)b" } }, "schema_unsupported"],
     ["environment", { environment: ["moon"] }, "definition_invalid"],
     ["secrets/0", { secrets: ["unknown"] }, "definition_invalid"],
-    ["is_async", { is_async: true }, "setting_unsupported"],
+    ["path", { path: "/people" }, "setting_unsupported"],
     ["requires", { requires: { gpu: true } }, "setting_unsupported"],
     ["surprise", { surprise: 1 }, "definition_invalid"],
   ])("is refused, with a pointer, when %s cannot be honoured", async (pointer, more, code) => {

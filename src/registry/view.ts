@@ -2,6 +2,7 @@
 import type { Meta, View } from "../model/view.ts";
 import type { Row } from "./draft.ts";
 import type { OperationResolved } from "./kinds/operation-resolved.ts";
+import { withDefaults } from "./kinds/operation-settings.ts";
 
 export function toView(row: Row, lastUsedAt?: string | null): View {
   const meta: Meta = {
@@ -20,5 +21,5 @@ export function toView(row: Row, lastUsedAt?: string | null): View {
     };
   }
   if (row.kind === "token") meta.last_used_at = lastUsedAt ?? null;
-  return { ...row.manifest, meta } as View;
+  return { ...(row.kind === "operation" ? withDefaults(row.manifest) : row.manifest), meta } as View;
 }

@@ -1,22 +1,16 @@
 /** What a function of the platform is, and what it answers. */
 import type { CodeType, Kind, Scope } from "../../model/entities.ts";
 
-export type Verb =
-  | "list"
-  | "get"
-  | "create"
-  | "edit"
-  | "put"
-  | "delete"
-  | "duplicate"
-  | "rollback"
-  | "revisions"
-  | "changes";
+/** What can be done with a kind of entry. */
+export type KindVerb = "list" | "get" | "create" | "edit" | "put" | "delete" | "duplicate" | "rollback" | "revisions";
+
+/** `executions`: one of EXECUTION_FUNCTIONS. */
+export type Verb = KindVerb | "changes" | "executions";
 
 export type Builtin = {
   name: string;
   verb: Verb;
-  /** undefined for the change log, which has no kind. */
+  /** undefined for the change log and for executions, which are no kind. */
   kind: Kind | undefined;
   description: string;
   /** What the principal must hold, whatever the operation's row is called. */

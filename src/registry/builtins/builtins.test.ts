@@ -4,6 +4,7 @@ import type { Principal } from "../../model/principal.ts";
 import { ADMIN, fixture, storeModule, STRING_FIELD, type Fixture } from "../_fixture.node.ts";
 import type { Json } from "../schema.ts";
 import { BUILTINS } from "./definitions.ts";
+import type { ExecutionPorts } from "./execution-functions.ts";
 import { installBuiltins } from "./install-builtins.ts";
 import { runBuiltin } from "./run-builtin.ts";
 
@@ -13,6 +14,12 @@ beforeAll(async () => {
 });
 afterAll(() => base.close());
 
+const none = async () => undefined;
+const empty = async () => ({ items: [], next_cursor: null });
+const nothingKept: ExecutionPorts = {
+  executions: { find: none, list: empty, cancel: none, replay: none },
+  artifacts: { find: none, list: empty },
+};
 const holding = (...scopes: Scope[]): Principal => ({ id: "p", name: "p", scopes });
 
 const MANIFESTS: Record<Kind, Json> = {
@@ -84,7 +91,7 @@ describe("runBuiltin()", () => {
       });
       // With the scope it gets as far as the input.
       await expect(
-        runBuiltin(base.registry, name, { name: 1, limit: "x", patch: 1 }, holding(scope)),
+        runBuiltin(base.registry, name, { name: 1, limit: "x", patch: 1 }, holding(scope), nothingKept),
       ).rejects.toMatchObject({
         code: expect.stringMatching(/^(input|definition)_invalid$/) as string,
       });

@@ -1,20 +1,23 @@
-/** Every function of the platform, derived from the table of kinds: a new kind has them all without another line. */
+/**
+ * Every function of the platform. Those over the registry are derived from the table of kinds: a new kind has them all
+ * without another line.
+ */
 import { toJsonSchema } from "@valibot/to-json-schema";
 import type * as v from "valibot";
 import { JsonObjectSchema, KINDS, type CodeType, type Kind, type Scope } from "../../model/entities.ts";
 import type { Builtin, Verb } from "./builtin.ts";
+import { EXECUTION_FUNCTIONS } from "./execution-functions.ts";
 import * as schemas from "./schemas.ts";
 
 type Row = {
   verb: Verb;
   name: string;
   description: string;
-  writes: boolean;
   input: () => v.GenericSchema;
   output: () => v.GenericSchema;
 };
 
-function rowsOf(kind: Kind): Row[] {
+function rowsOf(kind: Kind): (Row & { writes: boolean })[] {
   const view = () => schemas.viewOutput(kind, false);
   const once = () => schemas.viewOutput(kind, true);
   const page = () => schemas.pageOutput(view());
@@ -97,7 +100,7 @@ function rowsOf(kind: Kind): Row[] {
 
 function define({ verb, name, description, input, output }: Row, kind: Kind | undefined, scope: Scope): Builtin {
   let made: { input: CodeType; output: CodeType } | undefined;
-  // 56 pairs of schemas would be a slow start for what is read only when a row is written.
+  // Some sixty pairs of schemas would be a slow start for what is read only when a row is written.
   const types = () => (made ??= { input: jsonSchema(input(), "input"), output: jsonSchema(output(), "output") });
   return {
     name,
@@ -129,7 +132,6 @@ const CHANGES: Row = {
   verb: "changes",
   name: "list_change",
   description: "Lists the change log, newest first.",
-  writes: false,
   input: () => schemas.changesInput,
   output: () => schemas.pageOutput(schemas.changeOutput),
 };
@@ -140,6 +142,7 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = Object.fromEntries(
       rowsOf(kind).map((row) => define(row, kind, row.writes ? KINDS[kind].write : "registry:read")),
     ),
     define(CHANGES, undefined, "registry:read"),
+    ...EXECUTION_FUNCTIONS.map((row) => define({ ...row, verb: "executions" }, undefined, row.scope)),
   ].map((builtin) => [builtin.name, builtin]),
 );
 

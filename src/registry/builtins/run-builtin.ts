@@ -1,21 +1,22 @@
-/** Runs a function of the platform for a principal: the scope it demands, its input, then the registry. */
+/** Runs a function of the platform for a principal: the scope it demands, its input, then the registry or executions. */
 import * as v from "valibot";
 import { SwitchyardError } from "../../core/errors.ts";
 import type { Kind } from "../../model/entities.ts";
-import { issuesOf } from "../../model/issues.ts";
 import { allows, type Principal } from "../../model/principal.ts";
 import { getEntity, listChanges, listEntities, listRevisions } from "../read.ts";
 import type { Registry } from "../registry.ts";
 import type { Json } from "../schema.ts";
 import type { Write } from "../write.ts";
-import type { Builtin, BuiltinResult } from "./builtin.ts";
+import type { BuiltinResult, KindVerb } from "./builtin.ts";
 import { builtinOf } from "./definitions.ts";
+import { EXECUTION_FUNCTIONS, type ExecutionPorts } from "./execution-functions.ts";
+import { optional, parseInput } from "./parse-input.ts";
 import * as schemas from "./schemas.ts";
 
 export async function runBuiltin(
   registry: Registry,
   name: string,
-  ...[input, principal]: [unknown, Principal]
+  ...[input, principal, ports]: [unknown, Principal, ExecutionPorts?]
 ): Promise<BuiltinResult> {
   const builtin = builtinOf(name);
   if (builtin === undefined) {
@@ -30,21 +31,33 @@ export async function runBuiltin(
       `Cannot run "${name}": it needs the scope ${builtin.scope}; the token "${principal.name}" has ${principal.scopes.join(", ") || "none"}`,
     );
   }
-  if (builtin.kind === undefined) {
-    return { output: await listChanges(registry.database, parse(schemas.changesInput, input, name)) };
+  const { verb, kind } = builtin;
+  if (verb === "executions") {
+    const found = EXECUTION_FUNCTIONS.find((each) => each.name === name);
+    if (ports === undefined || found === undefined) throw notWired(name);
+    return { output: await found.run(name, { input, principal, ports }) };
   }
-  return run(registry, { builtin, kind: builtin.kind, input, principal });
+  if (verb === "changes" || kind === undefined) {
+    return { output: await listChanges(registry.database, parseInput(schemas.changesInput, input, name)) };
+  }
+  return run(registry, { name, verb, kind, input, principal });
 }
 
-type Run = { builtin: Builtin; kind: Kind; input: unknown; principal: Principal };
+function notWired(name: string): SwitchyardError {
+  return new SwitchyardError(
+    "not_supported",
+    `Cannot run "${name}": this process must have access to executions; it has none`,
+  );
+}
 
-async function run(registry: Registry, { builtin, kind, input, principal }: Run): Promise<BuiltinResult> {
-  const { name } = builtin;
+type Run = { name: string; verb: KindVerb; kind: Kind; input: unknown; principal: Principal };
+
+async function run(registry: Registry, { name, verb, kind, input, principal }: Run): Promise<BuiltinResult> {
   const { database } = registry;
   const write = (change: Write) => written(registry, change, principal);
-  switch (builtin.verb) {
+  switch (verb) {
     case "list": {
-      const { limit, cursor, ...conditions } = parse(schemas.listInput(kind), input, name) as v.InferOutput<
+      const { limit, cursor, ...conditions } = parseInput(schemas.listInput(kind), input, name) as v.InferOutput<
         typeof schemas.changesInput
       > &
         Json;
@@ -57,34 +70,32 @@ async function run(registry: Registry, { builtin, kind, input, principal }: Run)
       };
     }
     case "get": {
-      const view = await getEntity(database, kind, parse(schemas.getInput, input, name));
+      const view = await getEntity(database, kind, parseInput(schemas.getInput, input, name));
       return { output: view, etag: view.meta.digest };
     }
     case "revisions":
-      return { output: await listRevisions(database, kind, parse(schemas.revisionsInput, input, name)) };
-    case "changes":
-      return { output: await listChanges(database, parse(schemas.changesInput, input, name)) };
+      return { output: await listRevisions(database, kind, parseInput(schemas.revisionsInput, input, name)) };
     case "create":
     case "put": {
       // The manifest itself is checked where every write is: its errors point into the definition.
-      const { if_match: ifMatch, if_none_match: ifNoneMatch, ...manifest } = parse(WriteEnvelope, input, name);
-      if (builtin.verb === "create") return write({ action: "create", kind, manifest });
+      const { if_match: ifMatch, if_none_match: ifNoneMatch, ...manifest } = parseInput(WriteEnvelope, input, name);
+      if (verb === "create") return write({ action: "create", kind, manifest });
       return write({ action: "put", kind, manifest, ...optional({ ifMatch, ifNoneMatch }) });
     }
     case "edit": {
-      const { name: entry, patch, if_match: ifMatch } = parse(schemas.editInput, input, name);
+      const { name: entry, patch, if_match: ifMatch } = parseInput(schemas.editInput, input, name);
       return write({ action: "edit", kind, name: entry, patch, ...optional({ ifMatch }) });
     }
     case "duplicate": {
-      const { name: entry, patch } = parse(schemas.duplicateInput, input, name);
+      const { name: entry, patch } = parseInput(schemas.duplicateInput, input, name);
       return write({ action: "duplicate", kind, name: entry, patch });
     }
     case "rollback": {
-      const { name: entry, to, if_match: ifMatch } = parse(schemas.rollbackInput, input, name);
+      const { name: entry, to, if_match: ifMatch } = parseInput(schemas.rollbackInput, input, name);
       return write({ action: "rollback", kind, name: entry, to, ...optional({ ifMatch }) });
     }
     case "delete": {
-      const { name: entry, if_match: ifMatch } = parse(schemas.deleteInput, input, name);
+      const { name: entry, if_match: ifMatch } = parseInput(schemas.deleteInput, input, name);
       const result = await write({ action: "delete", kind, name: entry, ...optional({ ifMatch }) });
       return { ...result, output: { name: entry, deleted: true } };
     }
@@ -100,21 +111,4 @@ async function written(registry: Registry, change: Write, principal: Principal):
     registryRevision,
     ...(view === undefined ? {} : { etag: view.meta.digest }),
   };
-}
-
-function parse<T extends v.GenericSchema>(schema: T, input: unknown, name: string): v.InferOutput<T> {
-  const result = v.safeParse(schema, input);
-  if (result.success) return result.output;
-  const { issues, ...hint } = issuesOf(result.issues, schema);
-  const [first] = issues;
-  throw new SwitchyardError(
-    "input_invalid",
-    `Cannot run "${name}": its input must fit its type; ${first.pointer || "it"}: ${first.detail}`,
-    { errors: issues, ...hint },
-  );
-}
-
-/** Leaves out what is undefined. */
-function optional<T extends Json>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
 }

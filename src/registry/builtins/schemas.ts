@@ -3,9 +3,9 @@ import * as v from "valibot";
 import { JsonObjectSchema, KINDS, type Kind } from "../../model/entities.ts";
 import { NameSchema } from "../../model/names.ts";
 
-const LimitSchema = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 100);
+export const LimitSchema = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 100);
 /** A database of C strings takes no NUL, and would say so as if it were out of order. */
-const NO_NUL = v.regex<string, string>(/^[^\0]*$/, "must not hold a NUL character");
+export const NO_NUL = v.regex<string, string>(/^[^\0]*$/, "must not hold a NUL character");
 const CursorSchema = v.optional(v.pipe(v.string(), v.maxLength(200), NO_NUL));
 /** A digest, or "*" for any that is there. What is neither matches nothing: that is a stale ETag and no malformed one. */
 const DigestSchema = v.pipe(v.string(), v.maxLength(200));

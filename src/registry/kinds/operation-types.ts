@@ -1,10 +1,11 @@
 /** The two types of an operation: written as a name, written in place, or left to the code. */
 import * as v from "valibot";
-import { TypeSchema, type CodeType, type Operation, type Type, type TypeReference } from "../../model/entities.ts";
+import { TypeSchema, type CodeType, type Type, type TypeReference } from "../../model/entities.ts";
 import { close, type Definition } from "../close.ts";
 import type { Draft, Row, Use } from "../draft.ts";
 import type { Json } from "../schema.ts";
 import { usesOf, type OperationResolved, type Side } from "./operation-resolved.ts";
+import { checkResolvedSettings, withDefaults } from "./operation-settings.ts";
 import { named } from "./rules.ts";
 import { offerType, type TypeResolution } from "./type-row.ts";
 
@@ -25,13 +26,14 @@ export async function settleSide(
 
 /** The same operation with its written types closed anew, and nothing else resolved again. */
 export async function closeSides(draft: Draft, row: Row): Promise<{ manifest: Json; resolved: Json; uses: Use[] }> {
-  const manifest = row.manifest as Operation;
+  const manifest = withDefaults(row.manifest);
   const resolved = { ...(row.resolved as OperationResolved) };
   for (const side of ["input", "output"] as const) {
     const reference = manifest[`${side}_type`];
     if (reference === null) continue;
     resolved[side] = (await settleSide(draft, reference, { code: resolved.code[side], pointer: `/${side}_type` })).side;
   }
+  checkResolvedSettings(manifest, resolved);
   return { manifest, resolved, uses: usesOf(manifest, resolved) };
 }
 

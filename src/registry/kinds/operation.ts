@@ -1,17 +1,16 @@
 /** Operations: every name in the manifest is resolved here, once, so that the revision runs the same for ever. */
 import { SwitchyardError } from "../../core/errors.ts";
-import { canonicalJson } from "../../core/hash.ts";
-import { OperationSchema, UNSUPPORTED_SETTINGS, type Module, type Operation } from "../../model/entities.ts";
+import type { Module, Operation } from "../../model/entities.ts";
 import { allows } from "../../model/principal.ts";
-import * as v from "valibot";
 import type { Json } from "../schema.ts";
-import { environmentsOf, usesOf, INLINE, type OperationResolved } from "./operation-resolved.ts";
+import { environmentsOf, usesOf, type OperationResolved } from "./operation-resolved.ts";
+import { checkResolvedSettings, checkSettings, withDefaults } from "./operation-settings.ts";
 import { settleSide } from "./operation-types.ts";
 import { named, nearest, refuse, type KindRules, type Settled, type WriteContext } from "./rules.ts";
 
 export const operationRules: KindRules<"operation"> = {
   async settle(manifest, context) {
-    refuseUnsupported(manifest);
+    checkSettings(manifest);
     const { draft } = context;
     const { implementation, code } = await implement(manifest, context);
     if (!(implementation.kind === "builtin" && manifest.environment === null)) {
@@ -21,13 +20,16 @@ export const operationRules: KindRules<"operation"> = {
     const input = await settleSide(draft, manifest.input_type, { code: code.input, pointer: "/input_type" });
     const output = await settleSide(draft, manifest.output_type, { code: code.output, pointer: "/output_type" });
     const resolved: OperationResolved = { implementation, code, input: input.side, output: output.side };
+    checkResolvedSettings(manifest, resolved);
     const closed = { ...manifest, input_type: input.reference, output_type: output.reference };
     return { manifest: closed, resolved, uses: usesOf(closed, resolved) };
   },
 
   /** The stored hashes come back as they were; whoever brings them back needs the same rights as a writer. */
-  async restore(manifest, resolved, context): Promise<Settled> {
-    refuseUnsupported(manifest);
+  async restore(stored, resolved, context): Promise<Settled> {
+    const manifest = withDefaults(stored);
+    checkSettings(manifest);
+    checkResolvedSettings(manifest, resolved as OperationResolved);
     await grantSecrets(manifest, context);
     const uses = usesOf(manifest, resolved as OperationResolved);
     for (const use of uses) {
@@ -37,25 +39,6 @@ export const operationRules: KindRules<"operation"> = {
     return { manifest, resolved, uses };
   },
 };
-
-function refuseUnsupported(manifest: Operation): void {
-  for (const setting of UNSUPPORTED_SETTINGS) {
-    const usual = v.getDefault(OperationSchema.entries[setting]);
-    if (canonicalJson(manifest[setting]) === canonicalJson(usual)) continue;
-    throw refuse(
-      "setting_unsupported",
-      `/${setting}`,
-      `Cannot store "${setting}" of "${manifest.name}": this version acts only on ${JSON.stringify(usual)}; it is ${JSON.stringify(manifest[setting])}`,
-    );
-  }
-  if (Array.isArray(manifest.environment) && manifest.environment.length === 0) {
-    throw refuse(
-      "definition_invalid",
-      "/environment",
-      `Cannot store the environment of "${manifest.name}": it must be a name, names, or null for ${INLINE}; it is an empty list`,
-    );
-  }
-}
 
 async function implement(
   manifest: Operation,

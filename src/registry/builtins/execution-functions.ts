@@ -1,0 +1,158 @@
+/**
+ * The built-in functions over executions and artifacts. What keeps those lives in a higher layer and comes in as a port.
+ * A cancel or a replay is for whoever started the execution, or may write the registry; that is checked here.
+ */
+import type * as v from "valibot";
+import { SwitchyardError } from "../../core/errors.ts";
+import { continueTrace } from "../../core/trace.ts";
+import type { Scope } from "../../model/entities.ts";
+import type { ArtifactQuery, ArtifactView, ExecutionQuery, ExecutionView } from "../../model/execution.ts";
+import { allows, mayControl, type Principal } from "../../model/principal.ts";
+import type { Page } from "../read.ts";
+import * as schemas from "./execution-schemas.ts";
+import { optional, parseInput } from "./parse-input.ts";
+
+/** undefined always means: there is none of that id, or it is no longer kept. Who may do it is no matter of theirs. */
+export type ExecutionPorts = {
+  executions: {
+    find(id: string): Promise<ExecutionView | undefined>;
+    list(query: ExecutionQuery): Promise<Page<ExecutionView>>;
+    /** Throws execution_final. */
+    cancel(id: string): Promise<ExecutionView | undefined>;
+    /** Answers the new execution's id. Throws execution_final, and what a call of the operation by `principal` would. */
+    replay(
+      id: string,
+      options: { revision: number | "latest" | "same"; principal: Principal; traceparent: string },
+    ): Promise<string | undefined>;
+  };
+  artifacts: {
+    find(id: string): Promise<ArtifactView | undefined>;
+    list(query: ArtifactQuery): Promise<Page<ArtifactView>>;
+  };
+};
+
+type Run = (name: string, call: { input: unknown; principal: Principal; ports: ExecutionPorts }) => Promise<unknown>;
+
+type ExecutionFunction = {
+  name: string;
+  description: string;
+  scope: Scope;
+  input: () => v.GenericSchema;
+  output: () => v.GenericSchema;
+  run: Run;
+};
+
+export const EXECUTION_FUNCTIONS: readonly ExecutionFunction[] = [
+  {
+    name: "list_execution",
+    description: "Lists executions, newest first, by operation, status, trigger, parent and time.",
+    scope: "registry:read",
+    input: () => schemas.listExecutionInput,
+    output: () => schemas.executionPage,
+    async run(name, { input, ports }) {
+      const { operation, status, trigger, parent, since, until, limit, cursor } = parseInput(
+        schemas.listExecutionInput,
+        input,
+        name,
+      );
+      const bounds = { since: millisecondsOf(since), until: millisecondsOf(until) };
+      const equal = {
+        operation: valueOf(operation),
+        status: valueOf(status),
+        trigger: valueOf(trigger),
+        parent: valueOf(parent),
+      };
+      return ports.executions.list({ limit, ...optional({ ...equal, ...bounds, cursor }) });
+    },
+  },
+  {
+    name: "get_execution",
+    description: "One execution: its status, times, attempts, error and output.",
+    scope: "registry:read",
+    input: () => schemas.idInput,
+    output: () => schemas.executionOutput,
+    async run(name, { input, ports }) {
+      const { id } = parseInput(schemas.idInput, input, name);
+      return (await ports.executions.find(id)) ?? notFound("execution", id);
+    },
+  },
+  {
+    name: "cancel_execution",
+    description: "Cancels one execution that has not ended, and those that it started.",
+    scope: "ops:invoke",
+    input: () => schemas.idInput,
+    output: () => schemas.executionOutput,
+    async run(name, { input, principal, ports }) {
+      const { id } = parseInput(schemas.idInput, input, name);
+      await controlled(id, principal, ports);
+      return (await ports.executions.cancel(id)) ?? notFound("execution", id);
+    },
+  },
+  {
+    name: "replay_execution",
+    description: "Runs one execution that has ended again, with the same input: a new execution.",
+    scope: "ops:invoke",
+    input: () => schemas.replayInput,
+    output: () => schemas.replayOutput,
+    async run(name, { input, principal, ports }) {
+      const { id, revision } = parseInput(schemas.replayInput, input, name);
+      await controlled(id, principal, ports);
+      const executionId = await ports.executions.replay(id, {
+        revision: revision ?? "same",
+        principal,
+        traceparent: continueTrace(undefined),
+      });
+      return { execution_id: executionId ?? notFound("execution", id) };
+    },
+  },
+  {
+    name: "list_artifact",
+    description: "Lists artifacts, newest first, by execution, operation and hash.",
+    scope: "registry:read",
+    input: () => schemas.listArtifactInput,
+    output: () => schemas.artifactPage,
+    async run(name, { input, ports }) {
+      const { execution, operation, sha256, limit, cursor } = parseInput(schemas.listArtifactInput, input, name);
+      const equal = { execution: valueOf(execution), operation: valueOf(operation), sha256: valueOf(sha256) };
+      return ports.artifacts.list({ limit, ...optional({ ...equal, cursor }) });
+    },
+  },
+  {
+    name: "get_artifact",
+    description: "What is known of one artifact. GET /artifacts/ID answers its bytes.",
+    scope: "registry:read",
+    input: () => schemas.idInput,
+    output: () => schemas.artifactOutput,
+    async run(name, { input, ports }) {
+      const { id } = parseInput(schemas.idInput, input, name);
+      return (await ports.artifacts.find(id)) ?? notFound("artifact", id);
+    },
+  },
+];
+
+/** Throws unless the execution is the principal's to act on. A stranger who may not read it learns nothing of it. */
+async function controlled(id: string, principal: Principal, { executions }: ExecutionPorts): Promise<void> {
+  const view = await executions.find(id);
+  if (view !== undefined && mayControl(principal, view)) return;
+  if (view === undefined || !allows(principal, "registry:read")) notFound("execution", id);
+  throw new SwitchyardError(
+    "forbidden",
+    `Cannot act on the execution "${id}": it must be the token's own, or the token must have registry:write; "${principal.name}" has ${principal.scopes.join(", ")}`,
+  );
+}
+
+function notFound(what: "execution" | "artifact", id: string): never {
+  throw new SwitchyardError(
+    "entity_not_found",
+    `Cannot find the ${what} "${id}": it must be kept here and yours to see; there is none such`,
+    { hint: `opctl get ${what}s` },
+  );
+}
+
+function valueOf<T extends string>(condition: T | { op: "$eq"; value: T } | undefined): T | undefined {
+  return typeof condition === "object" ? condition.value : condition;
+}
+
+function millisecondsOf(time: number | string | undefined): number | undefined {
+  return typeof time === "string" ? Date.parse(time) : time;
+}

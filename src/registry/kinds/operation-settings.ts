@@ -1,0 +1,105 @@
+/**
+ * The settings of an operation that only make sense together. Held whenever a revision is made: by a write, a copy, a
+ * rollback, and when a type in use is edited.
+ */
+import * as v from "valibot";
+import { DEFAULT_RETRY, OperationSchema, UNSUPPORTED_SETTINGS, type Operation } from "../../model/entities.ts";
+import { canonicalJson } from "../../core/hash.ts";
+import type { Json } from "../schema.ts";
+import { INLINE, type OperationResolved } from "./operation-resolved.ts";
+import { pointerFits } from "./pointer-fits.ts";
+import { refuse } from "./rules.ts";
+
+/** The default of each field that has one. */
+export const OPERATION_DEFAULTS: Json = Object.fromEntries(
+  Object.entries(v.getDefaults(OperationSchema)).filter(([, usual]) => usual !== undefined),
+);
+
+/** Manifests stored by earlier versions of the platform lack the fields that came later. */
+export function withDefaults(manifest: Json): Operation {
+  const missing = Object.entries(OPERATION_DEFAULTS).filter(([field]) => !Object.hasOwn(manifest, field));
+  return { ...manifest, ...Object.fromEntries(missing) } as Operation;
+}
+
+/** What can be said without reading another row. Throws setting_unsupported or definition_invalid. */
+export function checkSettings(manifest: Operation): void {
+  const { name } = manifest;
+  for (const setting of UNSUPPORTED_SETTINGS) {
+    const usual = OPERATION_DEFAULTS[setting];
+    if (canonicalJson(manifest[setting]) === canonicalJson(usual)) continue;
+    throw refuse(
+      "setting_unsupported",
+      `/${setting}`,
+      `Cannot store "${setting}" of "${name}": this version acts only on ${JSON.stringify(usual)}; it is ${JSON.stringify(manifest[setting])}`,
+    );
+  }
+  if (Array.isArray(manifest.environment) && manifest.environment.length === 0) {
+    throw refuse(
+      "definition_invalid",
+      "/environment",
+      `Cannot store the environment of "${name}": it must be a name, names, or null for ${INLINE}; it is an empty list`,
+    );
+  }
+  checkAsync(manifest);
+  checkRetry(manifest);
+}
+
+function checkAsync({ name, is_async: isAsync, concurrency, record }: Operation): void {
+  if (!isAsync && concurrency !== null) {
+    throw refuse(
+      "setting_unsupported",
+      "/concurrency",
+      `Cannot store "concurrency" of "${name}": a synchronous call never waits in a queue, so is_async must be true; it is false`,
+      "set is_async=true with it, or leave concurrency null",
+    );
+  }
+  if (isAsync && record !== "all") {
+    throw refuse(
+      "setting_unsupported",
+      "/record",
+      `Cannot store "record" of "${name}": every asynchronous execution leaves a record, so it must be "all"; it is "${record}"`,
+      "set record=all with it; retention_ms says how long records are kept",
+    );
+  }
+}
+
+function checkRetry({ name, retry }: Operation): void {
+  if (retry === null || retry.initial_ms <= retry.max_ms) return;
+  throw refuse(
+    "definition_invalid",
+    "/retry/initial_ms",
+    `Cannot store "retry" of "${name}": initial_ms must be at most max_ms, which is ${retry.max_ms}; it is ${retry.initial_ms}`,
+    `what is left out is ${JSON.stringify(DEFAULT_RETRY)}`,
+  );
+}
+
+/** What depends on the code and on the types in force. Throws setting_unsupported or definition_invalid. */
+export function checkResolvedSettings(
+  { name, batch, concurrency }: Operation,
+  { implementation, input }: OperationResolved,
+): void {
+  if (batch && implementation.kind === "builtin") {
+    throw refuse(
+      "setting_unsupported",
+      "/batch",
+      `Cannot store "batch" of "${name}": a function of the platform takes one input a call, so it must be false; it is true`,
+      "call it for each item from a batch operation of your own",
+    );
+  }
+  const key = concurrency?.key ?? null;
+  if (key === null) return;
+  if (batch) {
+    throw refuse(
+      "setting_unsupported",
+      "/concurrency/key",
+      `Cannot store "concurrency" of "${name}": the input of a batch is a list, in which a key finds nothing, so key must be null; it is ${JSON.stringify(key)}`,
+    );
+  }
+  if (pointerFits(input.closed, key)) return;
+  throw refuse(
+    "definition_invalid",
+    "/concurrency/key",
+    `Cannot store "concurrency" of "${name}": key must lead to something that the input type can have; it is ${JSON.stringify(key)}`,
+    `opctl describe operation ${name} shows the input type`,
+  );
+}
