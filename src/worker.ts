@@ -3,14 +3,23 @@
  * worker runs on Cloudflare (executor: the Worker Loader of this script) and self-hosted (executor: supervised
  * processes, reached through SLOT_n bindings).
  */
-import { waitUntil } from "cloudflare:workers";
+import { waitUntil, WorkerEntrypoint } from "cloudflare:workers";
 import { builtinAdapter } from "./adapters/builtin/builtin.ts";
 import { inlineAdapter } from "./adapters/inline/inline.ts";
 import { Capabilities } from "./dispatch/capability.ts";
 import { createApp } from "./edge/app.ts";
 import type { Platform } from "./edge/context.ts";
-import { ExecutionShard } from "./executions/execution-shard.ts";
-import { Recorder, type ExecutionNamespace } from "./executions/recorder.ts";
+import { Accepter } from "./executions/accepter.ts";
+import { PayloadStore } from "./executions/artifacts/payload-store.ts";
+import { referencedArtifacts } from "./executions/artifacts/referenced-artifacts.ts";
+import { runClaims, type RunnerPorts } from "./executions/attempt-runner.ts";
+import { ExecutionShard, type ShardEnv } from "./executions/execution-shard.ts";
+import { createExecutions, wakeShards } from "./executions/executions.ts";
+import { Keeper } from "./executions/keeper.ts";
+import type { Claim } from "./executions/messages.ts";
+import { Payloads } from "./executions/payloads.ts";
+import { Recorder } from "./executions/recorder.ts";
+import { Waiting } from "./executions/waiting.ts";
 import { createExecutor, type ExecutorBindings } from "./executor/create-executor.ts";
 import { Gate } from "./executor/gate.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
@@ -20,25 +29,29 @@ import { createRegistry } from "./registry/registry.ts";
 
 export { ExecutionShard, Gate };
 
-export type Bindings = ExecutorBindings & {
-  EXECUTIONS: ExecutionNamespace;
-  /** The registry's libSQL server; with REGISTRY, a service binding through which its URL is reached. */
-  REGISTRY_URL: string;
-  REGISTRY_AUTH_TOKEN?: string;
-  REGISTRY?: Fetcher;
-  /** Opens sealed secrets: 32 bytes in base64. */
-  MASTER_KEY: string;
-  /** Signs what running handlers present for ctx.call. */
-  CAPABILITY_KEY: string;
-  /** Milliseconds an isolate may trust its cache before it looks at the registry's counter again. */
-  REGISTRY_MAX_STALE_MS?: string;
-};
+export type Bindings = ExecutorBindings &
+  ShardEnv & {
+    /** Artifacts, and inputs and outputs too large for a row. */
+    ARTIFACTS: R2Bucket;
+    /** The registry's libSQL server; with REGISTRY, a service binding through which its URL is reached. */
+    REGISTRY_URL: string;
+    REGISTRY_AUTH_TOKEN?: string;
+    REGISTRY?: Fetcher;
+    /** Opens sealed secrets: 32 bytes in base64. */
+    MASTER_KEY: string;
+    /** Signs what running handlers present for ctx.call. */
+    CAPABILITY_KEY: string;
+    /** Milliseconds an isolate may trust its cache before it looks at the registry's counter again. */
+    REGISTRY_MAX_STALE_MS?: string;
+  };
 
 declare const SWITCHYARD_VERSION: string | undefined;
 
 const version = typeof SWITCHYARD_VERSION === "string" ? SWITCHYARD_VERSION : "dev";
 
-function createPlatform(env: Bindings): Platform {
+type Wired = { platform: Platform; runner: RunnerPorts };
+
+function wire(env: Bindings): Wired {
   const remote = env.REGISTRY;
   const registry = createRegistry({
     database: openDatabase({
@@ -51,40 +64,75 @@ function createPlatform(env: Bindings): Platform {
     background: waitUntil,
     ...(env.REGISTRY_MAX_STALE_MS === undefined ? {} : { maxStaleMs: Number(env.REGISTRY_MAX_STALE_MS) }),
   });
-  const recorder = new Recorder(env.EXECUTIONS, waitUntil);
+  const namespace = env.EXECUTIONS;
+  const now = Date.now;
+  const recorder = new Recorder(namespace, waitUntil);
+  const payloads = new Payloads(new PayloadStore(env.ARTIFACTS));
+  const waiting = new Waiting();
+  const accepter = new Accepter(namespace, waitUntil);
+  const keeper = new Keeper({ namespace, accepter, payloads, waiting, references: referencedArtifacts, now });
+  const executions = createExecutions({ namespace, accepter, payloads, recorder, registry, now });
   const capabilities = new Capabilities(env.CAPABILITY_KEY);
   const { executor, control } = createExecutor(env);
   const builtins = (name: string, input: unknown, principal: Parameters<typeof runBuiltin>[3]) =>
     runBuiltin(registry, name, input, principal);
-  return {
+  const invokePorts = {
+    environments: registry,
+    adapters: new Map([
+      ["inline", inlineAdapter(executor, registry)],
+      ["builtin", builtinAdapter(builtins)],
+    ]),
+    capability: (principalId: string, depth: number) => capabilities.issue(principalId, depth),
+  };
+  const platform: Platform = {
     registry,
     runBuiltin: builtins,
     dispatch: {
+      ...invokePorts,
       registry,
-      environments: registry,
-      adapters: new Map([
-        ["inline", inlineAdapter(executor, registry)],
-        ["builtin", builtinAdapter(builtins)],
-      ]),
       recorder,
-      capability: (principalId, depth) => capabilities.issue(principalId, depth),
+      keeper,
       log: (execution, operation, lines) => {
         for (const line of lines) console.log(JSON.stringify({ ...line, execution, operation }));
       },
-      now: Date.now,
+      now,
     },
     capabilities,
-    executions: recorder,
+    executions,
+    artifacts: undefined as never,
     control,
     version,
   };
+  const runner: RunnerPorts = {
+    ...invokePorts,
+    registry,
+    payloads,
+    ended: (id, status, outcome) => waiting.ended(id, status, outcome),
+    now,
+  };
+  return { platform, runner };
 }
 
+let wired: Wired | undefined;
 let app: ReturnType<typeof createApp> | undefined;
+
+/** Makes attempts for a shard, in an invocation of its own. */
+export class AttemptRunner extends WorkerEntrypoint<Bindings> {
+  async run(shard: string, claims: string): Promise<void> {
+    wired ??= wire(this.env);
+    const stub = this.env.EXECUTIONS.getByName(shard);
+    await runClaims(JSON.parse(claims) as Claim[], stub as never, wired.runner);
+  }
+}
 
 export default {
   fetch(request, env, context): Response | Promise<Response> {
-    app ??= createApp(createPlatform(env));
+    wired ??= wire(env);
+    if (app === undefined) {
+      app = createApp(wired.platform);
+      // What a process that was lost left behind goes on as soon as the next one answers its first request.
+      if (env.INCARNATION !== undefined) waitUntil(wakeShards(env.EXECUTIONS));
+    }
     return app.fetch(request, env, context);
   },
 } satisfies ExportedHandler<Bindings>;

@@ -67,6 +67,7 @@ async function launch(options: EdgeOptions): Promise<Miniflare> {
     },
     ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
     durableObjectsPersist: path.join(folder.path, "objects"),
+    r2Persist: path.join(folder.path, "artifacts"),
     workers: [
       {
         name: "switchyard",
@@ -74,12 +75,14 @@ async function launch(options: EdgeOptions): Promise<Miniflare> {
         compatibilityDate: COMPATIBILITY_DATE,
         unsafeDirectSockets: [{ host: "127.0.0.1", port }],
         durableObjects: { EXECUTIONS: { className: "ExecutionShard", useSQLite: true } },
+        r2Buckets: { ARTIFACTS: "artifacts" },
         outboundService: { network: { allow: ["public"], deny: ["64:ff9b::/96"] } },
         bindings: {
           REGISTRY_URL: "http://registry",
           REGISTRY_AUTH_TOKEN: registry.secret,
           MASTER_KEY: folder.masterKey,
           CAPABILITY_KEY: randomBytes(32).toString("hex"),
+          INCARNATION: randomBytes(16).toString("hex"),
           ...(executors === undefined ? {} : { EXECUTOR_SECRET: executors.secret }),
         },
         serviceBindings: {

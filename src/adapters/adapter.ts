@@ -2,7 +2,7 @@
  * The interface of every place that can run an operation. An adapter knows one sort of environment; dispatch knows
  * none. Each implementation passes `test/contracts/adapter.ts`.
  */
-import type { InvocationMeta } from "../model/invocation.ts";
+import type { InvocationMeta, RunOptions } from "../model/invocation.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
@@ -15,6 +15,7 @@ export type AdapterCall = {
   inputValue: unknown;
   meta: InvocationMeta;
   principal: Principal;
+  options?: RunOptions;
 };
 
 export interface Adapter {

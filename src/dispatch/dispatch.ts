@@ -4,21 +4,20 @@
  *
  *     resolve → authorize → check input → choose → invoke → check output → record
  *
- * A refusal before anything ran is thrown; what an implementation did, good or bad, is an answer and is recorded.
+ * An asynchronous call is kept after the check and goes on from there later, through the same steps. A refusal before
+ * anything ran is thrown; what an implementation did, good or bad, is an answer and is recorded.
  */
-import { LIMITS } from "../core/limits.ts";
 import { newExecutionId } from "../core/ids.ts";
-import { SwitchyardError } from "../core/errors.ts";
+import { SwitchyardError, toErrorData, toSwitchyardError } from "../core/errors.ts";
 import type { ParsedJson } from "../core/json.ts";
-import type { Adapter } from "../adapters/adapter.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { LogLine } from "../model/invocation.ts";
 import type { ExecutionRecord, Outcome } from "../model/outcome.ts";
 import type { Caller, Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import { authorize } from "./authorize.ts";
 import { checkInput } from "./check-input.ts";
-import { checkOutput } from "./check-output.ts";
-import { chooseAdapter, type EnvironmentPort } from "./choose.ts";
+import { invoke, type InvokePorts } from "./invoke.ts";
 
 /** Where finished executions go. `add` returns at once: the record is written off the way of the call. */
 export interface RecorderPort {
@@ -27,18 +26,38 @@ export interface RecorderPort {
   add(record: ExecutionRecord): void;
 }
 
-export type DispatchPorts = {
+/** One call that is to be kept before it runs. */
+export type KeptCall = Pick<Call, "principal" | "caller" | "depth" | "traceparent"> & {
+  mode: "sync" | "async";
+  operation: ResolvedOperation;
+  input: { text: string; value: unknown };
+  idempotencyKey: string | undefined;
+  delayMs: number;
+  expiresMs: number | undefined;
+};
+
+/** `repeated`: the Idempotency-Key had been used for the same input, and this is its execution. */
+export type Kept = { id: string; repeated: boolean };
+
+/** Where calls are kept. */
+export interface KeeperPort {
+  /** Resolves when it is durable. Throws idempotency_key_reused, queue_full, state_unavailable. */
+  keep(call: KeptCall): Promise<Kept>;
+  /** What it has come to; undefined when it has not ended within `waitMs`. */
+  outcome(id: string, waitMs: number): Promise<Outcome | undefined>;
+  /** The end of a kept synchronous call. Resolves when it is durable. */
+  finish(id: string, run: { outcome: Outcome; environment: string | null; startedAt: number }): Promise<void>;
+}
+
+export type DispatchPorts = InvokePorts & {
   registry: {
     resolve(
       name: string,
       options: { revision?: number; minRegistryRevision?: number },
     ): Promise<{ operation: ResolvedOperation; stale: boolean }>;
   };
-  environments: EnvironmentPort;
-  adapters: ReadonlyMap<string, Adapter>;
   recorder: RecorderPort;
-  /** What the handler presents for ctx.call: this principal, at this depth. */
-  capability(principalId: string, depth: number): string | Promise<string>;
+  keeper: KeeperPort;
   /** What the handler said while it ran. Called only when it said something. */
   log(executionId: string, operation: string, lines: readonly LogLine[]): void;
   now(): number;
@@ -56,12 +75,23 @@ export type Call = {
   traceparent: string;
   /** Check the input and go no further. */
   validateOnly?: boolean;
+  /** Keep it and run it later, whatever its row says (Prefer: respond-async). */
+  async?: boolean;
+  /** How long to wait for a kept call before it is only acknowledged. Milliseconds. */
+  waitMs?: number;
+  idempotencyKey?: string;
+  /** For kept calls: begin not before, and begin within. Milliseconds from now. */
+  delayMs?: number;
+  expiresMs?: number;
 };
 
 export type Answer = {
   executionId: string | undefined;
   operation: ResolvedOperation;
-  outcome: Outcome;
+  /** undefined: it is kept and will run, but has not ended. */
+  outcome: Outcome | undefined;
+  /** It was kept: now, or before under the same Idempotency-Key. */
+  kept?: Kept;
   /** The registry did not answer: this ran from what was cached. */
   stale: boolean;
   /** Milliseconds spent in each step. */
@@ -83,46 +113,122 @@ export async function dispatch(call: Call, ports: DispatchPorts): Promise<Answer
   authorize(operation, call.principal);
   const input = checkInput(operation, call.input);
   const resolvedAt = ports.now();
-  if (call.validateOnly === true) {
-    const timings = { resolve: resolvedAt - startedAt, run: 0, total: resolvedAt - startedAt };
-    return { executionId: undefined, operation, outcome: { ok: true, output: input.text, logs: [] }, stale, timings };
-  }
+  const answered = (executionId: string | undefined, outcome: Outcome | undefined, kept?: Kept): Answer => {
+    const now = ports.now();
+    const timings = { resolve: resolvedAt - startedAt, run: now - resolvedAt, total: now - startedAt };
+    return { executionId, operation, outcome, stale, timings, ...(kept === undefined ? {} : { kept }) };
+  };
+  if (call.validateOnly === true) return answered(undefined, { ok: true, output: input.text, logs: [] });
 
-  const { adapter, environment } = await chooseAdapter(operation, ports.environments, ports.adapters);
+  const mode = operation.isAsync || call.async === true ? "async" : "sync";
+  refuseForSync(call, mode);
+  if (mode === "async") {
+    const kept = await ports.keeper.keep(keptCall(call, { mode, operation, input }));
+    const wait = call.waitMs ?? 0;
+    return answered(kept.id, wait > 0 ? await ports.keeper.outcome(kept.id, wait) : undefined, kept);
+  }
+  if (call.idempotencyKey !== undefined) return once(call, { operation, input, startedAt, answered }, ports);
+  return runNow(call, { operation, input, startedAt, answered }, ports);
+}
+
+type Checked = {
+  operation: ResolvedOperation;
+  input: { text: string; value: unknown };
+  startedAt: number;
+  answered(executionId: string, outcome: Outcome, kept?: Kept): Answer;
+};
+
+async function runNow(call: Call, checked: Checked, ports: DispatchPorts): Promise<Answer> {
+  const { operation, startedAt } = checked;
   const executionId = newExecutionId(ports.recorder.shard, startedAt);
-  const invoked = await adapter.invoke({
-    operation,
-    input: input.text,
-    inputValue: input.value,
-    principal: call.principal,
-    meta: {
-      execution_id: executionId,
-      attempt: 1,
+  const { outcome, environment } = await run(call, checked, ports, executionId);
+  const { record } = operation;
+  if (record === "all" || (record === "errors" && !outcome.ok)) {
+    ports.recorder.add({
+      id: executionId,
       operation: operation.name,
       revision: operation.revision,
+      digest: operation.digest,
+      environment,
+      status: outcome.ok ? "succeeded" : "failed",
       caller: call.caller,
+      principal: call.principal.id,
       traceparent: call.traceparent,
-      timeout_ms: operation.timeoutMs,
-      capability: await ports.capability(call.principal.id, call.depth + 1),
+      started_at: startedAt,
+      finished_at: ports.now(),
+      retention_ms: operation.retentionMs,
+      error: outcome.ok ? null : outcome.error,
+    });
+  }
+  return checked.answered(executionId, outcome);
+}
+
+/** A synchronous call with an Idempotency-Key is kept before it runs, and its result before it is answered. */
+async function once(call: Call, checked: Checked, ports: DispatchPorts): Promise<Answer> {
+  const { operation, input, startedAt } = checked;
+  const kept = await ports.keeper.keep(keptCall(call, { mode: "sync", operation, input }));
+  if (kept.repeated) {
+    const outcome = await ports.keeper.outcome(kept.id, 0);
+    if (outcome !== undefined) return checked.answered(kept.id, outcome, kept);
+    throw new SwitchyardError(
+      "idempotency_in_progress",
+      `Cannot call "${operation.name}" with this Idempotency-Key yet: the call it stands for must have ended; ${kept.id} is still running`,
+    );
+  }
+  let end: { outcome: Outcome; environment: string | null };
+  try {
+    end = await run(call, checked, ports, kept.id);
+  } catch (thrown) {
+    // Nothing has run, but the key stands for this call now: its answer is this refusal.
+    const error = toErrorData(toSwitchyardError(thrown));
+    end = { outcome: { ok: false, error, retry: { kind: "may" }, logs: [] }, environment: null };
+  }
+  await ports.keeper.finish(kept.id, { ...end, startedAt });
+  return checked.answered(kept.id, end.outcome, kept);
+}
+
+async function run(
+  call: Call,
+  { operation, input }: Checked,
+  ports: DispatchPorts,
+  executionId: string,
+): Promise<{ outcome: Outcome; environment: string }> {
+  const { principal, caller, depth, traceparent } = call;
+  const end = await invoke(
+    {
+      operation,
+      input,
+      principal,
+      depth,
+      meta: {
+        execution_id: executionId,
+        attempt: 1,
+        operation: operation.name,
+        revision: operation.revision,
+        caller,
+        traceparent,
+        timeout_ms: operation.timeoutMs,
+      },
     },
-  });
-  const outcome = checkOutput(operation, invoked);
-  if (outcome.logs.length > 0) ports.log(executionId, operation.name, outcome.logs);
-  const finishedAt = ports.now();
-  ports.recorder.add({
-    id: executionId,
-    operation: operation.name,
-    revision: operation.revision,
-    digest: operation.digest,
-    environment,
-    status: outcome.ok ? "succeeded" : "failed",
-    caller: call.caller,
-    principal: call.principal.id,
-    traceparent: call.traceparent,
-    started_at: startedAt,
-    finished_at: finishedAt,
-    error: outcome.ok ? null : outcome.error,
-  });
-  const timings = { resolve: resolvedAt - startedAt, run: finishedAt - resolvedAt, total: finishedAt - startedAt };
-  return { executionId, operation, outcome, stale, timings };
+    ports,
+  );
+  if (end.outcome.logs.length > 0) ports.log(executionId, operation.name, end.outcome.logs);
+  return end;
+}
+
+function keptCall(call: Call, { mode, operation, input }: Pick<KeptCall, "mode" | "operation" | "input">): KeptCall {
+  const { principal, caller, depth, traceparent, idempotencyKey, expiresMs } = call;
+  return {
+    ...{ mode, operation, input, principal, caller, depth, traceparent, idempotencyKey, expiresMs },
+    delayMs: call.delayMs ?? 0,
+  };
+}
+
+function refuseForSync(call: Call, mode: "sync" | "async"): void {
+  if (mode === "async" || (call.delayMs === undefined && call.expiresMs === undefined)) return;
+  throw new SwitchyardError(
+    "bad_request",
+    `Cannot delay or expire this call of "${call.name}": only asynchronous calls wait; this one is synchronous`,
+    { hint: "send Prefer: respond-async, or set the operation's is_async" },
+  );
 }

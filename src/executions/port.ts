@@ -24,10 +24,7 @@ export interface Executions {
   output(id: string): Promise<string | undefined>;
   logs(id: string, options: { after: number; limit: number }): Promise<ExecutionLogLine[] | undefined>;
   /** Answers when the version is above `version`, or a log line after `afterLog` is there, or `waitMs` is over. */
-  watch(
-    id: string,
-    options: { version: number; afterLog: number; waitMs: number },
-  ): Promise<Watched | undefined>;
+  watch(id: string, options: { version: number; afterLog: number; waitMs: number }): Promise<Watched | undefined>;
   /** Waits until it has ended or `waitMs` is over, and answers how it is then. */
   wait(id: string, waitMs: number): Promise<ExecutionView | undefined>;
   /** Throws execution_final when it has ended otherwise. Cancelling twice is once. */

@@ -3,15 +3,17 @@
  * for all that finished within FLUSH_MS. A machine that is lost takes at most the unwritten ones with it; a shard
  * that fails is tried again with the next flush, and records over MAX_WAITING are dropped, counted and logged.
  */
+import type { ExecutionView } from "../model/execution.ts";
 import type { ExecutionRecord } from "../model/outcome.ts";
-import { nameOfShard, type ExecutionShard } from "./execution-shard.ts";
+import type { ExecutionNamespace } from "./accepter.ts";
+import { nameOfShard, SHARDS } from "./execution-shard.ts";
+import type { NewRow } from "./_store.ts";
+import type { Head } from "./messages.ts";
+import { toView } from "./view.ts";
 
-export const SHARDS = 16;
 const FLUSH_MS = 250;
 const MAX_BATCH = 1_000;
 const MAX_WAITING = 20_000;
-
-export type ExecutionNamespace = DurableObjectNamespace<ExecutionShard>;
 
 export class Recorder {
   readonly #namespace: ExecutionNamespace;
@@ -38,8 +40,12 @@ export class Recorder {
     this.#background(this.#flush());
   }
 
-  async find(id: string, shard: number): Promise<ExecutionRecord | undefined> {
-    return this.#waiting.find((record) => record.id === id) ?? (await this.#stub(shard).find(id));
+  /** One that is not in its shard yet. */
+  unwritten(id: string): ExecutionView | undefined {
+    const record = this.#waiting.find((waiting) => waiting.id === id);
+    if (record === undefined) return undefined;
+    const row = toRow(record);
+    return toView({ ...row, seq: 0, version: 1, head: JSON.stringify(row.head), tail: JSON.stringify(row.tail) });
   }
 
   async #flush(): Promise<void> {
@@ -48,7 +54,7 @@ export class Recorder {
     try {
       this.shard = (this.shard + 1) % SHARDS;
       for (const [shard, records] of Map.groupBy(batch, (record) => Number.parseInt(record.id.slice(3, 5), 16))) {
-        await this.#stub(shard).record(JSON.stringify(records));
+        await this.#namespace.getByName(nameOfShard(shard)).record(JSON.stringify(records.map(toRow)));
       }
       this.#waiting = this.#waiting.slice(batch.length);
     } catch (error) {
@@ -60,8 +66,32 @@ export class Recorder {
       this.#background(this.#flush());
     }
   }
+}
 
-  #stub(shard: number): DurableObjectStub<ExecutionShard> {
-    return this.#namespace.getByName(nameOfShard(shard));
-  }
+function toRow(record: ExecutionRecord): Omit<NewRow, "seq"> {
+  const { id, operation, status, caller, environment, error, started_at, finished_at } = record;
+  const end = record.status === "succeeded" ? "succeeded" : "failed";
+  const head: Omit<Head, "timeout_ms" | "retry" | "limit" | "batch" | "depth"> = {
+    mode: "sync",
+    revision: record.revision,
+    digest: record.digest,
+    caller,
+    principal: record.principal,
+    traceparent: record.traceparent,
+    accepted_at: started_at,
+    retention_ms: record.retention_ms,
+    expires_at: null,
+    replay_of: null,
+  };
+  return {
+    ...{ id, operation, status, head, lane: "", ready: 0, attempt: 1 },
+    trigger: caller.type,
+    parent: caller.type === "execution" && caller.id.startsWith("ex_") ? caller.id : null,
+    due: finished_at + record.retention_ms,
+    tail: {
+      attempts: [{ attempt: 1, environment, started_at, finished_at, end, error }],
+      finished_at,
+      ...(error === null ? {} : { error }),
+    },
+  };
 }

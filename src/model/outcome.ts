@@ -21,5 +21,6 @@ export type ExecutionRecord = {
   traceparent: string;
   started_at: number;
   finished_at: number;
+  retention_ms: number;
   error: ErrorData | null;
 };

@@ -14,7 +14,7 @@ export type IsolateSource = {
 export function inlineAdapter(executor: Executor, source: IsolateSource): Adapter {
   return {
     name: "inline",
-    async invoke({ operation, input, meta }) {
+    async invoke({ operation, input, meta, options }) {
       try {
         if (operation.implementation.kind !== "module") {
           throw new SwitchyardError(
@@ -31,6 +31,7 @@ export function inlineAdapter(executor: Executor, source: IsolateSource): Adapte
           },
           input,
           meta,
+          options,
         );
       } catch (thrown) {
         return { ok: false, error: toErrorData(toSwitchyardError(thrown)), retry: { kind: "may" }, logs: [] };

@@ -1,0 +1,74 @@
+/**
+ * What of a shard is under way and who may start next, in memory; the tables say the same and it is loaded from them.
+ *
+ * Executions wait in lanes: an operation is one, and with `concurrency` each value of its key is one. Lanes take turns, so
+ * that a long one holds up no other; within a lane the order is that of acceptance.
+ */
+import type { Head, Tail } from "./messages.ts";
+
+export type Running = {
+  seq: number;
+  id: string;
+  operation: string;
+  lane: string;
+  attempt: number;
+  head: Head;
+  tail: Tail;
+  /** Its runner must have been heard of by then. */
+  leasedUntil: number;
+};
+
+export class Queue {
+  readonly running = new Map<string, Running>();
+  readonly #byLane = new Map<string, number>();
+  /** Lanes in which somebody is ready, in the order of their turns. */
+  readonly #turns = new Set<string>();
+  readonly #capacity: number;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get room(): number {
+    return this.#capacity - this.running.size;
+  }
+
+  get lanes(): number {
+    return this.#turns.size;
+  }
+
+  /** Whether one more may start now without passing anybody by. */
+  mayStart(lane: string, limit: number | null): boolean {
+    return this.room > 0 && !this.#turns.has(lane) && this.hasPlace(lane, limit);
+  }
+
+  hasPlace(lane: string, limit: number | null): boolean {
+    return limit === null || (this.#byLane.get(lane) ?? 0) < limit;
+  }
+
+  /** Somebody in the lane is ready: it takes part in the turns. */
+  wait(lane: string): void {
+    this.#turns.add(lane);
+  }
+
+  /** The lane whose turn it is. It takes part again after wait(). */
+  takeTurn(): string | undefined {
+    const [lane] = this.#turns;
+    if (lane !== undefined) this.#turns.delete(lane);
+    return lane;
+  }
+
+  start(running: Running): void {
+    this.running.set(running.id, running);
+    this.#byLane.set(running.lane, (this.#byLane.get(running.lane) ?? 0) + 1);
+  }
+
+  /** Its place is free. The lane takes part in the turns again if somebody may wait there for that. */
+  end(running: Running): void {
+    if (!this.running.delete(running.id)) return;
+    const left = (this.#byLane.get(running.lane) ?? 1) - 1;
+    if (left === 0) this.#byLane.delete(running.lane);
+    else this.#byLane.set(running.lane, left);
+    if (running.head.limit !== null) this.wait(running.lane);
+  }
+}

@@ -1,0 +1,244 @@
+/**
+ * The statements of a shard. Groups go through json_each(), one statement for all: a statement a row costs several times
+ * as much.
+ */
+import type { ExecutionStatus } from "../model/execution-states.ts";
+import type { LogLine } from "../model/invocation.ts";
+import type { ItemOutcome, KeyClaim, Payload, Tail } from "./messages.ts";
+import { TABLES, TRIGGERS, type Row } from "./_tables.ts";
+
+/** `head` as it is to be kept, parsed. */
+export type NewRow = Omit<Row, "version" | "head" | "tail"> & { head: object; tail: Tail; input?: Payload };
+
+export type RowChange = { seq: number; status: ExecutionStatus; ready: 0 | 1; due: number | null; tail: Tail };
+
+export type StoredLine = { seq: number; attempt: number; line: number } & LogLine;
+
+export class Store {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+    // The first version kept records of synchronous calls only, for a week, in a table of the same name.
+    if (sql.exec("SELECT 1 FROM pragma_table_info('executions') WHERE name = 'record'").toArray().length > 0) {
+      sql.exec("DROP TABLE executions");
+    }
+    sql.exec(TABLES);
+  }
+
+  highestSeq(): number {
+    return this.#sql.exec<{ seq: number | null }>("SELECT max(seq) AS seq FROM executions").one().seq ?? 0;
+  }
+
+  /** Rows whose id is there already are left as they are. */
+  insert(rows: readonly NewRow[]): void {
+    if (rows.length === 0) return;
+    const text = JSON.stringify(rows);
+    this.#sql.exec(
+      `INSERT INTO executions (seq, id, operation, status, trigger, parent, lane, ready, due, attempt, version, head, tail)
+       SELECT value ->> 'seq', value ->> 'id', value ->> 'operation', value ->> 'status', value ->> 'trigger',
+         value ->> 'parent', value ->> 'lane', value ->> 'ready', value ->> 'due', value ->> 'attempt', 1,
+         value -> 'head', value -> 'tail'
+       FROM json_each(?) WHERE true ON CONFLICT (id) DO NOTHING`,
+      text,
+    );
+    if (rows.every(({ input }) => input === undefined)) return;
+    this.#sql.exec(
+      `INSERT INTO inputs (seq, text, key)
+       SELECT value ->> 'seq', value ->> '$.input.text', value ->> '$.input.key' FROM json_each(?)`,
+      text,
+    );
+  }
+
+  change(changes: readonly RowChange[]): void {
+    if (changes.length === 0) return;
+    this.#sql.exec(
+      `UPDATE executions SET status = j.value ->> 'status', ready = j.value ->> 'ready', due = j.value ->> 'due',
+         tail = j.value -> 'tail', version = version + 1
+       FROM json_each(?) j WHERE executions.seq = j.value ->> 'seq'`,
+      JSON.stringify(changes),
+    );
+  }
+
+  /** The rows become attempts under way. */
+  start(seqs: readonly number[]): void {
+    this.#sql.exec(
+      `UPDATE executions SET status = 'running', ready = 0, due = NULL, attempt = attempt + 1, version = version + 1
+       WHERE seq IN (SELECT value FROM json_each(?))`,
+      JSON.stringify(seqs),
+    );
+  }
+
+  addOutputs(outputs: readonly ({ seq: number } & Payload)[]): void {
+    if (outputs.length === 0) return;
+    this.#sql.exec(
+      `INSERT OR REPLACE INTO outputs (seq, text, key)
+       SELECT value ->> 'seq', value ->> 'text', value ->> 'key' FROM json_each(?)`,
+      JSON.stringify(outputs),
+    );
+  }
+
+  /** Lines that are there already, sent while the handler ran, stay as they are. */
+  addLogs(lines: readonly StoredLine[]): void {
+    if (lines.length === 0) return;
+    this.#sql.exec(
+      `INSERT OR IGNORE INTO logs (seq, attempt, line, at, level, message)
+       SELECT value ->> 'seq', value ->> 'attempt', value ->> 'line', value ->> 'at_ms', value ->> 'level',
+         value ->> 'message' FROM json_each(?)`,
+      JSON.stringify(lines),
+    );
+  }
+
+  find(id: string): Row | undefined {
+    return this.#sql.exec<Row>("SELECT * FROM executions WHERE id = ?", id).toArray()[0];
+  }
+
+  running(): Row[] {
+    return this.#sql
+      .exec<Row>(
+        `SELECT * FROM executions INDEXED BY by_trigger WHERE trigger IN (SELECT value FROM json_each(?))
+           AND status = 'running'`,
+        JSON.stringify(TRIGGERS),
+      )
+      .toArray();
+  }
+
+  lanesWithReady(): string[] {
+    return this.#sql
+      .exec<{ lane: string }>("SELECT DISTINCT lane FROM executions WHERE ready = 1")
+      .toArray()
+      .map(({ lane }) => lane);
+  }
+
+  readyIn(lane: string, limit: number): Row[] {
+    return this.#sql
+      .exec<Row>("SELECT * FROM executions WHERE lane = ? AND ready = 1 ORDER BY seq LIMIT ?", lane, limit)
+      .toArray();
+  }
+
+  countReady(lane?: string): number {
+    const query =
+      lane === undefined
+        ? this.#sql.exec<{ n: number }>("SELECT count(*) AS n FROM executions WHERE ready = 1")
+        : this.#sql.exec<{ n: number }>("SELECT count(*) AS n FROM executions WHERE ready = 1 AND lane = ?", lane);
+    return query.one().n;
+  }
+
+  dueBy(now: number, limit: number): Row[] {
+    return this.#sql.exec<Row>("SELECT * FROM executions WHERE due <= ? ORDER BY due LIMIT ?", now, limit).toArray();
+  }
+
+  /** When the next row is due, or the next key is forgotten; undefined: never. */
+  nextDue(): number | undefined {
+    const { due } = this.#sql
+      .exec<{ due: number | null }>(
+        `SELECT min(at) AS due FROM (SELECT min(due) AS at FROM executions WHERE due IS NOT NULL
+           UNION ALL SELECT min(expires_at) AS at FROM keys)`,
+      )
+      .one();
+    return due ?? undefined;
+  }
+
+  input(seq: number): Payload | undefined {
+    return this.#payload("inputs", seq);
+  }
+
+  output(seq: number): Payload | undefined {
+    return this.#payload("outputs", seq);
+  }
+
+  #payload(table: "inputs" | "outputs", seq: number): Payload | undefined {
+    const [row] = this.#sql
+      .exec<{ text: string | null; key: string | null }>(`SELECT text, key FROM ${table} WHERE seq = ?`, seq)
+      .toArray();
+    if (row === undefined) return undefined;
+    return row.key === null ? { text: row.text ?? "null" } : { key: row.key };
+  }
+
+  items(seq: number): Record<string, ItemOutcome> {
+    const rows = this.#sql
+      .exec<{ place: number; outcome: string }>("SELECT place, outcome FROM items WHERE seq = ?", seq)
+      .toArray();
+    return Object.fromEntries(rows.map(({ place, outcome }) => [place, JSON.parse(outcome) as ItemOutcome]));
+  }
+
+  addItems(seq: number, items: Readonly<Record<string, ItemOutcome>>): void {
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO items (seq, place, outcome) SELECT ?, CAST(key AS INTEGER), value FROM json_each(?)",
+      seq,
+      JSON.stringify(items),
+    );
+  }
+
+  copyGoodItems(from: number, to: number): void {
+    this.#sql.exec(
+      "INSERT INTO items (seq, place, outcome) SELECT ?, place, outcome FROM items WHERE seq = ? AND outcome ->> 'ok'",
+      to,
+      from,
+    );
+  }
+
+  key(hash: string, now: number): { execution: string; input: string } | undefined {
+    return this.#sql
+      .exec<{ execution: string; input: string }>(
+        "SELECT execution, input FROM keys WHERE hash = ? AND expires_at > ?",
+        hash,
+        now,
+      )
+      .toArray()[0];
+  }
+
+  claimKey({ hash, input, expires_at: expiresAt }: KeyClaim, execution: string): void {
+    this.#sql.exec("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)", hash, execution, input, expiresAt);
+  }
+
+  forgetKeys(now: number, limit: number): void {
+    this.#sql.exec(
+      "DELETE FROM keys WHERE hash IN (SELECT hash FROM keys WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)",
+      now,
+      limit,
+    );
+  }
+
+  unfinishedChildren(parent: string): string[] {
+    return this.#sql
+      .exec<{ id: string }>(
+        "SELECT id FROM executions WHERE parent = ? AND status IN ('queued', 'running', 'retrying')",
+        parent,
+      )
+      .toArray()
+      .map(({ id }) => id);
+  }
+
+  /** Its children, in whatever shard, have still to be cancelled. */
+  noteCancelled(id: string): void {
+    this.#sql.exec("INSERT OR IGNORE INTO cancelled VALUES (?)", id);
+  }
+
+  cancelled(): string[] {
+    return this.#sql
+      .exec<{ id: string }>("SELECT id FROM cancelled LIMIT 100")
+      .toArray()
+      .map(({ id }) => id);
+  }
+
+  forgetCancelled(id: string): void {
+    this.#sql.exec("DELETE FROM cancelled WHERE id = ?", id);
+  }
+
+  /** Everything of these executions that is in this database. */
+  remove(seqs: readonly number[]): void {
+    const text = JSON.stringify(seqs);
+    for (const table of ["executions", "inputs", "outputs", "items", "logs"]) {
+      this.#sql.exec(`DELETE FROM ${table} WHERE seq IN (SELECT value FROM json_each(?))`, text);
+    }
+  }
+
+  /** Whether this object last ran in the same life of the platform. Notes the new one. */
+  sameIncarnation(name: string): boolean {
+    const [row] = this.#sql.exec<{ name: string }>("SELECT name FROM incarnation").toArray();
+    if (row?.name === name) return true;
+    this.#sql.exec("INSERT OR REPLACE INTO incarnation VALUES (1, ?)", name);
+    return false;
+  }
+}

@@ -1,0 +1,166 @@
+/** What the edge can do with executions, over the shards: one of them for an id, all of them for a listing. */
+import { SwitchyardError } from "../core/errors.ts";
+import { firstExecutionIdAt, newExecutionId, shardOfExecutionId } from "../core/ids.ts";
+import { isFinal } from "../model/execution-states.ts";
+import type { ExecutionLogLine, ExecutionQuery, ExecutionView } from "../model/execution.ts";
+import type { LogLine } from "../model/invocation.ts";
+import type { Principal } from "../model/principal.ts";
+import type { ResolvedOperation } from "../model/resolved.ts";
+import { inputKey } from "./artifacts/payload-store.ts";
+import type { Accepter, ExecutionNamespace } from "./accepter.ts";
+import { nameOfShard, SHARDS } from "./execution-shard.ts";
+import type { Payloads } from "./payloads.ts";
+import type { Executions, Page, Watched } from "./port.ts";
+import type { Recorder } from "./recorder.ts";
+
+type Ports = {
+  namespace: ExecutionNamespace;
+  accepter: Accepter;
+  payloads: Payloads;
+  recorder: Recorder;
+  registry: { resolve(name: string, options: { revision?: number }): Promise<{ operation: ResolvedOperation }> };
+  now(): number;
+};
+
+/** `ex_`, two digits of the shard, `_`: what follows sorts by time over all shards. */
+const TIME_AT = "ex_00_".length;
+const CURSOR = /^[0-9a-z]{25}$/;
+
+export function createExecutions(ports: Ports): Executions {
+  const { namespace, payloads, now } = ports;
+  const shardAt = (shard: number) => namespace.getByName(nameOfShard(shard));
+  const shardOf = (id: string) => {
+    const shard = shardOfExecutionId(id);
+    return shard === undefined || shard >= SHARDS ? undefined : shardAt(shard);
+  };
+
+  return {
+    async find(id): Promise<ExecutionView | undefined> {
+      return ports.recorder.unwritten(id) ?? (await shardOf(id)?.find(id));
+    },
+
+    async list(query: ExecutionQuery): Promise<Page<ExecutionView>> {
+      const { limit, cursor } = query;
+      if (cursor !== undefined && !CURSOR.test(cursor)) throw badCursor(cursor);
+      const pages = await Promise.all(
+        Array.from({ length: SHARDS }, (_, shard) => {
+          const prefix = firstExecutionIdAt(shard, 0).slice(0, TIME_AT);
+          const until = query.until === undefined ? "~" : firstExecutionIdAt(shard, query.until).slice(TIME_AT);
+          const before = prefix + (cursor !== undefined && cursor < until ? cursor : until);
+          const from = query.since === undefined ? prefix : firstExecutionIdAt(shard, query.since);
+          return shardAt(shard).list({ ...query, limit: limit + 1 }, { from, before });
+        }),
+      );
+      const merged = pages.flat().sort((a, b) => (a.id.slice(TIME_AT) < b.id.slice(TIME_AT) ? 1 : -1));
+      const items = merged.slice(0, limit);
+      const last = items.at(-1);
+      return { items, next_cursor: merged.length > limit && last !== undefined ? last.id.slice(TIME_AT) : null };
+    },
+
+    async input(id): Promise<string | undefined> {
+      const payload = await shardOf(id)?.input(id);
+      return payload === undefined ? undefined : payloads.read(payload);
+    },
+
+    async output(id): Promise<string | undefined> {
+      const payload = await shardOf(id)?.output(id);
+      return payload === undefined ? undefined : payloads.read(payload);
+    },
+
+    async logs(id, options): Promise<ExecutionLogLine[] | undefined> {
+      return shardOf(id)?.logs(id, options);
+    },
+
+    async watch(id, options): Promise<Watched | undefined> {
+      const view = ports.recorder.unwritten(id);
+      if (view !== undefined) return { version: 1, view, logs: [] };
+      return shardOf(id)?.watch(id, options);
+    },
+
+    async wait(id, waitMs): Promise<ExecutionView | undefined> {
+      return ports.recorder.unwritten(id) ?? (await shardOf(id)?.wait(id, waitMs));
+    },
+
+    async cancel(id): Promise<ExecutionView | undefined> {
+      const view = ports.recorder.unwritten(id) ?? (await shardOf(id)?.cancel(id));
+      if (view === undefined || view.status === "cancelled") return view;
+      const why =
+        view.mode === "sync" ? "it is a synchronous call, which ends with its request" : `it is ${view.status}`;
+      throw new SwitchyardError(
+        "execution_final",
+        `Cannot cancel the execution "${id}": it must not have ended; ${why}`,
+      );
+    },
+
+    async replay(
+      id: string,
+      options: { revision: number | "latest" | "same"; principal: Principal; traceparent: string },
+    ): Promise<string | undefined> {
+      const shard = shardOfExecutionId(id);
+      const original = await shardOf(id)?.original(id);
+      if (shard === undefined || original === undefined || original.input === undefined) return undefined;
+      if (!isFinal(original.status)) {
+        throw new SwitchyardError(
+          "execution_final",
+          `Cannot replay the execution "${id}": it must have ended; it is ${original.status}`,
+        );
+      }
+      const { revision } = options;
+      const { operation } = await ports.registry.resolve(
+        original.operation,
+        revision === "latest" ? {} : { revision: revision === "same" ? original.head.revision : revision },
+      );
+      const at = now();
+      const again = newExecutionId(shard, at);
+      const reply = await ports.accepter.accept(shard, {
+        id: again,
+        operation: original.operation,
+        head: {
+          ...original.head,
+          mode: "async",
+          revision: operation.revision,
+          digest: operation.digest,
+          caller: { type: "token", id: options.principal.id },
+          principal: options.principal.id,
+          traceparent: options.traceparent,
+          accepted_at: at,
+          timeout_ms: operation.attemptTimeoutMs,
+          retry: operation.retry,
+          retention_ms: operation.retentionMs,
+          expires_at: null,
+          limit: operation.concurrency?.limit ?? null,
+          batch: operation.batch,
+          replay_of: id,
+        },
+        lane: original.lane,
+        max_queued: operation.concurrency?.max_queued ?? null,
+        parent: null,
+        due: null,
+        // Copied, since the original may be forgotten before this one.
+        input: await payloads.write(inputKey(again), await payloads.read(original.input)),
+      });
+      if (reply.kind === "accepted") return again;
+      throw new SwitchyardError(
+        "queue_full",
+        `Cannot replay the execution "${id}": too many wait already${reply.kind === "queue_full" ? `; ${reply.waiting} do` : ""}`,
+      );
+    },
+
+    async appendLogs(id: string, entry: { attempt: number; first: number; lines: readonly LogLine[] }): Promise<void> {
+      await shardOf(id)?.appendLogs(id, { ...entry, lines: [...entry.lines] });
+    },
+  };
+}
+
+/** Starts every shard, so that what a lost process left behind goes on at once. */
+export async function wakeShards(namespace: ExecutionNamespace): Promise<void> {
+  await Promise.all(Array.from({ length: SHARDS }, (_, shard) => namespace.getByName(nameOfShard(shard)).wake()));
+}
+
+function badCursor(cursor: string): SwitchyardError {
+  return new SwitchyardError(
+    "input_invalid",
+    `Cannot go on after "${cursor.slice(0, 100)}": the cursor must be the next_cursor of the page before; it is not`,
+    { errors: [{ pointer: "/cursor", keyword: "cursor", detail: "must be the next_cursor of the page before" }] },
+  );
+}

@@ -1,0 +1,229 @@
+/**
+ * Keeps calls before they run: which shard, which lane, which key; and waits for what becomes of them.
+ *
+ * Whatever must be atomic shares a shard: with `concurrency` it comes from the lane, with an Idempotency-Key from the key.
+ * With both, the key's shard holds the execution's id first; a crash before the execution itself is written is mended by
+ * the next call with that key, which finds the id and writes it again.
+ */
+import { SwitchyardError } from "../core/errors.ts";
+import { canonicalJson, digestOf, sha256 } from "../core/hash.ts";
+import { newExecutionId, shardOfExecutionId } from "../core/ids.ts";
+import { LIMITS } from "../core/limits.ts";
+import type { Kept, KeeperPort, KeptCall } from "../dispatch/dispatch.ts";
+import { isFinal } from "../model/execution-states.ts";
+import type { ExecutionView } from "../model/execution.ts";
+import type { Outcome } from "../model/outcome.ts";
+import { inputKey, outputKey } from "./artifacts/payload-store.ts";
+import type { Accepter, ExecutionNamespace } from "./accepter.ts";
+import { nameOfShard, SHARDS } from "./execution-shard.ts";
+import type { AcceptReply, Head, KeyClaim, Settlement } from "./messages.ts";
+import type { Payloads } from "./payloads.ts";
+import type { Waiting } from "./waiting.ts";
+
+export type KeeperPorts = {
+  namespace: ExecutionNamespace;
+  accepter: Accepter;
+  payloads: Payloads;
+  waiting: Waiting;
+  /** Artifacts that a text names. */
+  references(text: string): string[];
+  now(): number;
+};
+
+/** The longest lane that is kept as it is; longer ones by their hash. */
+const LANE_CHARS = 200;
+
+export class Keeper implements KeeperPort {
+  readonly #ports: KeeperPorts;
+
+  constructor(ports: KeeperPorts) {
+    this.#ports = ports;
+  }
+
+  async keep(call: KeptCall): Promise<Kept> {
+    const { operation, input } = call;
+    const lane = await laneOf(call);
+    const key = await keyOf(call, this.#ports.now());
+    const laneShard = operation.concurrency === null || call.mode === "sync" ? undefined : await shardOfText(lane);
+    const keyShard = key === undefined ? undefined : await shardOfText(key.hash);
+    const shard = laneShard ?? keyShard ?? this.#ports.accepter.shard;
+    let id = newExecutionId(shard, this.#ports.now());
+    const apart = key !== undefined && keyShard !== undefined && keyShard !== shard;
+    if (apart) {
+      const reserved = await this.#shard(keyShard).reserve(key, id);
+      if (reserved.reused) throw keyReused(call, reserved.id);
+      id = reserved.id;
+    }
+    const references = this.#ports.references(input.text);
+    const reply = await this.#ports.accepter.accept(shard, {
+      id,
+      operation: operation.name,
+      head: headOf(call, this.#ports.now()),
+      lane,
+      max_queued: operation.concurrency?.max_queued ?? null,
+      parent: call.caller.type === "execution" ? call.caller.id : null,
+      due: call.delayMs > 0 ? this.#ports.now() + call.delayMs : null,
+      input: await this.#ports.payloads.write(inputKey(id), input.text),
+      ...(references.length === 0 ? {} : { references }),
+      ...(apart ? { mayExist: true } : key === undefined ? {} : { key }),
+    });
+    const kept = this.#settleReply(call, id, reply);
+    await this.#followParent(call, kept);
+    return kept;
+  }
+
+  #settleReply(call: KeptCall, id: string, reply: AcceptReply): Kept {
+    switch (reply.kind) {
+      case "accepted":
+        return { id, repeated: false };
+      case "same":
+        return { id: reply.id, repeated: true };
+      case "key_reused":
+        throw keyReused(call, reply.id);
+      case "queue_full":
+        throw new SwitchyardError(
+          "queue_full",
+          `Cannot accept a call of "${call.operation.name}": at most ${reply.limit} may wait; ${reply.waiting} do`,
+        );
+    }
+  }
+
+  /** A parent that was cancelled meanwhile has told only the children it knew. */
+  async #followParent(call: KeptCall, kept: Kept): Promise<void> {
+    const shard = call.caller.type === "execution" ? shardOfExecutionId(call.caller.id) : undefined;
+    if (shard === undefined) return;
+    const parent = await this.#shard(shard).find(call.caller.id);
+    if (parent?.status === "cancelled") await this.#shardOf(kept.id).cancel(kept.id);
+  }
+
+  async outcome(id: string, waitMs: number): Promise<Outcome | undefined> {
+    const ended = await this.#ports.waiting.wait(id, waitMs, (ms) => this.#shardOf(id).wait(id, ms));
+    if (ended === undefined) return undefined;
+    return "outcome" in ended ? ended.outcome : this.outcomeOf(ended.view);
+  }
+
+  /** What an execution that has ended came to; undefined before. */
+  async outcomeOf(view: ExecutionView): Promise<Outcome | undefined> {
+    if (!isFinal(view.status)) return undefined;
+    if (view.status === "succeeded") {
+      const output = await this.#shardOf(view.id).output(view.id);
+      if (output !== undefined) return { ok: true, output: await this.#ports.payloads.read(output), logs: [] };
+    }
+    return { ok: false, error: errorOf(view), retry: { kind: "may" }, logs: [] };
+  }
+
+  async finish(
+    id: string,
+    { outcome, environment, startedAt }: { outcome: Outcome; environment: string | null; startedAt: number },
+  ): Promise<void> {
+    const settlement: Settlement = {
+      id,
+      attempt: 1,
+      environment,
+      started_at: startedAt,
+      finished_at: this.#ports.now(),
+      ending: outcome.ok
+        ? {
+            kind: "succeeded",
+            output: await this.#ports.payloads.write(outputKey(id, 1), outcome.output),
+            sha256: await sha256(outcome.output),
+            size_bytes: new TextEncoder().encode(outcome.output).byteLength,
+          }
+        : { kind: "failed", error: outcome.error, retry: { kind: "never" } },
+      logs: outcome.logs,
+    };
+    await this.#shardOf(id).settle(JSON.stringify([settlement]));
+  }
+
+  #shard(shard: number) {
+    return this.#ports.namespace.getByName(nameOfShard(shard));
+  }
+
+  #shardOf(id: string) {
+    return this.#shard(shardOfExecutionId(id) ?? 0);
+  }
+}
+
+function headOf(call: KeptCall, now: number): Head {
+  const { mode, operation, caller, principal, traceparent, depth, expiresMs, idempotencyKey } = call;
+  const start = now + call.delayMs;
+  return {
+    mode,
+    revision: operation.revision,
+    digest: operation.digest,
+    caller,
+    principal: principal.id,
+    traceparent,
+    depth,
+    accepted_at: now,
+    timeout_ms: mode === "sync" ? operation.timeoutMs : operation.attemptTimeoutMs,
+    retry: operation.retry,
+    // A key stands for its execution for a day, so that is how long it must be there.
+    retention_ms:
+      idempotencyKey === undefined ? operation.retentionMs : Math.max(operation.retentionMs, LIMITS.idempotencyMs),
+    expires_at: expiresMs === undefined ? null : start + expiresMs,
+    limit: mode === "sync" ? null : (operation.concurrency?.limit ?? null),
+    batch: operation.batch,
+    replay_of: null,
+  };
+}
+
+/** An operation is a lane; with a key each value it finds in the input is one, and all inputs without it another. */
+export async function laneOf({ operation, input }: Pick<KeptCall, "operation" | "input">): Promise<string> {
+  const { name, concurrency } = operation;
+  if (concurrency === null || concurrency.key === null) return name;
+  const value = valueAt(input.value, concurrency.key);
+  const lane = `${name} ${value === undefined ? "" : canonicalJson(value)}`;
+  return lane.length <= LANE_CHARS ? lane : `${name} ${await sha256(lane)}`;
+}
+
+/** RFC 6901. */
+function valueAt(value: unknown, pointer: string): unknown {
+  let found = value;
+  for (const token of pointer.split("/").slice(1)) {
+    if (typeof found !== "object" || found === null) return undefined;
+    const name = token.replaceAll("~1", "/").replaceAll("~0", "~");
+    found = Object.hasOwn(found, name) ? (found as Record<string, unknown>)[name] : undefined;
+  }
+  return found;
+}
+
+async function keyOf(
+  { operation, principal, input, idempotencyKey }: KeptCall,
+  now: number,
+): Promise<KeyClaim | undefined> {
+  if (idempotencyKey === undefined) return undefined;
+  return {
+    hash: await sha256(JSON.stringify([principal.id, operation.name, idempotencyKey])),
+    input: await digestOf(input.value),
+    expires_at: now + LIMITS.idempotencyMs,
+  };
+}
+
+async function shardOfText(text: string): Promise<number> {
+  return Number.parseInt((await sha256(text)).slice(0, 4), 16) % SHARDS;
+}
+
+function keyReused({ operation }: KeptCall, id: string): SwitchyardError {
+  return new SwitchyardError(
+    "idempotency_key_reused",
+    `Cannot call "${operation.name}" with this Idempotency-Key: it stands for one input for 24 hours; that of ${id} was another`,
+  );
+}
+
+function errorOf(view: ExecutionView): {
+  code: "execution_cancelled" | "execution_expired" | "internal";
+  detail: string;
+} {
+  if (view.error !== null && view.status !== "expired") return view.error as never;
+  if (view.status === "expired") {
+    return {
+      code: "execution_expired",
+      detail: `Cannot finish the execution "${view.id}": it had to begin by ${view.expires_at}; it did not`,
+    };
+  }
+  return {
+    code: "internal",
+    detail: `Cannot answer for the execution "${view.id}": it is ${view.status}, and nothing is kept of why`,
+  };
+}

@@ -1,0 +1,105 @@
+/**
+ * What passes between the edge, a shard and the runner of attempts. Groups travel as one JSON text: a message of
+ * objects costs several times as much (decision 007). Times are milliseconds since the epoch.
+ */
+import type { ErrorData } from "../core/errors.ts";
+import type { Attempt, AttemptEnd, ExecutionStatus, RetryPolicy, Step } from "../model/execution.ts";
+import type { LogLine, RetryAdvice } from "../model/invocation.ts";
+import type { Caller } from "../model/principal.ts";
+
+/** A payload: JSON text in the row, or the key of an object in the artifact store when it is large. */
+export type Payload = { text: string } | { key: string };
+
+/** What never changes after an execution was accepted. */
+export type Head = {
+  mode: "sync" | "async";
+  revision: number;
+  digest: string;
+  caller: Caller;
+  principal: string;
+  traceparent: string;
+  depth: number;
+  accepted_at: number;
+  timeout_ms: number;
+  retry: RetryPolicy;
+  retention_ms: number;
+  expires_at: number | null;
+  /** Of its lane; null: none. */
+  limit: number | null;
+  batch: boolean;
+  replay_of: string | null;
+};
+
+/** What attempts add. Absent members are empty. */
+export type Tail = {
+  attempts?: Attempt[];
+  started_at?: number;
+  finished_at?: number;
+  error?: ErrorData;
+  output?: { sha256: string; size_bytes: number };
+  /** Times that an attempt could not even begin, for the wait before the next. */
+  put_backs?: number;
+  replayed_by?: string[];
+  steps?: Step[];
+};
+
+export type Accept = {
+  id: string;
+  operation: string;
+  head: Head;
+  /** Executions of one lane share its limit and start in the order of their acceptance. */
+  lane: string;
+  max_queued: number | null;
+  parent: string | null;
+  /** Not to be started before. */
+  due: number | null;
+  input: Payload;
+  /** Artifacts of other executions that the input names. */
+  references?: string[];
+  key?: KeyClaim;
+  /** The id may be stored already: the call was repeated after a crash. */
+  mayExist?: boolean;
+};
+
+/** `hash` stands for (principal, operation, Idempotency-Key), `input` for the input. */
+export type KeyClaim = { hash: string; input: string; expires_at: number };
+
+export type AcceptReply =
+  | { kind: "accepted" }
+  /** The key, or the id, was there before: this is its execution. */
+  | { kind: "same"; id: string; status: ExecutionStatus }
+  | { kind: "key_reused"; id: string }
+  | { kind: "queue_full"; limit: number; waiting: number };
+
+/** One attempt to make. `attempt` is the fencing token: what comes back with an older one is refused. */
+export type Claim = {
+  id: string;
+  operation: string;
+  attempt: number;
+  head: Head;
+  input: Payload;
+  /** A batch: what became of its items so far, by their place in the list. */
+  items?: Record<string, ItemOutcome>;
+};
+
+export type ItemOutcome = { ok: true; output: unknown } | { ok: false; error: ErrorData; retry: RetryAdvice };
+
+/** `put_back`: it could not begin, and costs no try. */
+export type Ending =
+  | { kind: "succeeded"; output: Payload; sha256: string; size_bytes: number }
+  | { kind: "failed"; error: ErrorData; retry: RetryAdvice; output?: Payload; sha256?: string; size_bytes?: number }
+  | { kind: Exclude<AttemptEnd, "succeeded" | "failed">; error: ErrorData }
+  | { kind: "put_back"; error: ErrorData };
+
+export type Settlement = {
+  id: string;
+  attempt: number;
+  environment: string | null;
+  started_at: number;
+  finished_at: number;
+  ending: Ending;
+  logs?: readonly LogLine[];
+};
+
+/** What became of each settlement, in their order. null: refused, the attempt was no longer the one under way. */
+export type Settled = (ExecutionStatus | null)[];
