@@ -1,6 +1,6 @@
 /**
  * The start journal of one executor process: the file that is its standard output. The process writes a line with the
- * execution's id just before its code starts, so the file tells what had started even when the process is killed.
+ * call's id (callId() of protocol.ts) just before its code starts, so the file tells what had started even when the process is killed.
  *
  * The file is cut when it grows: cut first, then the process writes the ids of all that still run. Until that is done
  * an id that is not found counts as started, which is the safe answer.
@@ -29,10 +29,10 @@ export class StartJournal {
     return this.#file;
   }
 
-  hasStarted(executionId: string): boolean {
+  hasStarted(callId: string): boolean {
     if (this.#cutting) return true;
     this.#readOn();
-    return this.#started.has(executionId);
+    return this.#started.has(callId);
   }
 
   /** Keeps the file small. `rewrite` makes the process write the ids of all that runs. */

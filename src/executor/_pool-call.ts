@@ -9,7 +9,15 @@ export type Call = {
   meta: InvocationMeta;
   startedAtMs: number;
   definition?: IsolateDefinition;
+  group?: object;
 };
+
+/** `broken`: the process is gone. `moved`: it has not started there and never will. */
+export type AttemptEnd =
+  | { kind: "answer"; frame: string }
+  | { kind: "status"; status: number }
+  | { kind: "broken" }
+  | { kind: "moved" };
 
 export function remainingMs(call: Call): number {
   return call.startedAtMs + call.meta.timeout_ms - Date.now();

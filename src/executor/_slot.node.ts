@@ -164,23 +164,23 @@ export class Slot {
   }
 
   /**
-   * Whether an execution had started, in this process or one that ended lately. `lost`: its connection broke, which the
+   * Whether a call had started, in this process or one that ended lately. `lost`: its connection broke, which the
    * edge sees a moment before we see the exit. A process that goes on living all the same is given the time after which
    * it would refuse the call (START_FENCE_MS), so that the answer stays true.
    */
-  async whatBecameOf(executionId: string, lost: boolean): Promise<{ started: boolean; cause: LossCause | null }> {
+  async whatBecameOf(callId: string, lost: boolean): Promise<{ started: boolean; cause: LossCause | null }> {
     const life = this.#life;
     if (lost && life !== undefined && this.status !== "starting") {
       await Promise.race([life.exited, new Promise((resolve) => setTimeout(resolve, MOVE_AFTER_MS))]);
     }
-    const ended = this.#lost.find((each) => each.hasStarted(executionId));
+    const ended = this.#lost.find((each) => each.hasStarted(callId));
     if (ended !== undefined) return { started: true, cause: ended.cause };
-    return { started: this.journalHas(executionId), cause: null };
+    return { started: this.journalHas(callId), cause: null };
   }
 
-  /** Whether an execution has started in the process of now. */
-  journalHas(executionId: string): boolean {
-    return this.#life?.journal.hasStarted(executionId) ?? false;
+  /** Whether a call has started in the process of now. */
+  journalHas(callId: string): boolean {
+    return this.#life?.journal.hasStarted(callId) ?? false;
   }
 
   #onExit(life: Life): void {

@@ -24,13 +24,14 @@ export type LossCause = "timeout" | "memory" | "crash";
 export type LossAnswer = { started: boolean; cause: LossCause | null; state: PoolState };
 export type LossQuestion = {
   slot: number;
-  execution_id: string;
+  /** callId() of protocol.ts, as everywhere here. */
+  call_id: string;
   operation: string;
   /** The connection broke. False: the process is only slow to answer. */
   lost: boolean;
 };
 
-/** All that the edge has sent to a process that stalled: execution id → operation. */
+/** All that the edge has sent to a process that stalled: call id → operation. */
 export type StallReport = {
   slot: number;
   calls: Readonly<Record<string, string>>;

@@ -7,11 +7,12 @@
  * - who was running when a process died gets `timeout` past its own time-out, else `executor_lost`.
  */
 import { toErrorData, toSwitchyardError } from "../core/errors.ts";
-import type { Executor, InvocationMeta, InvocationResult, IsolateSpec } from "../model/invocation.ts";
+import type { Executor, InvocationMeta, InvocationResult, IsolateSpec, RunOptions } from "../model/invocation.ts";
 import { joinFrame, parseResult, type RunHead } from "./frame.ts";
 import { type LossAnswer, NO_PROCESSES, type PoolState } from "./pool-state.ts";
-import { MOVE_AFTER_MS, NEED_DEFINITION, SECRET_HEADER, REFUSED } from "./protocol.ts";
-import { type Call, failure, isPast, orTimer, remainingMs, sleep, timedOut } from "./_pool-call.ts";
+import { callId, MOVE_AFTER_MS, NEED_DEFINITION, SECRET_HEADER, REFUSED } from "./protocol.ts";
+import { GroupMessages } from "./_group-message.ts";
+import { type AttemptEnd, type Call, failure, isPast, orTimer, remainingMs, sleep, timedOut } from "./_pool-call.ts";
 import { SupervisorClient } from "./supervisor-client.ts";
 
 /** Past its time-out by this much, a call is late: its process's own timer should have fired. */
@@ -25,20 +26,16 @@ const GOOD_RUNS = 20;
 
 type PoolPorts = { slots: readonly Fetcher[]; supervisor: Fetcher; secret: string };
 
-type AttemptEnd =
-  | { kind: "answer"; frame: string }
-  | { kind: "status"; status: number }
-  | { kind: "broken" }
-  | { kind: "moved" };
 type Step = { kind: "end"; result: InvocationResult } | { kind: "again" };
 
 export class PoolExecutor implements Executor {
   readonly #slots: readonly Fetcher[];
   readonly #supervisor: SupervisorClient;
   readonly #secret: string;
+  readonly #messages: GroupMessages;
   #state: PoolState = NO_PROCESSES;
   readonly #goodRuns = new Map<string, number>();
-  /** What is under way, by execution id. */
+  /** What is under way, by call id. */
   readonly #sent = new Map<string, { slot: number; operation: string }>();
   /** By slot, the operation that answered last. */
   readonly #last = new Map<number, string>();
@@ -46,6 +43,7 @@ export class PoolExecutor implements Executor {
   constructor(ports: PoolPorts) {
     this.#slots = ports.slots;
     this.#secret = ports.secret;
+    this.#messages = new GroupMessages(ports.secret);
     this.#supervisor = new SupervisorClient(ports.supervisor, ports.secret);
   }
 
@@ -68,8 +66,14 @@ export class PoolExecutor implements Executor {
     if (state.version > this.#state.version) this.#state = state;
   }
 
-  async run(isolate: IsolateSpec, input: string, meta: InvocationMeta): Promise<InvocationResult> {
-    const call: Call = { isolate, input, meta, startedAtMs: Date.now() };
+  async run(
+    isolate: IsolateSpec,
+    input: string,
+    meta: InvocationMeta,
+    options: RunOptions = {},
+  ): Promise<InvocationResult> {
+    const { group } = options;
+    const call: Call = { isolate, input, meta, startedAtMs: Date.now(), ...(group === undefined ? {} : { group }) };
     try {
       for (;;) {
         const slot = this.#slotFor(isolate.operation) ?? (await this.#awaitSlot(call));
@@ -118,9 +122,10 @@ export class PoolExecutor implements Executor {
 
   async #attempt(slot: number, call: Call): Promise<Step> {
     const { operation } = call.isolate;
-    this.#sent.set(call.meta.execution_id, { slot, operation });
+    const id = callId(call.meta);
+    this.#sent.set(id, { slot, operation });
     const end = await this.#send(slot, call);
-    this.#sent.delete(call.meta.execution_id);
+    this.#sent.delete(id);
     if (end.kind === "answer") {
       this.#last.set(slot, operation);
       if (this.#ownSlotOf(operation) !== undefined) this.#countGoodRun(operation);
@@ -135,7 +140,7 @@ export class PoolExecutor implements Executor {
     return end.kind === "moved" ? { kind: "again" } : this.#settleLoss(slot, call);
   }
 
-  /** Sends the call and watches it. `broken`: the process is gone. `moved`: it has not started there and never will. */
+  /** Sends the call and watches it. */
   async #send(slot: number, call: Call): Promise<AttemptEnd> {
     const fetcher = this.#slots[slot];
     if (fetcher === undefined) throw new Error(`there is no binding SLOT_${slot}`);
@@ -146,22 +151,31 @@ export class PoolExecutor implements Executor {
       meta: call.meta,
       ...(call.definition === undefined ? {} : { definition: call.definition }),
     };
-    const answer = (async (): Promise<AttemptEnd> => {
-      try {
-        const response = await fetcher.fetch("http://executor/run", {
-          method: "POST",
-          headers: { [SECRET_HEADER]: this.#secret },
-          body: joinFrame(head, call.input),
-        });
-        if (response.status !== 200) return { kind: "status", status: response.status };
-        return { kind: "answer", frame: await response.text() };
-      } catch {
-        return { kind: "broken" };
-      }
-    })();
-    const first = await orTimer(answer, Math.min(MOVE_AFTER_MS, Math.max(remainingMs(call) + LATE_MS, 0)));
-    if (first !== undefined) return first;
-    return this.#watch(slot, call, answer);
+    const firstWaitMs = Math.min(MOVE_AFTER_MS, Math.max(remainingMs(call) + LATE_MS, 0));
+    if (call.group !== undefined) {
+      const ticket = this.#messages.to(slot, fetcher, call.group).add(head, call.input, firstWaitMs);
+      const first = await ticket.first;
+      if (first !== undefined) return first;
+      // The shortest wait of the message is over, which may not be this call's own.
+      const ownWaitMs = head.sent_at_ms + firstWaitMs - Date.now();
+      return (await orTimer(ticket.later(), ownWaitMs)) ?? this.#watch(slot, call, ticket.later());
+    }
+    const answer = this.#sendAlone(fetcher, head, call.input);
+    return (await orTimer(answer, firstWaitMs)) ?? this.#watch(slot, call, answer);
+  }
+
+  async #sendAlone(fetcher: Fetcher, head: RunHead, input: string): Promise<AttemptEnd> {
+    try {
+      const response = await fetcher.fetch("http://executor/run", {
+        method: "POST",
+        headers: { [SECRET_HEADER]: this.#secret },
+        body: joinFrame(head, input),
+      });
+      if (response.status !== 200) return { kind: "status", status: response.status };
+      return { kind: "answer", frame: await response.text() };
+    } catch {
+      return { kind: "broken" };
+    }
   }
 
   /**
@@ -216,7 +230,7 @@ export class PoolExecutor implements Executor {
   async #ask(slot: number, call: Call, lost: boolean): Promise<LossAnswer | undefined> {
     const { meta, isolate } = call;
     try {
-      const question = { slot, execution_id: meta.execution_id, operation: isolate.operation, lost };
+      const question = { slot, call_id: callId(meta), operation: isolate.operation, lost };
       // Not knowing means that the call is lost, so it is worth waiting for as long as the call itself may wait.
       const withinMs = Math.min(2_000, Math.max(50, remainingMs(call) + ANSWER_GRACE_MS));
       const answer = await this.#supervisor.lost(question, withinMs);

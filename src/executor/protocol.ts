@@ -1,4 +1,5 @@
 /** What the edge, the supervisor and an executor process agree on. */
+import type { InvocationMeta } from "../model/invocation.ts";
 
 /** Proves that a request comes from this installation, beside the sockets lying in a folder nobody else can enter. */
 export const SECRET_HEADER = "switchyard-executor-secret";
@@ -14,3 +15,8 @@ export const REFUSED = 425;
  */
 export const START_FENCE_MS = 350;
 export const MOVE_AFTER_MS = 400;
+
+/** What the start journal calls a call: one attempt may have started where the next has not. */
+export function callId({ execution_id: id, attempt }: InvocationMeta): string {
+  return attempt === 1 ? id : `${id}:${attempt}`;
+}

@@ -193,9 +193,7 @@ export async function startExecutors(options: StartOptions): Promise<Executors> 
     async lost(question: LossQuestion): Promise<LossAnswer> {
       const slot = slots[question.slot];
       const fate =
-        slot === undefined
-          ? { started: true, cause: null }
-          : await slot.whatBecameOf(question.execution_id, question.lost);
+        slot === undefined ? { started: true, cause: null } : await slot.whatBecameOf(question.call_id, question.lost);
       if (fate.started && question.lost) accuse(question.operation, true);
       return { ...fate, state: state() };
     },

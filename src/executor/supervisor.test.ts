@@ -101,6 +101,33 @@ describe("a process that is stopped by its code", () => {
     expect(slotAt(before.slot).generation).toBe(before.generation + 1);
   });
 
+  it("a group loses only what had started: what stands behind an endless loop moves unseen", async () => {
+    await settled();
+    const before = activeSlot();
+    const waits = { operation: "group waits", code: code("await scheduler.wait(60000)"), timeout_ms: 8_000 };
+    const spins = { operation: "group spins", code: code("for (;;) {}"), timeout_ms: 1_500 };
+    await call(echo);
+    const orders = [waits, echo, spins, ...Array.from({ length: 20 }, (_, i) => ({ ...echo, operation: `echo${i}` }))];
+    const response = await fetch(`${base}/group`, {
+      method: "POST",
+      body: JSON.stringify(orders.map((order, n) => ({ order, input: JSON.stringify(n) }))),
+    });
+    const ends = (await response.json()) as { result: InvocationResult; took_ms: number }[];
+    expect(ends.map(({ result }) => codeOf(result))).toEqual([
+      "executor_lost",
+      "ok",
+      "timeout",
+      ...Array.from({ length: 20 }, () => "ok"),
+    ]);
+    expect(ends.map(({ result }) => result.ok && JSON.parse(result.output)).slice(3)).toEqual(
+      Array.from({ length: 20 }, (_, i) => i + 3),
+    );
+    expect(ends[1]?.took_ms).toBeLessThan(1_000);
+    expect(ends.at(-1)?.took_ms).toBeLessThan(1_400);
+    await settled();
+    expect(slotAt(before.slot).generation).toBe(before.generation + 1);
+  });
+
   it("an operation that killed a process runs in one of its own, disturbs nobody, and comes back when it behaves", async () => {
     await settled();
     const slot = executors.state().dedicated["spins"];

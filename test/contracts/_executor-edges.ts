@@ -12,6 +12,7 @@ import { toErrorData, toSwitchyardError } from "../../src/core/errors.ts";
 import { SECRET_HEADER } from "../../src/executor/protocol.ts";
 import { startExecutors, type Executors, type ExecutorLimits } from "../../src/executor/supervisor.node.ts";
 import type { Executor, InvocationResult } from "../../src/model/invocation.ts";
+import type { Ask } from "./_executor-order.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const COMPATIBILITY_DATE = "2026-07-01";
@@ -19,7 +20,7 @@ const COMPATIBILITY_DATE = "2026-07-01";
 /** As every real platform has it: public addresses only. */
 export const PUBLIC_ONLY = { allow: ["public"], deny: ["64:ff9b::/96"] };
 
-export type LoaderEdge = { executor: Executor; close(): Promise<void> };
+export type LoaderEdge = { executor: Executor; ask: Ask; close(): Promise<void> };
 
 /** The edge with the Worker Loader in its own process. */
 export async function startLoaderEdge(network: { allow: string[]; deny?: string[] }): Promise<LoaderEdge> {
@@ -33,12 +34,14 @@ export async function startLoaderEdge(network: { allow: string[]; deny?: string[
   await edge.ready;
   return {
     executor: executorBehind((init) => edge.dispatchFetch("http://edge/run", init)),
+    ask: (path, init) => edge.dispatchFetch(`http://edge${path}`, init),
     close: () => edge.dispose(),
   };
 }
 
 export type PoolEdge = {
   executor: Executor;
+  ask: Ask;
   executors: Executors;
   /** The edge's URL. */
   base: string;
@@ -85,6 +88,7 @@ export async function startPoolEdge(options: { secret: string; limits?: Partial<
   await edge.ready;
   return {
     executor: executorBehind((init) => fetch(`${base}/run`, init)),
+    ask: (path, init) => fetch(`${base}${path}`, init),
     executors,
     base,
     folder,

@@ -1,5 +1,5 @@
 /** How the cases of the executor's contract say what to run: a module, and what else differs from the usual. */
-import type { Executor, InvocationResult, IsolateDefinition } from "../../src/model/invocation.ts";
+import type { Executor, InvocationMeta, InvocationResult, IsolateDefinition } from "../../src/model/invocation.ts";
 
 export type Order = Partial<IsolateDefinition> & {
   code: string;
@@ -11,7 +11,15 @@ export type Order = Partial<IsolateDefinition> & {
   load?: () => Promise<IsolateDefinition>;
 };
 
+/** A request to the edge that the executor under test belongs to. */
+export type Ask = (path: string, init?: { method: string; body: string }) => Promise<{ json(): Promise<unknown> }>;
+
 export type Run = (order: Order, input?: unknown) => Promise<InvocationResult>;
+
+/** Runs many orders at once out of one request, as a group. `took_ms` is counted from the start of all. */
+export type RunGroup = (
+  orders: readonly (readonly [Order, unknown])[],
+) => Promise<{ result: InvocationResult; took_ms: number }[]>;
 
 let isolates = 0;
 let executions = 0;
@@ -21,21 +29,37 @@ export function freshIsolate(): string {
   return `contract-${isolates++}`;
 }
 
+function metaOf({ operation = "tested", timeout_ms = 10_000 }: Order): InvocationMeta {
+  return {
+    execution_id: `ex_00_contract_${process.pid}_${executions++}`,
+    attempt: 1,
+    operation,
+    revision: 1,
+    caller: { type: "token", id: "test" },
+    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    timeout_ms,
+    capability: "the-capability",
+  };
+}
+
 export function runnerOf(executor: () => Executor): Run {
   return (order, input = {}) => {
-    const { code, operation = "tested", isolate = freshIsolate(), timeout_ms = 10_000 } = order;
+    const { code, operation = "tested", isolate = freshIsolate() } = order;
     const { export: name = "handler", network = [], secrets = {} } = order;
     const load = order.load ?? (async () => ({ code, export: name, network, secrets }));
-    return executor().run({ id: isolate, operation, load }, JSON.stringify(input), {
-      execution_id: `ex_00_contract_${process.pid}_${executions++}`,
-      attempt: 1,
-      operation,
-      revision: 1,
-      caller: { type: "token", id: "test" },
-      traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-      timeout_ms,
-      capability: "the-capability",
-    });
+    return executor().run({ id: isolate, operation, load }, JSON.stringify(input), metaOf(order));
+  };
+}
+
+/** `ask` reaches the edge of _executor-edges.ts. */
+export function groupRunnerOf(ask: () => Ask): RunGroup {
+  return async (orders) => {
+    const body = orders.map(([order, input]) => ({
+      order: { isolate: freshIsolate(), operation: "tested", ...order, meta: metaOf(order) },
+      input: JSON.stringify(input),
+    }));
+    const response = await ask()("/group", { method: "POST", body: JSON.stringify(body) });
+    return (await response.json()) as Awaited<ReturnType<RunGroup>>;
   };
 }
 

@@ -7,7 +7,8 @@ import type { Executor } from "../../src/model/invocation.ts";
 import { answerCases } from "./_executor-answers.ts";
 import { contextCases } from "./_executor-context.ts";
 import { failureCases } from "./_executor-failures.ts";
-import { runnerOf } from "./_executor-order.ts";
+import { groupCases } from "./_executor-groups.ts";
+import { type Ask, groupRunnerOf, runnerOf } from "./_executor-order.ts";
 import { wallCases } from "./_executor-walls.ts";
 
 /**
@@ -16,7 +17,7 @@ import { wallCases } from "./_executor-walls.ts";
  */
 export function describeExecutor(
   name: string,
-  setUp: () => Promise<{ executor: Executor; close(): Promise<void> }>,
+  setUp: () => Promise<{ executor: Executor; ask: Ask; close(): Promise<void> }>,
 ): void {
   describe(name, () => {
     let started: Awaited<ReturnType<typeof setUp>> | undefined;
@@ -25,13 +26,18 @@ export function describeExecutor(
     }, 30_000);
     afterAll(() => started?.close());
 
-    const run = runnerOf(() => {
+    const edge = () => {
       if (started === undefined) throw new Error(`${name} did not start`);
-      return started.executor;
-    });
+      return started;
+    };
+    const run = runnerOf(() => edge().executor);
     answerCases(run);
     failureCases(run);
     contextCases(run);
     wallCases(run);
+    groupCases(
+      run,
+      groupRunnerOf(() => edge().ask),
+    );
   });
 }

@@ -4,8 +4,7 @@
  */
 import { SwitchyardError, type ErrorData } from "../../src/core/errors.ts";
 import { createExecutor, type CreatedExecutor, type ExecutorBindings } from "../../src/executor/create-executor.ts";
-
-import type { InvocationMeta } from "../../src/model/invocation.ts";
+import type { Executor, InvocationMeta, InvocationResult, RunOptions } from "../../src/model/invocation.ts";
 
 export { Gate } from "../../src/executor/gate.ts";
 
@@ -46,34 +45,42 @@ export default {
         bearer: request.headers.get("authorization"),
       });
     }
+    // Many orders in one request context, as the runner of attempts has it.
+    if (pathname === "/group") {
+      const { executor } = created;
+      const group = {};
+      const startedAt = Date.now();
+      const ends = (await request.json<{ order: Order; input: string }[]>()).map(async ({ order, input }) => {
+        const result = await runOrder(executor, order, input, { group });
+        return { result, took_ms: Date.now() - startedAt };
+      });
+      return Response.json(await Promise.all(ends));
+    }
     const order = JSON.parse(decodeURIComponent(request.headers.get("order") ?? "{}")) as Order;
-    const result = await created.executor.run(
-      {
-        id: order.isolate ?? `${order.operation}-${order.code.length}`,
-        operation: order.operation,
-        load: async () => {
-          const { load_error: failed } = order;
-          if (failed !== undefined) throw new SwitchyardError(failed.code, failed.detail);
-          return {
-            code: order.code,
-            export: order.export ?? "handler",
-            network: order.network ?? [],
-            secrets: order.secrets ?? {},
-          };
-        },
-      },
-      await request.text(),
-      order.meta ?? {
-        execution_id: `ex_00_${crypto.randomUUID()}_${next++}`,
-        attempt: 1,
-        operation: order.operation,
-        revision: 1,
-        caller: { type: "token", id: "test" },
-        traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        timeout_ms: order.timeout_ms ?? 5_000,
-        capability: "the-capability",
-      },
-    );
-    return Response.json(result);
+    return Response.json(await runOrder(created.executor, order, await request.text(), {}));
   },
 };
+
+function runOrder(executor: Executor, order: Order, input: string, options: RunOptions): Promise<InvocationResult> {
+  const isolate = {
+    id: order.isolate ?? `${order.operation}-${order.code.length}`,
+    operation: order.operation,
+    load: async () => {
+      const { load_error: failed } = order;
+      if (failed !== undefined) throw new SwitchyardError(failed.code, failed.detail);
+      const { code, export: name = "handler", network = [], secrets = {} } = order;
+      return { code, export: name, network, secrets };
+    },
+  };
+  const meta = order.meta ?? {
+    execution_id: `ex_00_${crypto.randomUUID()}_${next++}`,
+    attempt: 1,
+    operation: order.operation,
+    revision: 1,
+    caller: { type: "token", id: "test" },
+    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    timeout_ms: order.timeout_ms ?? 5_000,
+    capability: "the-capability",
+  };
+  return executor.run(isolate, input, meta, options);
+}
