@@ -3,7 +3,7 @@ import type * as v from "valibot";
 import type { Scope } from "../../model/entities.ts";
 import type { ArtifactView, ExecutionView } from "../../model/execution.ts";
 import type { Principal } from "../../model/principal.ts";
-import { fixture, type Fixture } from "../_fixture.node.ts";
+import { fixture, storeModule, type Fixture } from "../_fixture.node.ts";
 import type { ExecutionPorts } from "./execution-functions.ts";
 import type { artifactOutput, executionOutput } from "./execution-schemas.ts";
 import { runBuiltin } from "./run-builtin.ts";
@@ -83,6 +83,9 @@ const ports: ExecutionPorts = {
 let base: Fixture;
 beforeAll(async () => {
   base = await fixture({ builtins: true });
+  await storeModule(base, "echo");
+  for (const description of ["one", "two", "three"])
+    await base.run("put_operation", { name: "echo", implemented_at: "echo:echo", description });
 });
 afterAll(() => base.close());
 beforeEach(() => {
@@ -195,6 +198,16 @@ describe("cancel_execution and replay_execution", () => {
       ["replay", ID, { revision: "same" }],
       ["replay", ID, { revision: 2 }],
     ]);
+  });
+
+  test("replay refuses what could not be called now", async () => {
+    await expect(call("replay_execution", { id: ID, revision: 9 }, OWNER)).rejects.toMatchObject({
+      code: "operation_not_found",
+    });
+    await base.run("edit_operation", { name: "echo", patch: { active: false } });
+    await expect(call("replay_execution", { id: ID }, OWNER)).rejects.toMatchObject({ code: "operation_inactive" });
+    await base.run("edit_operation", { name: "echo", patch: { active: true } });
+    expect(asked).toEqual([]);
   });
 
   test.each(["cancel_execution", "replay_execution"])("%s is refused to others, and does nothing", async (name) => {

@@ -9,6 +9,7 @@ import type { Scope } from "../../model/entities.ts";
 import type { ArtifactQuery, ArtifactView, ExecutionQuery, ExecutionView } from "../../model/execution.ts";
 import { allows, mayControl, type Principal } from "../../model/principal.ts";
 import type { Page } from "../read.ts";
+import type { Registry } from "../registry.ts";
 import * as schemas from "./execution-schemas.ts";
 import { optional, parseInput } from "./parse-input.ts";
 
@@ -19,7 +20,7 @@ export type ExecutionPorts = {
     list(query: ExecutionQuery): Promise<Page<ExecutionView>>;
     /** Throws execution_final. */
     cancel(id: string): Promise<ExecutionView | undefined>;
-    /** Answers the new execution's id. Throws execution_final, and what a call of the operation by `principal` would. */
+    /** A new execution, as `principal`; answers its id. Throws execution_final. */
     replay(
       id: string,
       options: { revision: number | "latest" | "same"; principal: Principal; traceparent: string },
@@ -31,7 +32,8 @@ export type ExecutionPorts = {
   };
 };
 
-type Run = (name: string, call: { input: unknown; principal: Principal; ports: ExecutionPorts }) => Promise<unknown>;
+type Call = { input: unknown; principal: Principal; ports: ExecutionPorts; registry: Pick<Registry, "resolve"> };
+type Run = (name: string, call: Call) => Promise<unknown>;
 
 type ExecutionFunction = {
   name: string;
@@ -94,9 +96,14 @@ export const EXECUTION_FUNCTIONS: readonly ExecutionFunction[] = [
     scope: "ops:invoke",
     input: () => schemas.replayInput,
     output: () => schemas.replayOutput,
-    async run(name, { input, principal, ports }) {
+    async run(name, { input, principal, ports, registry }) {
       const { id, revision } = parseInput(schemas.replayInput, input, name);
-      await controlled(id, principal, ports);
+      const before = await controlled(id, principal, ports);
+      await assertActive(
+        before.operation,
+        revision === "latest" ? {} : { revision: revision ?? before.revision },
+        registry,
+      );
       const executionId = await ports.executions.replay(id, {
         revision: revision ?? "same",
         principal,
@@ -131,14 +138,23 @@ export const EXECUTION_FUNCTIONS: readonly ExecutionFunction[] = [
 ];
 
 /** Throws unless the execution is the principal's to act on. A stranger who may not read it learns nothing of it. */
-async function controlled(id: string, principal: Principal, { executions }: ExecutionPorts): Promise<void> {
+async function controlled(id: string, principal: Principal, { executions }: ExecutionPorts): Promise<ExecutionView> {
   const view = await executions.find(id);
-  if (view !== undefined && mayControl(principal, view)) return;
+  if (view !== undefined && mayControl(principal, view)) return view;
   if (view === undefined || !allows(principal, "registry:read")) notFound("execution", id);
   throw new SwitchyardError(
     "forbidden",
     `Cannot act on the execution "${id}": it must be the token's own, or the token must have registry:write; "${principal.name}" has ${principal.scopes.join(", ")}`,
   );
+}
+
+/** The group needs no look: the function's own scope is that of every group. */
+async function assertActive(name: string, wanted: { revision?: number }, registry: Call["registry"]): Promise<void> {
+  const { operation } = await registry.resolve(name, wanted);
+  if (operation.active) return;
+  throw new SwitchyardError("operation_inactive", `Cannot replay "${name}": its row says active: false`, {
+    hint: `opctl edit operation ${name} -s active=true`,
+  });
 }
 
 function notFound(what: "execution" | "artifact", id: string): never {

@@ -35,7 +35,7 @@ export async function runBuiltin(
   if (verb === "executions") {
     const found = EXECUTION_FUNCTIONS.find((each) => each.name === name);
     if (ports === undefined || found === undefined) throw notWired(name);
-    return { output: await found.run(name, { input, principal, ports }) };
+    return { output: await found.run(name, { input, principal, ports, registry }) };
   }
   if (verb === "changes" || kind === undefined) {
     return { output: await listChanges(registry.database, parseInput(schemas.changesInput, input, name)) };
