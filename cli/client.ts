@@ -14,37 +14,56 @@ export type RequestOptions = {
   timeoutMs?: number | undefined;
   /** Statuses beside 2xx that are an answer and no refusal. */
   acceptStatus?: readonly number[];
+  /** Stops it; the signal's own reason is thrown. */
+  signal?: AbortSignal | undefined;
 };
 
 export type Client = {
   readonly credentials: Credentials;
   request(method: string, route: string, options?: RequestOptions): Promise<Answer>;
+  /** The answer with its body still to be read: for what is large, or has no end yet. */
+  open(method: string, route: string, options?: RequestOptions): Promise<Response>;
 };
 
 export function createClient(credentials: Credentials): Client {
+  const { url, token } = credentials;
+  /** `read` is part of the request: a connection that breaks in the middle of the body is one that broke. */
+  async function send<T>(
+    method: string,
+    route: string,
+    options: RequestOptions,
+    read: (response: Response) => Promise<T>,
+  ): Promise<T> {
+    const headers: Record<string, string> = { authorization: `Bearer ${token}`, ...options.headers };
+    if (typeof options.body === "string") headers["content-type"] ??= "application/json";
+    const signals = options.timeoutMs === undefined ? [] : [AbortSignal.timeout(options.timeoutMs)];
+    if (options.signal !== undefined) signals.push(options.signal);
+    const signal = signals.length === 0 ? null : AbortSignal.any(signals);
+    try {
+      const response = await fetch(url + route, {
+        method,
+        headers,
+        body: options.body ?? null,
+        redirect: "manual",
+        signal,
+      });
+      if (response.ok || options.acceptStatus?.includes(response.status) === true) return await read(response);
+      throw problemOf(await toAnswer(response), `${method} ${route}`);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (error instanceof SwitchyardError) throw error;
+      throw unreachable(error, url, options.timeoutMs);
+    }
+  }
   return {
     credentials,
-    request: async (method, route, options = {}) => {
-      const headers: Record<string, string> = { authorization: `Bearer ${credentials.token}`, ...options.headers };
-      if (typeof options.body === "string") headers["content-type"] ??= "application/json";
-      const signal = options.timeoutMs === undefined ? null : AbortSignal.timeout(options.timeoutMs);
-      try {
-        const response = await fetch(credentials.url + route, {
-          method,
-          headers,
-          body: options.body ?? null,
-          redirect: "manual",
-          signal,
-        });
-        const answer = { status: response.status, headers: response.headers, text: await response.text() };
-        if (response.ok || options.acceptStatus?.includes(response.status) === true) return answer;
-        throw problemOf(answer, `${method} ${route}`);
-      } catch (error) {
-        if (error instanceof SwitchyardError) throw error;
-        throw unreachable(error, credentials.url, options.timeoutMs);
-      }
-    },
+    request: (method, route, options = {}) => send(method, route, options, toAnswer),
+    open: (method, route, options = {}) => send(method, route, options, async (response) => response),
   };
+}
+
+async function toAnswer(response: Response): Promise<Answer> {
+  return { status: response.status, headers: response.headers, text: await response.text() };
 }
 
 function unreachable(error: unknown, url: string, timeoutMs: number | undefined): SwitchyardError {
@@ -105,7 +124,7 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 }
 
 /** The JSON of a successful answer. */
-export function parseAnswer(answer: Answer): unknown {
+export function parseAnswer(answer: Pick<Answer, "text">): unknown {
   try {
     return JSON.parse(answer.text);
   } catch (error) {

@@ -1,8 +1,9 @@
 /** What the last of some words could be, read from the command tree: commands, options, kinds, and names by kind. */
-import type { Argument, Command } from "commander";
+import type { Argument, Command, Option } from "commander";
+import { ALL_KIND_WORDS } from "./executions/records.ts";
 import { KIND_NAMES, KIND_WORDS } from "./kinds.ts";
 
-/** `namesOf` asks the registry; it answers nothing where that is not possible. */
+/** `namesOf` asks the platform for names or ids of a kind; it answers nothing where that is not possible. */
 export async function completeWord(
   program: Command,
   words: readonly string[],
@@ -10,12 +11,13 @@ export async function completeWord(
 ): Promise<string[]> {
   const last = words.at(-1) ?? "";
   const { command, positional, awaited } = walk(program, words.slice(0, -1));
-  if (awaited) return []; // An option's value: the shell offers files.
-  const candidates = last.startsWith("-")
-    ? optionsOf(command)
-    : command.commands.length > 0
-      ? command.commands.map((each) => each.name()).filter((name) => !name.startsWith("__"))
-      : await argumentsOf(command, positional, (kind) => namesOf(kind, last));
+  const candidates = awaited
+    ? await valuesOf(awaited, (kind) => namesOf(kind, last))
+    : last.startsWith("-")
+      ? optionsOf(command)
+      : command.commands.length > 0
+        ? command.commands.map((each) => each.name()).filter((name) => !name.startsWith("__"))
+        : await argumentsOf(command, positional, (kind) => namesOf(kind, last));
   return candidates.filter((candidate) => candidate.startsWith(last)).toSorted();
 }
 
@@ -23,16 +25,16 @@ export async function completeWord(
 function walk(
   program: Command,
   words: readonly string[],
-): { command: Command; positional: string[]; awaited: boolean } {
+): { command: Command; positional: string[]; awaited: Option | undefined } {
   let command = program;
   const positional: string[] = [];
-  let awaited = false;
+  let awaited: Option | undefined;
   for (const word of words) {
     if (awaited) {
-      awaited = false;
+      awaited = undefined;
     } else if (word.startsWith("-")) {
       const option = [...command.options, ...program.options].find((each) => each.short === word || each.long === word);
-      awaited = option?.required === true;
+      awaited = option?.required === true ? option : undefined;
     } else {
       const next = command.commands.find((each) => each.name() === word);
       if (next === undefined) positional.push(word);
@@ -41,6 +43,20 @@ function walk(
   }
   return { command, positional, awaited };
 }
+
+/** None: the shell offers files. */
+async function valuesOf(option: Option, namesOf: (kind: string) => Promise<string[]>): Promise<string[]> {
+  if (option.argChoices !== undefined) return option.argChoices;
+  const kind = VALUES_FROM[option.long ?? ""];
+  return kind === undefined ? [] : namesOf(kind);
+}
+
+/** Options whose value is the name or id of something. */
+const VALUES_FROM: Readonly<Record<string, string>> = {
+  "--operation": "operation",
+  "--parent": "execution",
+  "--execution": "execution",
+};
 
 function optionsOf(command: Command): string[] {
   const all: string[] = ["--help"];
@@ -57,7 +73,14 @@ async function argumentsOf(
 ): Promise<string[]> {
   const declared: readonly Argument[] = command.registeredArguments;
   const argument = declared[positional.length];
-  if (argument?.name() === "kind") return [...KIND_NAMES, ...KIND_NAMES.map((kind) => KIND_WORDS[kind].plural)];
+  if (argument?.name() === "kind") {
+    const records = ["get", "describe"].includes(command.name());
+    return records ? [...ALL_KIND_WORDS] : [...KIND_NAMES, ...KIND_NAMES.map((kind) => KIND_WORDS[kind].plural)];
+  }
+  // `cancel` takes several.
+  const repeated = declared.at(-1)?.variadic === true ? declared.at(-1) : undefined;
+  if ((argument ?? repeated)?.name() === "id")
+    return namesOf(command.parent?.name() === "artifact" ? "artifact" : "execution");
   if (argument?.name() !== "name") return [];
   const kindAt = declared.findIndex((each) => each.name() === "kind");
   if (kindAt >= 0) return namesOf(positional[kindAt] ?? "");

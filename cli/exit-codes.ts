@@ -10,6 +10,7 @@ export const EXIT_CODES = {
   5: "conflict: the name is taken, the entry has changed or is in use",
   6: "remote: the platform or the operation's code failed, or nothing answers",
   7: "time-out",
+  130: "stopped with Ctrl-C; an execution that was waited for goes on",
 } as const;
 export type ExitCode = keyof typeof EXIT_CODES;
 

@@ -20,7 +20,11 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   call: { summary: "call an operation and print its output", load: () => import("./commands/call.ts") },
   chain: { summary: "call operations one after another: 'a(x=1) | b'", load: () => import("./commands/chain.ts") },
-  get: { summary: "list entries, or show one", load: () => import("./commands/get.ts") },
+  logs: { summary: "show what an execution's handler wrote", load: () => import("./commands/logs.ts") },
+  cancel: { summary: "stop executions", load: () => import("./commands/cancel.ts") },
+  replay: { summary: "run an execution again", load: () => import("./commands/replay.ts") },
+  artifact: { summary: "fetch a stored result", load: () => import("./commands/artifact.ts") },
+  get: { summary: "list entries, executions or artifacts, or show one", load: () => import("./commands/get.ts") },
   describe: { summary: "show one entry in full, for people", load: () => import("./commands/describe.ts") },
   edit: { summary: "change an entry, in your editor or with -s", load: () => import("./commands/edit.ts") },
   create: { summary: "make a new entry", load: () => import("./commands/create.ts") },
@@ -67,7 +71,7 @@ export async function createProgram(words: readonly string[] | "all"): Promise<C
 
 function exitCodeLines(): string {
   return Object.entries(EXIT_CODES)
-    .map(([code, meaning]) => `  ${code}  ${meaning}`)
+    .map(([code, meaning]) => `  ${code.padEnd(3)}  ${meaning}`)
     .join("\n");
 }
 
@@ -114,6 +118,8 @@ async function usageError(error: CommanderError, words: readonly string[]): Prom
   const [message = "", ...rest] = text.replace(/^error: /, "").split("\n");
   const hints = rest.map((line) => line.replace(/^\((.*)\)$/, "$1"));
   if (message === "missing required argument 'name'") hints.push(...(await kindFirst(words)));
+  if (message === "missing required argument 'id'")
+    hints.push(`\`opctl get ${words.includes("artifact") ? "artifacts" : "executions"}\` lists the ids.`);
   return new SwitchyardError("usage", `Cannot read the command line: ${message}`, {
     hint: [...hints, helpOf(words)].join(" "),
   });
@@ -121,12 +127,11 @@ async function usageError(error: CommanderError, words: readonly string[]): Prom
 
 /** `opctl describe echo`: the kind was forgotten. */
 async function kindFirst(words: readonly string[]): Promise<string[]> {
-  const { KIND_WORDS } = await import("./kinds.ts");
+  const { ALL_KIND_WORDS } = await import("./executions/records.ts");
   const [verb = "", name = "-"] = words.slice(words.findIndex((word) => Object.hasOwn(COMMANDS, word)));
-  const kinds = Object.entries(KIND_WORDS).flatMap(([kind, { plural }]) => [kind, plural]);
   const takesKind = ["describe", "edit", "duplicate", "delete", "rollback"].includes(verb);
-  if (!takesKind || name.startsWith("-") || kinds.includes(name)) return [];
-  return [`The kind comes first: opctl ${verb} operation ${name}.`];
+  if (!takesKind || name.startsWith("-") || ALL_KIND_WORDS.includes(name)) return [];
+  return [`The kind comes first: opctl ${verb} ${name.startsWith("ex_") ? "execution" : "operation"} ${name}.`];
 }
 
 function withHelp(error: SwitchyardError, words: readonly string[]): SwitchyardError {

@@ -1,20 +1,21 @@
 import { describe, expect, test } from "vitest";
 import { SwitchyardError } from "../src/core/errors.ts";
-import { createOutput } from "./output.ts";
+import { createOutput, type Streams } from "./output.ts";
+
+function streams(terminal: boolean, said = { out: "", err: "" }): Streams {
+  return {
+    out: (text) => void (said.out += text),
+    bytes: async (part) => void (said.out += typeof part === "string" ? part : new TextDecoder().decode(part)),
+    err: (text) => void (said.err += text),
+    colour: terminal,
+    watched: terminal,
+    terminal,
+  };
+}
 
 function printed(terminal: boolean) {
   const said = { out: "", err: "" };
-  const output = createOutput(
-    { json: false, quiet: false },
-    {
-      out: (text) => void (said.out += text),
-      err: (text) => void (said.err += text),
-      colour: terminal,
-      watched: terminal,
-      terminal,
-    },
-  );
-  return { said, output };
+  return { said, output: createOutput({ json: false, quiet: false }, streams(terminal, said)) };
 }
 
 const EVIL = "\u001B]0;owned\u0007 a\rb \u009B31m\ttab\nline";
@@ -32,6 +33,21 @@ describe("output", () => {
     // Its own colours are the only escapes.
     // oxlint-disable-next-line no-control-regex -- they are what is looked for
     expect(said.err.replaceAll(/\u001B\[[0-9]+m/g, "")).not.toMatch(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/);
+  });
+
+  test("shows bytes that are text without harm, also where a part ends within a character", async () => {
+    const { said, output } = printed(true);
+    for (const byte of new TextEncoder().encode("ä\u001B[31m")) await output.bytes(new Uint8Array([byte]));
+    expect(said.out).toBe(String.raw`ä\u001b[31m`);
+  });
+
+  test.each([
+    [true, {}, true],
+    [true, { quiet: true }, false],
+    [true, { json: true }, false],
+    [false, {}, false],
+  ])("is watched on a terminal (%s) with %j: %s", (terminal, options, watched) => {
+    expect(createOutput({ json: false, quiet: false, ...options }, streams(terminal)).watched).toBe(watched);
   });
 
   test("gives data to a pipe as it is", () => {

@@ -7,6 +7,7 @@ import { ERRORS, toErrorData, type SwitchyardError } from "../src/core/errors.ts
 
 export type Streams = {
   out: (text: string) => void;
+  bytes: (part: Uint8Array | string) => Promise<void>;
   err: (text: string) => void;
   colour: boolean;
   /** Somebody watches stderr. */ watched: boolean;
@@ -15,8 +16,14 @@ export type Streams = {
 
 export type Output = {
   readonly json: boolean;
+  /** A person watches how far it is: stderr is a terminal, and neither --quiet nor --json says otherwise. */
+  readonly watched: boolean;
+  /** stdout is a terminal. */
+  readonly terminal: boolean;
   /** Text as it is; a missing line end is added. */
   data(text: string): void;
+  /** Bytes as they are, a part of many; done when the reader has taken them. A terminal is shown text without harm. */
+  bytes(part: Uint8Array): Promise<void>;
   /** A value: one line of JSON. */
   value(value: unknown): void;
   /** What was done. */
@@ -29,6 +36,8 @@ export type Output = {
 
 const processStreams = (): Streams => ({
   out: (text) => void process.stdout.write(text),
+  // A reader that is gone ends the process elsewhere (main.ts), so a failed write is not told here.
+  bytes: (part) => new Promise((resolve) => process.stdout.write(part, () => resolve())),
   err: (text) => void process.stderr.write(text),
   watched: process.stderr.isTTY,
   terminal: process.stdout.isTTY,
@@ -37,15 +46,20 @@ const processStreams = (): Streams => ({
 
 export function createOutput(options: { json: boolean; quiet: boolean }, streams: Streams = processStreams()): Output {
   const paint = (code: number, text: string): string => (streams.colour ? `\u001B[${code}m${text}\u001B[0m` : text);
+  const watched = streams.watched && !options.quiet && !options.json;
+  const decoder = new TextDecoder();
   return {
     json: options.json,
+    watched,
+    terminal: streams.terminal,
+    bytes: (part) => streams.bytes(streams.terminal ? harmless(decoder.decode(part, { stream: true })) : part),
     data: (text) => streams.out(line(streams.terminal ? harmless(text) : text)),
     value: (value) => streams.out(`${JSON.stringify(value)}\n`),
     say: (text) => {
       if (!options.quiet) streams.err(line(harmless(text)));
     },
     progress: (text) => {
-      if (!options.quiet && streams.watched) streams.err(line(harmless(text)));
+      if (watched) streams.err(line(harmless(text)));
     },
     warn: (text) => {
       if (!options.quiet) streams.err(`${paint(33, "warning:")} ${line(harmless(text))}`);

@@ -15,6 +15,10 @@ class FakeRegistry implements Client {
   /** Runs once, before the next write to an operation: another writer. */
   intruder: (() => void) | undefined;
 
+  open(): Promise<Response> {
+    throw new Error("nothing is streamed here");
+  }
+
   async request(method: string, route: string, { body, headers = {} }: RequestOptions = {}) {
     this.log.push(`${method} ${route}`);
     const hash = /^\/modules\/(.+)$/.exec(route)?.[1];

@@ -3,11 +3,16 @@ import type { Command } from "commander";
 import { completeWord } from "../complete.ts";
 import { contextOf, type CommandModule } from "../command.ts";
 import { createProgram } from "../main.ts";
-import { parseKind } from "../kinds.ts";
+import type { Client } from "../client.ts";
+import type { Kind } from "../../src/model/entities.ts";
+import { listArtifacts, listExecutions } from "../executions/api.ts";
+import { parseAnyKind, type RecordKind } from "../executions/records.ts";
 import { listEntries } from "../registry.ts";
 
 /** A shell that waits for a platform that is away would be worse than no names. Milliseconds. */
 const PATIENCE_MS = 1500;
+/** Ids that are offered: the newest, because the older ones are looked up and not typed. */
+const IDS = 20;
 
 export const command: CommandModule = {
   define(command: Command) {
@@ -20,20 +25,32 @@ export const command: CommandModule = {
       const context = contextOf(command);
       const program = await createProgram(words);
       const found = await completeWord(program, words, async (kindWord, prefix) => {
-        const names: string[] = [];
-        const filter = { name: { op: "$like", value: `${prefix}%` } };
-        const giveUpAt = Date.now() + PATIENCE_MS;
         try {
-          for await (const { name } of listEntries(context.client, parseKind(kindWord), { filter })) {
-            names.push(name);
-            if (Date.now() > giveUpAt) break;
-          }
+          const kind = parseAnyKind(kindWord, "get");
+          return "entry" in kind
+            ? await namesOf(context.client, kind.entry, prefix)
+            : await newestIds(context.client, kind.record);
         } catch {
           return []; // A Tab is no place for an error.
         }
-        return names;
       });
       if (found.length > 0) context.output.data(found.join("\n"));
     });
   },
 };
+
+async function namesOf(client: Client, kind: Kind, prefix: string): Promise<string[]> {
+  const names: string[] = [];
+  const filter = { name: { op: "$like", value: `${prefix}%` } };
+  const giveUpAt = Date.now() + PATIENCE_MS;
+  for await (const { name } of listEntries(client, kind, { filter })) {
+    names.push(name);
+    if (Date.now() > giveUpAt) break;
+  }
+  return names;
+}
+
+async function newestIds(client: Client, kind: RecordKind): Promise<string[]> {
+  const list = kind === "execution" ? listExecutions : listArtifacts;
+  return (await list(client, new URLSearchParams(), IDS)).items.map(({ id }) => id);
+}

@@ -1,4 +1,7 @@
-/** `opctl call`: one operation, its output on stdout exactly as the platform sent it. */
+/**
+ * `opctl call`: one operation, its output on stdout exactly as the platform sent it. Where the call is accepted and
+ * runs later, the execution's id instead; with --wait the output again, as of any other call.
+ */
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { SwitchyardError } from "../../src/core/errors.ts";
@@ -7,10 +10,22 @@ import { parseAnswer } from "../client.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
 import { parseDuration } from "../duration.ts";
 import type { Schema } from "../input-type.ts";
+import { sendCall } from "../executions/send-call.ts";
+import { parseWait } from "../executions/wait.ts";
 import { readInput } from "../input-words.ts";
 import type { JsonObject } from "../registry.ts";
 
-type Options = { input?: string; timeout?: string; revision?: string; validate?: boolean };
+type Options = {
+  input?: string;
+  timeout?: string;
+  revision?: string;
+  validate?: boolean;
+  async?: boolean;
+  wait?: string | true;
+  idempotencyKey?: string;
+  delay?: string;
+  expires?: string;
+};
 
 export const command: CommandModule = {
   define(command: Command) {
@@ -27,6 +42,11 @@ export const command: CommandModule = {
       .option("--timeout <duration>", "stop waiting after this long (500ms, 10s, 2m): exit code 7")
       .option("--revision <n>", "run this revision, the same as name@n")
       .option("--validate", "only check the input against the type; run nothing")
+      .option("--async", "do not wait for the end, whatever the row says: print the execution's id")
+      .option("--wait [duration]", "of what runs later: wait for its end and print its output")
+      .option("--idempotency-key <key>", "the same key and input within 24 hours are one call, not two")
+      .option("--delay <duration>", "start it no sooner than that from now (10m, 2h, 1d)")
+      .option("--expires <duration>", "give it up if it has not started by then (30s, 1h)")
       .action(async (name: string, words: string[], options: Options) => {
         await call(contextOf(command), name, words, options);
       });
@@ -37,21 +57,46 @@ export const command: CommandModule = {
       ["opctl call echo --input @input.json", "from a file"],
       ['echo \'{"input_str":"hi"}\' | opctl call echo -i -', "from stdin"],
       ["opctl call echo@2 input_str=hi", "a revision"],
+      ["opctl call report month=7 --async", "accept it, run it later"],
+      ["opctl call report month=7 --async --wait", "the same, and wait for its output"],
     ]);
   },
 };
 
-async function call(context: Context, name: string, words: readonly string[], options: Options): Promise<void> {
+async function call(context: Context, name: string, given: readonly string[], options: Options): Promise<void> {
+  const { wait: waitWord } = options;
+  // `--wait n=3`: the word is the next argument, not how long.
+  const swallowed = typeof waitWord === "string" && waitWord.includes("=") ? [waitWord] : [];
+  const words = [...swallowed, ...given];
   const target = options.revision === undefined ? name : `${name}@${options.revision}`;
   const route = `/ops/${encodeURIComponent(target).replace("%40", "@")}`;
   const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout);
+  const query = queryOf(options);
+  const wait = waitWord === undefined ? undefined : parseWait(swallowed.length > 0 ? true : waitWord);
   const body = await inputText(context, route, words, options.input);
-  const answer = await context.client.request("POST", options.validate === true ? `${route}?validate=only` : route, {
+  await sendCall(context, {
+    route: route + query,
     body,
+    headers: {
+      ...(options.async === true ? { prefer: "respond-async" } : {}),
+      ...(options.idempotencyKey === undefined ? {} : { "idempotency-key": options.idempotencyKey }),
+    },
     timeoutMs,
+    wait: wait?.limitMs === undefined && timeoutMs !== undefined && wait !== undefined ? { limitMs: timeoutMs } : wait,
   });
   if (options.validate === true) context.output.say(`The input fits the input type of ${target}.`);
-  if (answer.text !== "") context.output.data(answer.text);
+}
+
+function queryOf(options: Options): string {
+  const later = (["async", "wait", "delay", "expires"] as const).find((name) => options[name] !== undefined);
+  if (options.validate === true && later !== undefined) {
+    throw new SwitchyardError("usage", `Cannot use --${later} with --validate: it runs nothing, now or later`);
+  }
+  const query = new URLSearchParams();
+  if (options.validate === true) query.set("validate", "only");
+  if (options.delay !== undefined) query.set("delay_ms", String(parseDuration(options.delay)));
+  if (options.expires !== undefined) query.set("expires_ms", String(parseDuration(options.expires)));
+  return query.size === 0 ? "" : `?${query.toString()}`;
 }
 
 async function inputText(

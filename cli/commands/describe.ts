@@ -1,10 +1,10 @@
-/** `opctl describe`: one entry in full, laid out for people. Scripts use `opctl get … -o json`. */
+/** `opctl describe`: one entry or execution in full, laid out for people. Scripts use `opctl get … -o json`. */
 import type { Command } from "commander";
 import type { Kind } from "../../src/model/entities.ts";
 import { attributeOf } from "../attributes.ts";
 import { parseAnswer } from "../client.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
-import { KIND_NAMES, parseKind } from "../kinds.ts";
+import { ALL_KIND_NAMES, parseAnyKind } from "../executions/records.ts";
 import { listRevisions, readEntry, type Entry } from "../registry.ts";
 import { renderSchema } from "../render/schema.ts";
 import { renderTable } from "../render/table.ts";
@@ -15,14 +15,19 @@ const HEAD = 5;
 export const command: CommandModule = {
   define(command: Command) {
     command
-      .argument("<kind>", KIND_NAMES.join(", "))
-      .argument("<name>", "the entry")
-      .action(async (kind: string, name: string) => {
-        await describe(contextOf(command), parseKind(kind), name);
+      .argument("<kind>", ALL_KIND_NAMES.join(", "))
+      .argument("<name>", "the entry; the id of an execution")
+      .action(async (word: string, name: string) => {
+        const context = contextOf(command);
+        const kind = parseAnyKind(word, "describe");
+        if ("entry" in kind) return describe(context, kind.entry, name);
+        const { describeRecord } = await import("../executions/describe-record.ts");
+        return describeRecord(context, kind.record, name);
       });
     examples(command, [
       ["opctl describe type echo_input", "the type's members"],
       ["opctl describe operation my_demo_operation", "types, implementation, revisions"],
+      ["opctl describe execution ex_…", "its course, input, output and last log lines"],
     ]);
   },
 };

@@ -1,23 +1,27 @@
-/** `opctl get`: a table of entries, or the entries themselves as JSON or YAML. */
-import type { Command } from "commander";
+/** `opctl get`: a table of entries or records, or these themselves as JSON or YAML. */
+import { Option, type Command } from "commander";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import type { Kind } from "../../src/model/entities.ts";
 import { attributeOf, cellOf, checkAttributes } from "../attributes.ts";
 import { collect, contextOf, examples, type CommandModule, type Context } from "../command.ts";
+import { EXECUTION_STATUSES } from "../../src/model/execution-states.ts";
+import type { Caller } from "../../src/model/principal.ts";
+import { getRecords, RECORD_CONDITIONS, type Format, type RecordOptions } from "../executions/get-records.ts";
+import { ALL_KIND_NAMES, parseAnyKind, type RecordKind } from "../executions/records.ts";
 import { parseFilter } from "../filter.ts";
-import { KIND_NAMES, KIND_WORDS, parseKind } from "../kinds.ts";
+import { KIND_WORDS } from "../kinds.ts";
 import { parseCount } from "../numbers.ts";
 import { listEntries, readEntry, type Entry } from "../registry.ts";
 import { renderTable } from "../render/table.ts";
 
-type Options = {
-  attribute?: string[];
+type Options = RecordOptions & {
   filter?: string[];
-  limit?: string;
   revision?: string;
   output?: string;
   all?: boolean;
 };
+
+const TRIGGERS: readonly Caller["type"][] = ["token", "execution", "webhook", "schedule", "agent"];
 
 /** The platform's own operations: some fifty rows that would bury everybody's own. */
 const BUILT_IN = "registry";
@@ -25,8 +29,8 @@ const BUILT_IN = "registry";
 export const command: CommandModule = {
   define(command: Command) {
     command
-      .argument("<kind>", `${KIND_NAMES.join(", ")}; singular or plural`)
-      .argument("[name]", "only this entry")
+      .argument("<kind>", `${ALL_KIND_NAMES.join(", ")}; singular or plural`)
+      .argument("[name]", "only this entry; the id of an execution")
       .option("-a, --attribute <name>", "a column to show, also of meta (revision, updated_at); repeatable", collect)
       .option(
         "-f, --filter <filter>",
@@ -34,11 +38,20 @@ export const command: CommandModule = {
         collect,
       )
       .option("--all", "built-in operations too; a filter looks among all in any case")
-      .option("-l, --limit <n>", "at most this many entries")
+      .option("-l, --limit <n>", "at most this many; 50 executions or artifacts if not given")
       .option("--revision <n>", "the entry as it was at this revision")
       .option("-o, --output <format>", "table, json or yaml", "table")
-      .action(async (kind: string, name: string | undefined, options: Options) => {
-        await get(contextOf(command), parseKind(kind), name, options);
+      .option("--operation <name>", "executions and artifacts: of this operation")
+      .addOption(new Option("--status <status>", "executions: with this status").choices(EXECUTION_STATUSES))
+      .addOption(new Option("--trigger <what>", "executions: started by such a caller").choices(TRIGGERS))
+      .option("--parent <id>", "executions: that this execution started")
+      .option("--since <when>", "executions: accepted since then; how long ago (2h, 7d) or an RFC 3339 time")
+      .option("--execution <id>", "artifacts: of this execution")
+      .action(async (word: string, name: string | undefined, options: Options) => {
+        const context = contextOf(command);
+        const kind = parseAnyKind(word, "get");
+        if ("entry" in kind) await get(context, kind.entry, name, options);
+        else await getOfRecord(context, kind.record, name, { options, word });
       });
     examples(command, [
       ["opctl get operations", "your own; with --all the built-in ones too"],
@@ -48,15 +61,42 @@ export const command: CommandModule = {
       ],
       ["opctl get operations --filter group=demo -o yaml", "as YAML"],
       [`opctl get types --filter '{"name":{"op":"$like","value":"echo%"}}' --json`, "as JSON"],
+      ["opctl get executions --operation report --status dead --since 7d", "what ran, newest first"],
+      ["opctl get execution ex_…", "one of them, laid out for people"],
     ]);
   },
 };
 
-async function get(context: Context, kind: Kind, name: string | undefined, options: Options): Promise<void> {
+function formatOf(context: Context, options: Options): Format {
   const format = context.globals.json ? "json" : (options.output ?? "table");
-  if (!["table", "json", "yaml"].includes(format)) {
-    throw new SwitchyardError("usage", `Cannot show entries as "${format}": -o must be table, json or yaml`);
+  if (format === "table" || format === "json" || format === "yaml") return format;
+  throw new SwitchyardError("usage", `Cannot show entries as "${format}": -o must be table, json or yaml`);
+}
+
+async function getOfRecord(
+  context: Context,
+  kind: RecordKind,
+  id: string | undefined,
+  { options, word }: { options: Options; word: string },
+): Promise<void> {
+  const wrong = (["filter", "all", "revision"] as const).find((name) => options[name] !== undefined);
+  if (wrong !== undefined) {
+    throw new SwitchyardError("usage", `Cannot use --${wrong} with ${kind}s: it is for entries of the registry`, {
+      hint: "`opctl help get` shows the conditions that executions and artifacts have.",
+    });
   }
+  const singular = !word.toLowerCase().endsWith("s");
+  await getRecords(context, kind, id, { ...options, format: formatOf(context, options), singular });
+}
+
+async function get(context: Context, kind: Kind, name: string | undefined, options: Options): Promise<void> {
+  const wrong = RECORD_CONDITIONS.find((condition) => options[condition] !== undefined);
+  if (wrong !== undefined) {
+    throw new SwitchyardError("usage", `Cannot use --${wrong} with ${KIND_WORDS[kind].plural}: it is for executions`, {
+      hint: "Entries of the registry are chosen with --filter field=value.",
+    });
+  }
+  const format = formatOf(context, options);
   const entries = await read(context, kind, name, options);
   const names = options.attribute ?? [];
   checkAttributes(names, entries);

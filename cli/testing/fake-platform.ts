@@ -5,12 +5,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { digestOf } from "../../src/core/hash.ts";
-import { ERRORS, type ErrorCode } from "../../src/core/errors.ts";
+import type { ErrorCode } from "../../src/core/errors.ts";
+import { problem, send, type Seen, type Target } from "./_answer.ts";
 import { kindOfPlural } from "../../src/model/entities.ts";
+import { accept, answerExecutions, createFakeExecutions, type FakeExecutions } from "./fake-executions.ts";
 
 type Json = Record<string, unknown>;
 type Stored = { content: Json; revision: number; by: string };
-type Seen = { method: string; path: string; body: string; headers: IncomingMessage["headers"] };
 
 export type FakePlatform = {
   url: string;
@@ -20,7 +21,8 @@ export type FakePlatform = {
   entries: Map<string, Stored>;
   code: Map<string, string>;
   /** Operations by name; a thrown string is an error code. */
-  operations: Map<string, { inputSchema: unknown; run: (input: Json) => unknown }>;
+  operations: Map<string, { inputSchema: unknown; run: (input: Json) => unknown; revision?: number; async?: boolean }>;
+  executions: FakeExecutions;
   /** Runs before each request is answered: to get in between. */
   before: (seen: Seen) => void | Promise<void>;
   put(kind: string, content: Json & { name: string }, by?: string): void;
@@ -34,6 +36,7 @@ export async function startFakePlatform(): Promise<FakePlatform> {
     entries: new Map(),
     code: new Map(),
     operations: new Map(),
+    executions: createFakeExecutions(),
     before: () => undefined,
     put: (kind, content, by = "tok_1") => {
       const old = platform.entries.get(`${kind} ${content.name}`);
@@ -63,6 +66,9 @@ async function answer(platform: FakePlatform, request: IncomingMessage, response
   const parts = url.pathname.split("/").slice(1).map(decodeURIComponent);
   if (parts[0] === "health") return send(response, 200, { status: "ok", registry: "ok", version: "0.1.0" });
   if (parts[0] === "ops") return answerOperation(platform, seen, { name: parts[1] ?? "", response });
+  if (parts[0] === "executions" || parts[0] === "artifacts") {
+    return answerExecutions(platform.executions, seen, { parts, url, response });
+  }
   if (parts[0] === "modules") {
     if (seen.method === "PUT") platform.code.set(parts[1] ?? "", body);
     response.end(platform.code.get(parts[1] ?? "") ?? "");
@@ -80,15 +86,20 @@ function answerOperation(
   if (operation === undefined)
     return problem(response, "operation_not_found", `Cannot call "${name}": it must be registered`);
   if (seen.method === "GET")
-    return send(response, 200, { name, revision: 1, input_schema: operation.inputSchema, output_schema: true });
+    return send(response, 200, {
+      name,
+      revision: operation.revision ?? 1,
+      input_schema: operation.inputSchema,
+      output_schema: true,
+    });
+  if (operation.async === true || seen.headers.prefer?.includes("respond-async") === true)
+    return accept(platform.executions, name, response);
   try {
     send(response, 200, operation.run(JSON.parse(seen.body) as Json));
   } catch (error) {
     problem(response, error as ErrorCode, `Cannot finish "${name}"`);
   }
 }
-
-type Target = { parts: string[]; url: URL; response: ServerResponse };
 
 async function answerRegistry(platform: FakePlatform, seen: Seen, { parts, url, response }: Target): Promise<void> {
   const [, plural = "", name, verb] = parts;
@@ -158,15 +169,4 @@ function merge(target: unknown, patch: unknown): unknown {
     else merged[key] = merge(merged[key], value);
   }
   return merged;
-}
-
-function send(response: ServerResponse, status: number, body: unknown, etag?: string): void {
-  response.writeHead(status, { "content-type": "application/json", ...(etag === undefined ? {} : { etag }) });
-  response.end(JSON.stringify(body));
-}
-
-function problem(response: ServerResponse, code: ErrorCode, detail: string): void {
-  const { status, title } = ERRORS[code];
-  response.writeHead(status, { "content-type": "application/problem+json" });
-  response.end(JSON.stringify({ type: `x:${code}`, title, status, code, detail }));
 }

@@ -1,0 +1,160 @@
+/** `opctl get` for executions and artifacts: the table, the records themselves, or one execution for people. */
+import { SwitchyardError } from "../../src/core/errors.ts";
+import type { ArtifactView, ExecutionView } from "../../src/model/execution.ts";
+import { attributeOf, checkAttributes } from "../attributes.ts";
+import type { Context } from "../command.ts";
+import { parseDuration } from "../duration.ts";
+import { parseCount } from "../numbers.ts";
+import type { Entry } from "../registry.ts";
+import { renderTable } from "../render/table.ts";
+import { artifactRoute, listArtifacts, listExecutions, readExecution, type Listing } from "./api.ts";
+import { renderTook, tookMs } from "./lines.ts";
+import type { RecordKind } from "./records.ts";
+
+export type RecordOptions = {
+  attribute?: string[];
+  limit?: string;
+  operation?: string;
+  status?: string;
+  trigger?: string;
+  parent?: string;
+  execution?: string;
+  since?: string;
+};
+export type Format = "table" | "json" | "yaml";
+
+/** Options of a listing, as the query parameters that they are. */
+const CONDITIONS: Readonly<Record<RecordKind, readonly (keyof RecordOptions)[]>> = {
+  execution: ["operation", "status", "trigger", "parent", "since"],
+  artifact: ["operation", "execution"],
+};
+export const RECORD_CONDITIONS = ["operation", "status", "trigger", "parent", "since", "execution"] as const;
+
+const COLUMNS: Readonly<Record<RecordKind, readonly string[]>> = {
+  execution: ["id", "operation", "status", "attempt", "accepted", "took"],
+  artifact: ["id", "kind", "name", "content_type", "size_bytes", "execution_id", "created_at"],
+};
+
+/** Records are many: more than these are shown only when asked for. */
+const DEFAULT_LIMIT = 50;
+
+export async function getRecords(
+  context: Context,
+  kind: RecordKind,
+  id: string | undefined,
+  options: RecordOptions & { format: Format; singular: boolean },
+): Promise<void> {
+  const { format } = options;
+  const wrong = RECORD_CONDITIONS.find(
+    (name) => options[name] !== undefined && (id !== undefined || !CONDITIONS[kind].includes(name)),
+  );
+  if (wrong !== undefined) {
+    const rule =
+      id === undefined ? `it is no condition on ${kind}s` : "it is a condition of a listing, and an id is given";
+    throw new SwitchyardError("usage", `Cannot use --${wrong}: ${rule}`);
+  }
+  if (id !== undefined) return getRecord(context, kind, id, options);
+  if (options.singular) {
+    throw new SwitchyardError("usage", `Cannot show an ${kind}: its id is missing`, {
+      hint: `Did you mean \`opctl get ${kind}s\`? It lists them with their ids.`,
+    });
+  }
+  const limit = options.limit === undefined ? DEFAULT_LIMIT : parseCount("--limit", options.limit);
+  const { items, more } = await list(context, kind, queryOf(kind, options), limit);
+  const attributes = options.attribute ?? [];
+  // A record is an entry without meta data.
+  const entries = items as unknown as Entry[];
+  checkAttributes(attributes.filter(isRead), entries);
+  if (format !== "table") {
+    const shown = attributes.length === 0 ? items : entries.map((entry) => pick(entry, attributes));
+    await print(context, format, shown);
+  } else if (items.length === 0) context.output.say(`There are no ${kind}s that fit.`);
+  else {
+    const columns = attributes.length > 0 ? attributes : COLUMNS[kind];
+    context.output.data(
+      renderTable(
+        columns,
+        entries.map((entry) => columns.map((column) => cellOf(entry, column))),
+      ),
+    );
+  }
+  if (more) context.output.say(`There are more; --limit ${limit * 10} shows some of them.`);
+}
+
+async function getRecord(
+  context: Context,
+  kind: RecordKind,
+  id: string,
+  options: RecordOptions & { format: Format },
+): Promise<void> {
+  if (kind === "artifact") {
+    artifactRoute(id);
+    throw new SwitchyardError("usage", "Cannot show one artifact as a row: what there is of it is its content", {
+      hint: `opctl artifact get ${id} fetches it; \`opctl get artifacts --execution ID\` lists those of an execution.`,
+    });
+  }
+  const execution = await readExecution(context.client, id);
+  const attributes = options.attribute ?? [];
+  const entry = execution as unknown as Entry;
+  checkAttributes(attributes.filter(isRead), [entry]);
+  if (options.format !== "table") {
+    return print(context, options.format, attributes.length === 0 ? execution : pick(entry, attributes));
+  }
+  if (attributes.length > 0) {
+    return context.output.data(renderTable(attributes, [attributes.map((name) => cellOf(entry, name))]));
+  }
+  const { renderExecution } = await import("./render-execution.ts");
+  context.output.data(renderExecution(execution));
+}
+
+function list(
+  context: Context,
+  kind: RecordKind,
+  query: URLSearchParams,
+  limit: number,
+): Promise<Listing<ExecutionView | ArtifactView>> {
+  return kind === "execution"
+    ? listExecutions(context.client, query, limit)
+    : listArtifacts(context.client, query, limit);
+}
+
+function queryOf(kind: RecordKind, options: RecordOptions): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const name of CONDITIONS[kind]) {
+    const value = options[name];
+    if (typeof value === "string") query.set(name, name === "since" ? timeOf(value) : value);
+  }
+  return query;
+}
+
+function timeOf(text: string): string {
+  if (!/^\d{4}-/.test(text)) return new Date(Date.now() - parseDuration(text)).toISOString();
+  const time = new Date(text);
+  if (!Number.isNaN(time.getTime())) return time.toISOString();
+  throw new SwitchyardError(
+    "usage",
+    `Cannot read --since "${text}": it must be how long ago, such as 2h, or an RFC 3339 time`,
+  );
+}
+
+/** Whether the attribute is a field of the record, and not one of the table's own columns. */
+function isRead(attribute: string): boolean {
+  return attribute !== "accepted" && attribute !== "took";
+}
+
+function cellOf(entry: Entry, column: string): unknown {
+  const execution = entry as unknown as ExecutionView;
+  if (column === "accepted") return execution.accepted_at;
+  if (column !== "took") return attributeOf(entry, column);
+  const ms = tookMs(execution);
+  return ms === undefined ? null : renderTook(ms);
+}
+
+function pick(entry: Entry, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(names.map((name) => [name, cellOf(entry, name) ?? null]));
+}
+
+async function print(context: Context, format: Format, value: unknown): Promise<void> {
+  if (format === "json") context.output.value(value);
+  else context.output.data((await import("../yaml.ts")).toYaml(value));
+}

@@ -1,0 +1,43 @@
+/**
+ * The words for what is no registry entry and can be listed and shown all the same: executions and artifacts. They
+ * have an id instead of a name and are never edited, so only `get` and `describe` know them.
+ */
+import { didYouMean } from "../../src/core/did-you-mean.ts";
+import { SwitchyardError } from "../../src/core/errors.ts";
+import type { Kind } from "../../src/model/entities.ts";
+import { KIND_NAMES, KIND_WORDS, parseKind } from "../kinds.ts";
+
+export type RecordKind = "execution" | "artifact";
+const RECORD_WORDS: Readonly<Record<string, RecordKind>> = {
+  execution: "execution",
+  executions: "execution",
+  artifact: "artifact",
+  artifacts: "artifact",
+};
+
+/** All words that `get` and `describe` take for a kind. */
+export const ALL_KIND_WORDS: readonly string[] = [
+  ...KIND_NAMES,
+  ...KIND_NAMES.map((kind) => KIND_WORDS[kind].plural),
+  ...Object.keys(RECORD_WORDS),
+];
+export const ALL_KIND_NAMES: readonly string[] = [...KIND_NAMES, "execution", "artifact"];
+
+export type AnyKind = { record: RecordKind } | { entry: Kind };
+
+export function parseAnyKind(word: string, verb: string): AnyKind {
+  const lower = word.toLowerCase();
+  const record = Object.hasOwn(RECORD_WORDS, lower) ? RECORD_WORDS[lower] : undefined;
+  if (record !== undefined) return { record };
+  const id = /^(?:ex|ar)_/.exec(lower)?.[0];
+  if (id !== undefined) {
+    throw new SwitchyardError("usage", `Cannot read the kind "${word}": the kind comes first, then the id`, {
+      hint: id === "ex_" ? `opctl ${verb} execution ${lower}` : `opctl artifact get ${lower}`,
+    });
+  }
+  const near = didYouMean(lower, ALL_KIND_WORDS);
+  if (near === undefined || !Object.hasOwn(RECORD_WORDS, near)) return { entry: parseKind(word) };
+  throw new SwitchyardError("usage", `Cannot read the kind "${word}": it must be one of ${ALL_KIND_NAMES.join(", ")}`, {
+    hint: `Did you mean "${near}"?`,
+  });
+}
