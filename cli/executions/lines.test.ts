@@ -27,13 +27,13 @@ const ATTEMPT = {
 
 test.each([
   [{ status: "queued" }, "queued"],
-  [{ status: "queued", next_attempt_at: "2026-11-22T10:00:00.000Z" }, "queued until 10:00:00.000"],
+  [{ status: "queued", next_attempt_at: "2026-11-22T10:00:00.000Z" }, "queued until 2026-11-22T10:00:00.000Z"],
   [{ status: "running", attempt: 1 }, "running, attempt 1"],
   [{ status: "succeeded", attempt: 1 }, "succeeded"],
   [{ status: "dead", attempt: 4 }, "dead, attempt 4"],
   [
     { status: "retrying", attempt: 1, attempts: [ATTEMPT], next_attempt_at: "2026-11-22T09:00:02.500Z" },
-    "retrying, attempt 2 at 09:00:02.500: Cannot go on: it is gone",
+    "retrying, attempt 2 at 2026-11-22T09:00:02.500Z: Cannot go on: it is gone",
   ],
 ] as const)("renderState() of %j", (over, text) => {
   expect(renderState(viewOf(1, { ...over, attempts: "attempts" in over ? [...over.attempts] : [] }))).toBe(text);

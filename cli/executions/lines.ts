@@ -1,14 +1,14 @@
 /** An execution's state and its log as lines for people. */
 import type { ExecutionLogLine, ExecutionView } from "../../src/model/execution.ts";
 
-/** `running, attempt 2`; `retrying, attempt 3 at 12:00:07.250: Cannot …`. */
+/** `running, attempt 2`; `retrying, attempt 3 at 2026-11-22T12:00:07.250Z: Cannot …`. */
 export function renderState(execution: ExecutionView): string {
   const { status, attempt, attempts, next_attempt_at: next } = execution;
   if (status === "retrying") {
     const why = attempts.at(-1)?.error?.detail ?? "it was lost";
-    return `retrying, attempt ${attempt + 1}${next === null ? "" : ` at ${timeOfDay(next)}`}: ${why}`;
+    return `retrying, attempt ${attempt + 1}${next === null ? "" : ` at ${next}`}: ${why}`;
   }
-  if (status === "queued") return next === null ? "queued" : `queued until ${timeOfDay(next)}`;
+  if (status === "queued") return next === null ? "queued" : `queued until ${next}`;
   return attempt > 1 || status === "running" ? `${status}, attempt ${attempt}` : status;
 }
 
