@@ -11,7 +11,25 @@ export default defineConfig({
       {
         // On the real runtime.
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
-        test: { name: "workerd", include: ["test/workerd/**/*.test.ts"] },
+        test: {
+          name: "workerd",
+          include: ["test/workerd/**/*.test.ts"],
+          exclude: ["test/workerd/artifacts*.test.ts"],
+        },
+      },
+      {
+        // Artifacts by themselves: on shards that keep nothing else, whose store and whose clock the tests hold.
+        plugins: [
+          cloudflareTest({
+            main: "./test/workerd/artifact-shard.ts",
+            miniflare: {
+              compatibilityDate: "2026-07-01",
+              durableObjects: { SHARDS: { className: "ArtifactShard", useSQLite: true } },
+              r2Buckets: { ARTIFACTS: "artifacts" },
+            },
+          }),
+        ],
+        test: { name: "workerd-artifacts", include: ["test/workerd/artifacts*.test.ts"] },
       },
       {
         // The real `opctl dev` as a child process, over HTTP and the command line.
