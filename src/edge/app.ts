@@ -21,12 +21,7 @@ export function createApp(platform: Platform): Hono<Env> {
       if (route.access !== "public") {
         const identity = await authenticate(context.req.raw.headers, platform);
         checkAccess(route, context, identity.principal);
-        if (identity.depth > 0 && route.path !== "/ops/:name") {
-          throw new SwitchyardError(
-            "forbidden",
-            "Cannot use this route: a running handler may only call operations, through ctx.call",
-          );
-        }
+        checkHandler(route, context, identity.depth > 0);
         context.set("identity", identity);
       }
       return route.handle(context);
@@ -79,17 +74,32 @@ function forbidden(context: RouteContext, scope: Scope, principal: Principal): S
   );
 }
 
+/** What a running handler holds is for a few routes, and some of these are for nobody else. */
+function checkHandler({ handlers }: Route, context: RouteContext, isHandler: boolean): void {
+  if (isHandler ? handlers !== undefined : handlers !== "only") return;
+  throw new SwitchyardError(
+    "forbidden",
+    `Cannot ${context.req.method} ${context.req.path}: ${
+      isHandler
+        ? "a running handler may only call operations and look after what it called, through ctx"
+        : "only a running handler may, through its ctx"
+    }`,
+  );
+}
+
 function refuseForeignAccept(accept: string | undefined, route: Route): void {
-  if (accept === undefined || accept === "*/*" || route.path === "/docs" || route.path === "/modules/:sha256") return;
-  const takesJson = accept.split(",").some((part) => {
+  const produces: string = route.produces ?? "application/json";
+  if (accept === undefined || accept === "*/*" || produces === "*/*") return;
+  const taken = new Set<string>(["*/*", `${produces.split("/")[0]}/*`, produces, "application/problem+json"]);
+  const takes = accept.split(",").some((part) => {
     const [type = "", ...parameters] = part.split(";").map((piece) => piece.trim().toLowerCase());
-    const refused = parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter));
-    return !refused && /^(?:\*\/\*|application\/(?:\*|json|problem\+json))$/.test(type);
+    return taken.has(type) && !parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter));
   });
-  if (!takesJson) {
+  if (!takes) {
     throw new SwitchyardError(
       "not_acceptable",
-      `Cannot answer in that form: only application/json is offered; the Accept header asks for ${accept}`,
+      `Cannot answer in that form: only ${produces} is offered; the Accept header asks for ${accept}`,
+      { hint: `send "Accept: ${produces}", or no Accept header` },
     );
   }
 }

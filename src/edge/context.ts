@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import type { DispatchPorts } from "../dispatch/dispatch.ts";
 import type { Capabilities } from "../dispatch/capability.ts";
-import type { ExecutionRecord } from "../model/outcome.ts";
+import type { Artifacts, Executions } from "../executions/port.ts";
 import type { Scope } from "../model/entities.ts";
 import type { Caller, Principal } from "../model/principal.ts";
 import type { BuiltinResult } from "../registry/builtins/builtin.ts";
@@ -15,7 +15,8 @@ export type Platform = {
   runBuiltin(name: string, input: unknown, principal: Principal): Promise<BuiltinResult>;
   dispatch: DispatchPorts;
   capabilities: Capabilities;
-  executions: { find(id: string, shard: number): Promise<ExecutionRecord | undefined> };
+  executions: Executions;
+  artifacts: Artifacts;
   /** Answers the supervisor of executor processes; undefined where there is none (Cloudflare). */
   control: ((request: Request) => Promise<Response>) | undefined;
   version: string;
@@ -37,5 +38,15 @@ export type Route = {
    */
   access: "public" | "invoke" | "kind:read" | "kind:write" | Scope;
   summary: string;
+  /** Whether a running handler may use it with its capability; `only`: nobody else may. Absent: it may not. */
+  handlers?: "also" | "only";
+  /** What it answers when all is well, where that is not JSON. Any media type: the Accept header is not looked at. */
+  produces?: "text/event-stream" | "*/*";
+  /** Its success, where that is not 200. */
+  status?: 201 | 202 | 204;
+  /** Its query parameters with what they do, for openapi.json. */
+  query?: Readonly<Record<string, string>>;
+  /** What its body holds, where it takes one. */
+  body?: "application/json" | "text/javascript" | "application/octet-stream";
   handle: (context: RouteContext) => Response | Promise<Response>;
 };

@@ -1,11 +1,12 @@
 /** The one place where an error becomes HTTP: RFC 9457 `application/problem+json`. */
-import { ERRORS, type ErrorData } from "../core/errors.ts";
+import { ERRORS, type ErrorCode, type ErrorData } from "../core/errors.ts";
 
 /** The `type` of a problem: a path of this platform's documentation, stable for each code. */
 const TYPE_PREFIX = "https://switchyard.dev/problems/";
 
-/** Statuses after which the same request may succeed by itself, and when to try. Seconds. */
-const RETRY_AFTER: Record<number, string> = { 429: "1", 503: "1" };
+/** After these the same request may succeed by itself: a second later is soon enough to try. */
+const RETRY_AFTER = "1";
+const PASSES: ReadonlySet<number | ErrorCode> = new Set([429, 503, "idempotency_in_progress"] as const);
 
 export function problem(error: ErrorData, headers: Record<string, string> = {}): Response {
   const entry = ERRORS[error.code];
@@ -18,13 +19,12 @@ export function problem(error: ErrorData, headers: Record<string, string> = {}):
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     ...(error.errors === undefined ? {} : { errors: error.errors }),
   };
-  const retryAfter = RETRY_AFTER[entry.status];
   return new Response(JSON.stringify(body), {
     status: entry.status,
     headers: {
       "content-type": "application/problem+json",
       ...(entry.status === 401 ? { "www-authenticate": 'Bearer realm="switchyard"' } : {}),
-      ...(retryAfter === undefined ? {} : { "retry-after": retryAfter }),
+      ...(PASSES.has(entry.status) || PASSES.has(error.code) ? { "retry-after": RETRY_AFTER } : {}),
       ...headers,
     },
   });

@@ -2,8 +2,12 @@
  * Every route of the platform in one table. A route states its scope or that it is public; there is no third way, so
  * a forgotten check cannot be a hole. Tests walk this table, and openapi.json is written from it.
  */
+import { getArtifact, listArtifacts } from "./routes/artifacts.ts";
 import { docs } from "./routes/docs.ts";
-import { getExecution } from "./routes/executions.ts";
+import { cancelExecution, replayExecution } from "./routes/execution-control.ts";
+import { getEvents } from "./routes/execution-events.ts";
+import { getExecution, getInput, getLogs, getOutput, listExecutions } from "./routes/executions.ts";
+import { appendLogs, putArtifact } from "./routes/handler-reports.ts";
 import { health } from "./routes/health.ts";
 import { getModuleCode, putModuleCode } from "./routes/modules.ts";
 import { openapi } from "./routes/openapi.ts";
@@ -13,18 +17,163 @@ import type { Route } from "./context.ts";
 
 const REGISTRY = "/registry/:kind";
 const ENTRY = "/registry/:kind/:name";
+const EXECUTION = "/executions/:id";
+const JSON_TYPE = "application/json";
+
+const PAGED = { limit: "1 to 1000, else 100", cursor: "The next_cursor of the page before" };
+
+/** Whose execution it is decides each of these, see _access.ts; hence `invoke`, the least that a token can have. */
+const EXECUTION_ROUTES: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/executions",
+    access: "registry:read",
+    summary: "List executions, newest first",
+    query: {
+      operation: "Its operation's name",
+      status: "Its state",
+      trigger: "The type of its caller",
+      parent: "The execution that started it",
+      since: "Accepted then or later: RFC 3339 or milliseconds since 1970",
+      until: "Accepted before: RFC 3339 or milliseconds since 1970",
+      ...PAGED,
+    },
+    handle: listExecutions,
+  },
+  {
+    method: "GET",
+    path: EXECUTION,
+    access: "invoke",
+    handlers: "also",
+    summary: "One execution's record",
+    handle: getExecution,
+  },
+  { method: "GET", path: `${EXECUTION}/input`, access: "invoke", summary: "Its input", handle: getInput },
+  {
+    method: "GET",
+    path: `${EXECUTION}/output`,
+    access: "invoke",
+    handlers: "also",
+    summary: "Its bare output, or the problem that it ended with",
+    handle: getOutput,
+  },
+  {
+    method: "GET",
+    path: `${EXECUTION}/logs`,
+    access: "invoke",
+    summary: "Lines of its log",
+    query: { after: "The seq of the last line known", ...PAGED },
+    handle: getLogs,
+  },
+  {
+    method: "GET",
+    path: `${EXECUTION}/events`,
+    access: "invoke",
+    summary: "Its states and log lines as they come",
+    produces: "text/event-stream",
+    handle: getEvents,
+  },
+  {
+    method: "POST",
+    path: `${EXECUTION}/cancel`,
+    access: "invoke",
+    handlers: "also",
+    summary: "Cancel it and what it started",
+    handle: cancelExecution,
+  },
+  {
+    method: "POST",
+    path: `${EXECUTION}/replay`,
+    access: "invoke",
+    summary: "Run its input again, as a new execution",
+    status: 202,
+    body: JSON_TYPE,
+    handle: replayExecution,
+  },
+  {
+    method: "POST",
+    path: `${EXECUTION}/artifacts`,
+    access: "invoke",
+    handlers: "only",
+    summary: "A running handler stores an artifact",
+    status: 201,
+    query: { name: "What it is called", content_type: "Its media type" },
+    body: "application/octet-stream",
+    handle: putArtifact,
+  },
+  {
+    method: "POST",
+    path: `${EXECUTION}/logs`,
+    access: "invoke",
+    handlers: "only",
+    summary: "A running handler adds lines to its log",
+    status: 204,
+    body: JSON_TYPE,
+    handle: appendLogs,
+  },
+  {
+    method: "GET",
+    path: "/artifacts",
+    access: "registry:read",
+    summary: "List artifacts, newest first",
+    query: {
+      execution: "The execution that made it",
+      operation: "That execution's operation",
+      sha256: "Its content's SHA-256, in hex",
+      ...PAGED,
+    },
+    handle: listArtifacts,
+  },
+  {
+    method: "GET",
+    path: "/artifacts/:id",
+    access: "invoke",
+    handlers: "also",
+    summary: "An artifact's bytes",
+    produces: "*/*",
+    handle: getArtifact,
+  },
+];
 
 export const ROUTES: readonly Route[] = [
-  { method: "POST", path: "/ops/:name", access: "invoke", summary: "Call an operation", handle: callOperation },
+  {
+    method: "POST",
+    path: "/ops/:name",
+    access: "invoke",
+    handlers: "also",
+    summary: "Call an operation",
+    query: {
+      validate: "`only` checks the input and does not run it",
+      delay_ms: "An asynchronous call begins not before. Milliseconds",
+      expires_ms: "An asynchronous call that has not begun by then expires. Milliseconds",
+    },
+    body: JSON_TYPE,
+    handle: callOperation,
+  },
   { method: "GET", path: "/ops/:name", access: "invoke", summary: "An operation's types", handle: describeOperation },
-  { method: "GET", path: REGISTRY, access: "kind:read", summary: "List entries", handle: registry.list },
+  {
+    method: "GET",
+    path: REGISTRY,
+    access: "kind:read",
+    summary: "List entries",
+    query: { filter: "Conditions by field, as JSON", ...PAGED },
+    handle: registry.list,
+  },
   { method: "GET", path: ENTRY, access: "kind:read", summary: "One entry", handle: registry.get },
-  { method: "PUT", path: ENTRY, access: "kind:write", summary: "Create or replace an entry", handle: registry.put },
+  {
+    method: "PUT",
+    path: ENTRY,
+    access: "kind:write",
+    summary: "Create or replace an entry",
+    body: JSON_TYPE,
+    handle: registry.put,
+  },
   {
     method: "PATCH",
     path: ENTRY,
     access: "kind:write",
     summary: "Change an entry by merge patch",
+    body: JSON_TYPE,
     handle: registry.patch,
   },
   { method: "DELETE", path: ENTRY, access: "kind:write", summary: "Delete an entry", handle: registry.remove },
@@ -33,6 +182,7 @@ export const ROUTES: readonly Route[] = [
     path: `${ENTRY}/revisions`,
     access: "kind:read",
     summary: "Its revisions",
+    query: PAGED,
     handle: registry.revisions,
   },
   {
@@ -40,6 +190,7 @@ export const ROUTES: readonly Route[] = [
     path: `${ENTRY}/duplicate`,
     access: "kind:write",
     summary: "Copy an entry",
+    body: JSON_TYPE,
     handle: registry.duplicate,
   },
   {
@@ -47,14 +198,24 @@ export const ROUTES: readonly Route[] = [
     path: `${ENTRY}/rollback`,
     access: "kind:write",
     summary: "Restore a revision",
+    body: JSON_TYPE,
     handle: registry.rollback,
   },
-  { method: "GET", path: "/changes", access: "registry:read", summary: "The change log", handle: registry.changes },
+  {
+    method: "GET",
+    path: "/changes",
+    access: "registry:read",
+    summary: "The change log",
+    query: PAGED,
+    handle: registry.changes,
+  },
   {
     method: "PUT",
     path: "/modules/:sha256",
     access: "registry:write",
     summary: "Store a module's code",
+    status: 201,
+    body: "text/javascript",
     handle: putModuleCode,
   },
   {
@@ -62,10 +223,18 @@ export const ROUTES: readonly Route[] = [
     path: "/modules/:sha256",
     access: "registry:read",
     summary: "A module's code",
+    produces: "*/*",
     handle: getModuleCode,
   },
-  { method: "GET", path: "/executions/:id", access: "invoke", summary: "One execution's record", handle: getExecution },
+  ...EXECUTION_ROUTES,
   { method: "GET", path: "/openapi.json", access: "registry:read", summary: "This description", handle: openapi },
-  { method: "GET", path: "/docs", access: "public", summary: "A page to read and try the operations", handle: docs },
+  {
+    method: "GET",
+    path: "/docs",
+    access: "public",
+    summary: "A page to read and try the operations",
+    produces: "*/*",
+    handle: docs,
+  },
   { method: "GET", path: "/health", access: "public", summary: "Whether the platform answers", handle: health },
 ];

@@ -9,7 +9,6 @@ import type { ClosedOperation } from "../../registry/describe.ts";
 import type { Route, RouteContext } from "../context.ts";
 
 const PAGE = 1_000;
-const OPERATION_PATH = "/ops/:name";
 
 type Json = Record<string, unknown>;
 
@@ -68,6 +67,7 @@ export function openApiDocument(operations: readonly ClosedOperation[], options:
       securitySchemes: { token: { type: "http", scheme: "bearer", bearerFormat: "sy_<id>_<secret>" } },
       schemas: { Problem: PROBLEM_SCHEMA },
       responses: {
+        Accepted: ACCEPTED,
         Problem: { description: "RFC 9457 problem", content: { "application/problem+json": { schema: PROBLEM } } },
       },
     },
@@ -90,6 +90,7 @@ function operationItem(operation: ClosedOperation): Json {
         description: "The output",
         content: { "application/json": { schema: schemaOf(operation.output, operation.name, "output") } },
       },
+      202: ACCEPTED_RESPONSE,
       default: PROBLEM_RESPONSE,
     },
   };
@@ -106,19 +107,40 @@ function schemaOf(schema: boolean | Json, name: string, side: "input" | "output"
 
 function routeItem(route: Route): Json {
   const names = [...route.path.matchAll(/:([a-z0-9]+)/g)].map((match) => match[1]);
+  const { produces = "application/json", status = 200, query = {}, body } = route;
   return {
     operationId: `${route.method.toLowerCase()} ${route.path}`,
     tags: ["platform"],
     summary: route.summary,
     ...(route.access === "public" ? { security: [] } : {}),
-    parameters: names.map((name) => ({ name, in: "path", required: true, schema: { type: "string" } })),
-    ...(route.method === "PUT" || route.method === "PATCH" || (route.method === "POST" && route.path === OPERATION_PATH)
-      ? { requestBody: { required: true, content: { "application/json": { schema: true } } } }
-      : {}),
-    responses: { 200: { description: "Done" }, default: PROBLEM_RESPONSE },
+    parameters: [
+      ...names.map((name) => ({ name, in: "path", required: true, schema: { type: "string" } })),
+      ...Object.entries(query).map(([name, description]) => ({
+        name,
+        in: "query",
+        description,
+        schema: { type: "string" },
+      })),
+    ],
+    ...(body === undefined ? {} : { requestBody: { required: true, content: { [body]: { schema: true } } } }),
+    responses: {
+      [status]: { description: "Done", ...(status === 204 ? {} : { content: { [produces]: { schema: true } } }) },
+      default: PROBLEM_RESPONSE,
+    },
   };
 }
 
+/** Any operation can be asked for it; one whose row says is_async answers so by itself. */
+const ACCEPTED_RESPONSE = { $ref: "#/components/responses/Accepted" };
+const ACCEPTED = {
+  description: "Kept, and it will run: the answer to an asynchronous operation, or to Prefer: respond-async",
+  headers: { Location: { description: "The execution's record", schema: { type: "string" } } },
+  content: {
+    "application/json": {
+      schema: { type: "object", required: ["execution_id"], properties: { execution_id: { type: "string" } } },
+    },
+  },
+};
 const PROBLEM = { $ref: "#/components/schemas/Problem" };
 const PROBLEM_RESPONSE = { $ref: "#/components/responses/Problem" };
 const PROBLEM_SCHEMA = {

@@ -2,25 +2,20 @@
 import { SwitchyardError } from "../../core/errors.ts";
 import { continueTrace } from "../../core/trace.ts";
 import { authorize } from "../../dispatch/authorize.ts";
-import { dispatch, type Answer } from "../../dispatch/dispatch.ts";
+import { dispatch } from "../../dispatch/dispatch.ts";
 import { parseNameAtRevision } from "../../model/names.ts";
 import { readJson } from "../body.ts";
 import type { RouteContext } from "../context.ts";
-import { problem } from "../problem.ts";
+import { toResponse } from "./_answer.ts";
+import { asynchronyOf } from "./_asynchrony.ts";
 
 export async function callOperation(context: RouteContext): Promise<Response> {
   const { platform, identity } = context.var;
   const { headers } = context.req.raw;
-  if (headers.has("idempotency-key")) {
-    throw new SwitchyardError(
-      "not_supported",
-      "Cannot honour the Idempotency-Key: this version keeps no keys, and a key that is ignored would be a false promise",
-      { hint: "leave the header out" },
-    );
-  }
   const { name, revision } = operationOf(context);
   const minRegistryRevision = positiveInteger(headers.get("min-registry-revision"), "Min-Registry-Revision");
   const validateOnly = validateOf(context.req.query("validate"));
+  const asynchrony = asynchronyOf(context);
   const traceparent = continueTrace(headers.get("traceparent"));
   const input = await readJson(context.req.raw);
   const answer = await dispatch(
@@ -28,6 +23,7 @@ export async function callOperation(context: RouteContext): Promise<Response> {
       name,
       ...(revision === undefined ? {} : { revision }),
       ...(minRegistryRevision === undefined ? {} : { minRegistryRevision }),
+      ...asynchrony,
       input,
       principal: identity.principal,
       caller: identity.caller,
@@ -37,12 +33,7 @@ export async function callOperation(context: RouteContext): Promise<Response> {
     },
     platform.dispatch,
   );
-  const answerHeaders = headersOf(answer, traceparent);
-  const { outcome } = answer;
-  if (!outcome.ok) return problem(outcome.error, answerHeaders);
-  if (validateOnly) return Response.json({ valid: true }, { headers: answerHeaders });
-  answerHeaders["content-type"] = "application/json";
-  return new Response(outcome.output, { headers: answerHeaders });
+  return toResponse(answer, { asynchrony, traceparent, validateOnly });
 }
 
 export async function describeOperation(context: RouteContext): Promise<Response> {
@@ -67,17 +58,6 @@ function operationOf(context: RouteContext): { name: string; revision: number | 
     );
   }
   return parsed;
-}
-
-function headersOf(answer: Answer, traceparent: string): Record<string, string> {
-  const { resolve, run, total } = answer.timings;
-  return {
-    ...(answer.executionId === undefined ? {} : { "execution-id": answer.executionId }),
-    "operation-revision": String(answer.operation.revision),
-    "server-timing": `resolve;dur=${resolve}, run;dur=${run}, total;dur=${total}`,
-    traceparent,
-    ...(answer.stale ? { "registry-stale": "true" } : {}),
-  };
 }
 
 function positiveInteger(text: string | null, header: string): number | undefined {
