@@ -74,7 +74,7 @@ describe("opctl call", () => {
   test("--wait 50ms ends with 7, and says that the execution goes on", async () => {
     const run = await fake.opctl("call", "slow", "--wait", "50ms");
     expect(run).toMatchObject({ code: 7, stdout: "" });
-    expect(run.stderr).toContain(`It goes on: opctl get execution ${ID}`);
+    expect(run.stderr).toContain(`It goes on.\n       opctl get execution ${ID}`);
   });
 
   test("Ctrl-C while it waits leaves the execution alone and says how to follow or cancel it", async () => {

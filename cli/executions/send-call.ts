@@ -34,5 +34,5 @@ export async function accepted(
   const { execution_id: id } = parseAnswer({ text }) as { execution_id: string };
   if (wait !== undefined) return printResult(context, id, wait);
   context.output.data(text);
-  context.output.say(`Accepted. It goes on by itself: ${howToFollow(id)}`);
+  context.output.say(`Accepted. It goes on by itself.\n${howToFollow(id)}`);
 }

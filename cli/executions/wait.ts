@@ -33,9 +33,13 @@ export function parseWait(value: string | true): Wait {
   }
 }
 
-/** What can be done with an execution that was left to itself. */
+/** What can be done with an execution that is left to itself, a line each. */
 export function howToFollow(id: string): string {
-  return `opctl get execution ${id}, opctl logs ${id} --follow or opctl cancel ${id}`;
+  return [
+    `opctl get execution ${id}    how it is`,
+    `opctl logs ${id} --follow    what it writes, to its end`,
+    `opctl cancel ${id}           stops it`,
+  ].join("\n");
 }
 
 export async function printResult(
@@ -54,7 +58,7 @@ export async function printResult(
     output.data(await readOutput(client, id, signal));
   } catch (error) {
     if (interrupt.signal.aborted) {
-      output.say(`${output.watched ? "\n" : ""}The execution ${id} goes on: ${howToFollow(id)}`);
+      output.say(`${output.watched ? "\n" : ""}The execution ${id} goes on.\n${howToFollow(id)}`);
       context.exitWith(130);
       return;
     }
@@ -126,6 +130,6 @@ function notEnded(id: string, limitMs: number): SwitchyardError {
   return new SwitchyardError(
     "timeout",
     `Cannot wait any longer for the execution ${id}: --wait was ${limitMs} ms; it has not ended`,
-    { hint: `It goes on: ${howToFollow(id)}` },
+    { hint: `It goes on.\n${howToFollow(id)}` },
   );
 }
