@@ -69,7 +69,7 @@ function wire(env: Bindings): Wired {
   const recorder = new Recorder(namespace, waitUntil);
   const payloads = new Payloads(new PayloadStore(env.ARTIFACTS));
   const waiting = new Waiting();
-  const accepter = new Accepter(namespace, waitUntil);
+  const accepter = new Accepter({ namespace, background: waitUntil, waiting: () => waiting.size });
   const keeper = new Keeper({ namespace, accepter, payloads, waiting, references: referencedArtifacts, now });
   const executions = createExecutions({ namespace, accepter, payloads, recorder, registry, now });
   const capabilities = new Capabilities(env.CAPABILITY_KEY);

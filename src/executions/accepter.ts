@@ -18,24 +18,41 @@ const MAX_CALLS = 500;
 /** How long a follower waits for its leader. A message takes milliseconds. */
 const PATIENCE_MS = 20_000;
 
+/**
+ * A leader waits this long for each caller that is about, so that those of a crowd travel together and one alone does not
+ * wait at all. Milliseconds.
+ */
+const GATHER_MS_EACH = 0.1;
+const GATHER_MAX_MS = 4;
+
 type Batch = { items: string[]; chars: number; sent: Promise<AcceptReply[]> };
 
 export class Accepter {
   readonly #namespace: ExecutionNamespace;
   readonly #background: (work: Promise<unknown>) => void;
+  readonly #busy: () => number;
   readonly #open = new Map<number, Batch>();
   readonly #onTheWay = new Map<number, Promise<unknown>>();
   /** Where executions go that are tied to no shard. Changes with each message, so that the shards fill evenly. */
   shard = crypto.getRandomValues(new Uint8Array(1))[0]! % SHARDS;
 
-  constructor(namespace: ExecutionNamespace, background: (work: Promise<unknown>) => void) {
-    this.#namespace = namespace;
-    this.#background = background;
+  #underWay = 0;
+
+  constructor(ports: {
+    namespace: ExecutionNamespace;
+    background: (work: Promise<unknown>) => void;
+    /** How many callers wait for something that this isolate has accepted. */
+    waiting: () => number;
+  }) {
+    this.#namespace = ports.namespace;
+    this.#background = ports.background;
+    this.#busy = () => this.#underWay + ports.waiting();
   }
 
   /** Resolves when it is durable. Throws state_unavailable when that is not known. */
   async accept(shard: number, item: Accept): Promise<AcceptReply> {
     const text = JSON.stringify(item);
+    this.#underWay += 1;
     let batch = this.#open.get(shard);
     if (batch === undefined || batch.items.length >= MAX_CALLS || batch.chars + text.length > MAX_CHARS) {
       const opened: Batch = { items: [], chars: 0, sent: Promise.resolve([]) };
@@ -50,9 +67,13 @@ export class Accepter {
     try {
       const replies = await within(PATIENCE_MS, batch.sent);
       const reply = replies?.value[place];
+      if (replies !== undefined && reply === undefined)
+        throw new TypeError("the shard answered fewer calls than it was sent");
       if (reply !== undefined) return reply;
     } catch (error) {
       failure = error;
+    } finally {
+      this.#underWay -= 1;
     }
     throw new SwitchyardError(
       "state_unavailable",
@@ -64,8 +85,10 @@ export class Accepter {
   async #lead(shard: number, batch: Batch): Promise<AcceptReply[]> {
     // Whoever comes meanwhile joins. The one before belongs to another request: never wait for it without an end.
     const before = this.#onTheWay.get(shard);
-    if (before === undefined) await null;
-    else await within(1_000, before);
+    const gatherMs = Math.min(GATHER_MAX_MS, Math.floor(this.#busy() * GATHER_MS_EACH));
+    if (gatherMs > 0) await scheduler.wait(gatherMs);
+    else await null;
+    if (before !== undefined) await within(1_000, before);
     if (this.#open.get(shard) === batch) this.#open.delete(shard);
     if (this.shard === shard) this.shard = (shard + 1) % SHARDS;
     const sent = this.#send(shard, batch);

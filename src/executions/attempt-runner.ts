@@ -18,6 +18,10 @@ import type { Payloads } from "./payloads.ts";
 /** How often leases are renewed; also how soon an attempt hears that it was cancelled. */
 const RENEW_MS = 1_000;
 
+/** How long an ending waits for each attempt of its group that is still open, so that they are reported together. */
+const GATHER_MS_EACH = 0.1;
+const GATHER_MAX_MS = 4;
+
 /** What a runner asks of the shard whose attempts it makes. */
 export type RunnerShard = {
   settle(text: string): Promise<string>;
@@ -61,7 +65,7 @@ type Ended = { settlement: Settlement; outcome: Outcome };
 
 export async function runClaims(claims: readonly Claim[], shard: RunnerShard, ports: RunnerPorts): Promise<void> {
   const open = new Map<string, { attempt: number; abort: AbortController }>();
-  const settler = new Settler(shard, ports);
+  const settler = new Settler(open, shard, ports);
   const group = {};
   const stop = new AbortController();
   void renewLeases(open, shard, stop.signal);
@@ -174,12 +178,14 @@ async function endingOf(claim: Claim, outcome: Outcome, { payloads }: RunnerPort
 
 /** Endings that come close together are reported together. */
 class Settler {
+  readonly #open: ReadonlyMap<string, unknown>;
   readonly #shard: RunnerShard;
   readonly #ports: RunnerPorts;
   #waiting: Ended[] = [];
   #flush: Promise<void> | undefined;
 
-  constructor(shard: RunnerShard, ports: RunnerPorts) {
+  constructor(open: ReadonlyMap<string, unknown>, shard: RunnerShard, ports: RunnerPorts) {
+    this.#open = open;
     this.#shard = shard;
     this.#ports = ports;
   }
@@ -190,7 +196,7 @@ class Settler {
   }
 
   async #send(): Promise<void> {
-    await scheduler.wait(0);
+    await scheduler.wait(Math.min(GATHER_MAX_MS, Math.floor(this.#open.size * GATHER_MS_EACH)));
     const batch = this.#waiting.slice(0, 500);
     const text = JSON.stringify(batch.map(({ settlement }) => settlement));
     // Until it is heard: the result of an attempt is worth waiting for, and a repeated message is refused by its attempt.

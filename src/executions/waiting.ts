@@ -18,6 +18,10 @@ const ASK_MS = 20_000;
 export class Waiting {
   readonly #waiting = new Map<string, Set<(ended: Ended) => void>>();
 
+  get size(): number {
+    return this.#waiting.size;
+  }
+
   ended(id: string, _status: ExecutionStatus, outcome: Outcome): void {
     for (const tell of this.#waiting.get(id) ?? []) tell({ outcome });
   }
