@@ -29,7 +29,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "workerd-artifacts", include: ["test/workerd/artifacts*.test.ts"] },
+        test: { name: "workerd-artifacts", include: ["test/workerd/artifacts*.test.ts"], testTimeout: 60_000 },
       },
       {
         // The real `opctl dev` as a child process, over HTTP and the command line.

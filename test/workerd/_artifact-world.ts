@@ -2,7 +2,15 @@
 import { env } from "cloudflare:workers";
 import { newExecutionId } from "../../src/core/ids.ts";
 import { ShardedArtifacts } from "../../src/executions/artifacts/artifacts.ts";
-import { mortalBucket, mortalStub, SHARDS, worldsByName, type TestBindings, type World } from "./artifact-shard.ts";
+import {
+  mortalBucket,
+  mortalStub,
+  setAlarm,
+  SHARDS,
+  worldsByName,
+  type TestBindings,
+  type World,
+} from "./artifact-shard.ts";
 
 export const bindings = env as unknown as TestBindings;
 export const START = Date.UTC(2026, 0, 1);
@@ -17,6 +25,7 @@ export class TestWorld implements World {
   now = START;
   executions = new Map<string, { operation: string }>();
   outputs: World["outputs"] = [];
+  readonly alarms = new Map<number, number>();
   readonly effects: string[] = [];
   #crash: Crash | undefined;
   #crashed = false;
@@ -63,11 +72,13 @@ export class TestWorld implements World {
     this.#crashed = false;
   }
 
-  /** As after a start: what was in memory is gone, what was stored is there. */
-  restart(): boolean {
+  /** As after a start: what was in memory is gone, alarms are set from what is stored. Answers whether it had crashed. */
+  async restart(): Promise<boolean> {
     const crashed = this.#crashed;
     this.#crash = undefined;
     this.#crashed = false;
+    this.alarms.clear();
+    for (let shard = 0; shard < SHARDS; shard++) setAlarm(this, shard, await this.stub(shard).nextDue());
     return crashed;
   }
 
@@ -85,21 +96,18 @@ export class TestWorld implements World {
     throw new Error(`crash after ${what}`);
   }
 
-  /** Sweeps every shard, as its alarms would, until none has anything to do before `until`. */
+  /** Rings each alarm that is set to a time before `until`. */
   async sweepUntil(until: number): Promise<void> {
     for (let calls = 0; calls < 10_000; calls++) {
-      const due: { shard: number; at: number }[] = [];
-      for (let shard = 0; shard < SHARDS; shard++) {
-        const at = await this.stub(shard).nextDue();
-        if (at !== undefined && at <= until) due.push({ shard, at });
-      }
-      const [next] = due.toSorted((a, b) => a.at - b.at);
-      if (next === undefined) {
+      const [next] = [...this.alarms].toSorted(([, a], [, b]) => a - b);
+      if (next === undefined || next[1] > until) {
         this.now = until;
         return;
       }
-      this.now = Math.max(this.now, next.at);
-      await this.stub(next.shard).sweep();
+      const [shard, at] = next;
+      this.now = Math.max(this.now, at);
+      this.alarms.delete(shard);
+      setAlarm(this, shard, await this.stub(shard).sweep());
     }
     throw new Error("the sweeps never come to rest");
   }

@@ -28,6 +28,8 @@ export type World = {
   now: number;
   executions: Map<string, { operation: string }>;
   outputs: (OutputEntry & { text: string })[];
+  /** When each shard's alarm is set to. */
+  alarms: Map<number, number>;
   /** Everything that leaves a step's own memory goes through here, and may not arrive or not come back. */
   effect<T>(what: string, work: () => Promise<T>): Promise<T>;
 };
@@ -47,7 +49,6 @@ export class ArtifactShard extends DurableObject<TestBindings> implements Artifa
   readonly #index: ArtifactIndex;
   readonly #sql: SqlStorage;
   readonly #world: World;
-  #wakes: number[] = [];
   /** Of the last listing. */
   #rowsRead = 0;
 
@@ -67,7 +68,7 @@ export class ArtifactShard extends DurableObject<TestBindings> implements Artifa
       execution: (id) => world.executions.get(id),
       outputsOf: (query) => outputsIn(world, Number(shard), query),
       now: () => world.now,
-      wake: (atMs) => this.#wakes.push(atMs),
+      wake: (atMs) => setAlarm(world, Number(shard), atMs),
     });
   }
 
@@ -91,10 +92,6 @@ export class ArtifactShard extends DurableObject<TestBindings> implements Artifa
       return [table, n] as const;
     });
     return Object.fromEntries(counts.filter(([, n]) => n > 0));
-  }
-
-  wakes(): number[] {
-    return this.#wakes;
   }
 
   /** A listing with the number of rows that SQLite read for it. */
@@ -148,6 +145,11 @@ export class ArtifactShard extends DurableObject<TestBindings> implements Artifa
   keptExecutions(ids: string[]): string[] {
     return this.#index.keptExecutions(ids);
   }
+}
+
+/** An alarm is only ever set to an earlier time. */
+export function setAlarm({ alarms }: World, shard: number, atMs: number | undefined): void {
+  if (atMs !== undefined) alarms.set(shard, Math.min(atMs, alarms.get(shard) ?? atMs));
 }
 
 function outputsIn(world: World, shard: number, query: OutputQuery): OutputEntry[] {

@@ -161,7 +161,7 @@ describe("what refers to an artifact", () => {
     world.executions.delete(reader);
     await world.stub(1).deleteExecutions([maker]);
     world.failing = (what) => what === "peer keptExecutions";
-    await world.sweepUntil(world.now + 6 * HOUR);
+    await world.sweepUntil(world.now + HOUR / 10);
     expect(await world.text(put.id)).toBe("unsure");
     world.failing = undefined;
     await world.sweepUntil(world.now + 2 * HOUR);

@@ -10,7 +10,7 @@ import type { BlobLedger, DoomedObject } from "./blob-ledger.ts";
 /** Rows and objects of one call. */
 const SWEPT_AT_ONCE = 100;
 /** When the store or another shard failed. */
-const RETRY_MS = 60_000;
+const RETRY_MS = 5 * 60_000;
 /** How often an artifact that is only kept by references is looked at. */
 const REFERENCED_MS = 60 * 60_000;
 

@@ -149,6 +149,12 @@ export class ArtifactIndex implements ArtifactShardRpc {
       this.#finishing.add(id);
       try {
         this.#store(row, await this.#claim({ sha256, artifact: id, key: row.key }));
+      } catch (cause) {
+        // Whether the claim was made is not known; the row stays, and the sweep gives both back in a day.
+        return refused(
+          "state_unavailable",
+          `Cannot finish "${id}": the shard of its content must answer; it failed with ${String(cause)}`,
+        );
       } finally {
         this.#finishing.delete(id);
       }
