@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { newExecutionId, randomId, shardOfExecutionId } from "./ids.ts";
+import { firstExecutionIdAt, newExecutionId, randomId, shardOfExecutionId } from "./ids.ts";
 import { continueTrace } from "./trace.ts";
 
 describe("newExecutionId()", () => {
@@ -7,6 +7,14 @@ describe("newExecutionId()", () => {
     const ids = [1, 2_000, 3_000_000_000_000].map((time) => newExecutionId(11, time));
     expect(ids.map(shardOfExecutionId)).toEqual([11, 11, 11]);
     expect(ids.toSorted()).toEqual(ids);
+  });
+
+  it("lies between the first ids of any times around it, however far", () => {
+    const id = newExecutionId(11, Date.parse("2026-11-22T09:00:00Z"));
+    const [before = "", after = ""] = ["1900-01-01T00:00:00Z", "9999-12-31T00:00:00Z"].map((time) =>
+      firstExecutionIdAt(11, Date.parse(time)),
+    );
+    expect([before, id, after].toSorted()).toEqual([before, id, after]);
   });
 
   it("never repeats, beyond many refills of the random pool", () => {

@@ -30,7 +30,9 @@ export function newExecutionId(shard: number, nowMs: number): string {
 
 /** No execution of the shard that began before `timeMs` has an id as high as this, and none after has a lower one. */
 export function firstExecutionIdAt(shard: number, timeMs: number): string {
-  return `ex_${shard.toString(16).padStart(2, "0")}_${base32(timeMs, 9)}`;
+  // A time beyond what nine characters hold (1970 to 3084) is still before or after all others.
+  const time = Math.min(Math.max(timeMs, 0), 32 ** 9 - 1);
+  return `ex_${shard.toString(16).padStart(2, "0")}_${base32(time, 9)}`;
 }
 
 /** The shard written in an execution's id, or undefined when the text is not one. */

@@ -121,10 +121,12 @@ describe("a running handler", () => {
     expect(calls).toEqual([["putArtifact", ID, { name: "a b.csv", contentType: "text/csv", text: "a,b,c" }]]);
   });
 
-  it("may store nothing at all, and leave the media type out", async () => {
+  it("may store nothing at all, and leave name and media type out", async () => {
     const { request, as, calls } = await running();
-    await request("POST", `/executions/${ID}/artifacts?name=empty`, { as, headers: own });
-    expect(calls).toEqual([["putArtifact", ID, { name: "empty", contentType: "application/octet-stream", text: "" }]]);
+    await request("POST", `/executions/${ID}/artifacts`, { as, headers: own });
+    expect(calls).toEqual([
+      ["putArtifact", ID, { name: "artifact", contentType: "application/octet-stream", text: "" }],
+    ]);
   });
 
   it("may store an artifact in a synchronous call, which has no record before its end", async () => {
@@ -135,7 +137,6 @@ describe("a running handler", () => {
   });
 
   it.each([
-    ["no name", "", {}, 400],
     ["a name that is empty", "?name=", {}, 400],
     ["a name with a line feed", "?name=a%0Ab", {}, 400],
     ["a name too long", `?name=${"a".repeat(256)}`, {}, 400],

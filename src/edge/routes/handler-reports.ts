@@ -24,7 +24,7 @@ const MEDIA_TYPE = {
 
 export async function putArtifact(context: RouteContext): Promise<Response> {
   const query = queryOf(context, ["name", "content_type"] as const);
-  const name = matching(query.name ?? "", "name", ARTIFACT_NAME);
+  const name = matching(query.name ?? "artifact", "name", ARTIFACT_NAME);
   const contentType = matching(query.content_type ?? "application/octet-stream", "content_type", MEDIA_TYPE);
   refuseTooLarge(context.req.header("content-length"));
   const id = idOf(context);
