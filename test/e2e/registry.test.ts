@@ -93,6 +93,19 @@ describe("a refused write says why and stores nothing", () => {
   });
 
   it.each([
+    ["concurrency", { concurrency: { limit: 1 } }, "setting_unsupported"],
+    ["record", { is_async: true, record: "none" }, "setting_unsupported"],
+    ["retry/initial_ms", { retry: { initial_ms: 2, max_ms: 1 } }, "definition_invalid"],
+  ])("%s, where the other settings leave no room for it: %j", async (pointer, wish, code) => {
+    const before = [await lastChange(), (await done("GET", "/registry/operations/identity")).body];
+    expect(await send("PATCH", "/registry/operations/identity", wish)).toMatchObject({
+      status: 422,
+      body: { code, errors: [{ pointer: `/${pointer}` }] },
+    });
+    expect([await lastChange(), (await done("GET", "/registry/operations/identity")).body]).toEqual(before);
+  });
+
+  it.each([
     ["an unknown $schema", { $schema: "http://json-schema.org/draft-07/schema#" }, "/$schema", /draft-07/],
     [
       "a remote $ref",
@@ -145,6 +158,28 @@ describe("a refused write says why and stores nothing", () => {
     await done("DELETE", "/registry/operations/user");
     await done("DELETE", "/registry/types/outer");
     await done("DELETE", "/registry/types/used");
+  });
+});
+
+describe("a built-in that runs later", () => {
+  it("is a copy like any other, with the input type of what it copies", async () => {
+    const words = [
+      "duplicate",
+      "operation",
+      "list_operation",
+      "-s",
+      "name=list_operation_async",
+      "-s",
+      "is_async=true",
+    ];
+    expect((await dev.opctl(words)).code).toBe(0);
+    const { body } = await done("GET", "/registry/operations/list_operation_async");
+    expect(body).toMatchObject({ is_async: true, record: "all", implemented_at: "builtin:list_operation" });
+    const fits = ["call", "list_operation_async", "--validate", 'name={"op":"$eq","value":"echo"}'];
+    expect((await dev.opctl(fits)).code).toBe(0);
+    const misfits = await dev.opctl(["call", "list_operation_async", "--validate", 'name={"op":"$no","value":"echo"}']);
+    expect(misfits.code).not.toBe(0);
+    expect(misfits.stderr).toContain("/name");
   });
 });
 
