@@ -68,7 +68,6 @@ async function launch(options: EdgeOptions): Promise<Miniflare> {
     ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
     durableObjectsPersist: path.join(folder.path, "objects"),
     r2Persist: path.join(folder.path, "artifacts"),
-    r2Persist: path.join(folder.path, "artifacts"),
     workers: [
       {
         name: "switchyard",
@@ -76,7 +75,6 @@ async function launch(options: EdgeOptions): Promise<Miniflare> {
         compatibilityDate: COMPATIBILITY_DATE,
         unsafeDirectSockets: [{ host: "127.0.0.1", port }],
         durableObjects: { EXECUTIONS: { className: "ExecutionShard", useSQLite: true } },
-        r2Buckets: { ARTIFACTS: "artifacts" },
         r2Buckets: { ARTIFACTS: "artifacts" },
         outboundService: { network: { allow: ["public"], deny: ["64:ff9b::/96"] } },
         bindings: {
