@@ -28,17 +28,20 @@ export async function startBare(): Promise<Served> {
   return { port, token: "", state: "", pid: child.pid!, stop: () => end(child) };
 }
 
-export async function startPlatform(
-  executor: "process" | "inline",
-  state = mkdtempSync(path.join(os.tmpdir(), "sy-bench-")),
-): Promise<Served> {
+export async function startPlatform(executor: "process" | "inline", given?: string): Promise<Served> {
+  const state = given ?? mkdtempSync(path.join(os.tmpdir(), "sy-bench-"));
   const port = await freePort();
   const child = spawn(
     process.execPath,
     [path.join(ROOT, "cli/opctl.js"), "dev", "--port", String(port), "--state", state, "--executor", executor],
     { cwd: ROOT, stdio: ["ignore", "ignore", "pipe"] },
   );
-  await printed(child, "Ctrl-C stops it.");
+  try {
+    await printed(child, "Ctrl-C stops it.");
+  } catch (error) {
+    if (given === undefined) rmSync(state, { recursive: true, force: true });
+    throw error;
+  }
   const { token } = JSON.parse(readFileSync(path.join(state, "credentials.json"), "utf8")) as { token: string };
   return {
     port,

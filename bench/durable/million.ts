@@ -69,9 +69,11 @@ async function seeded(): Promise<{ many: Served; ids: string[] }> {
       if (!cancelled.ok) throw new Error(`Cancelling answered ${cancelled.status}: ${await cancelled.text()}`);
     }
     await drained(first);
-  } finally {
-    await first.stop({ keep: true });
+  } catch (error) {
+    await first.stop();
+    throw error;
   }
+  await first.stop({ keep: true });
   const startedAt = performance.now();
   const { ids, stored, perShard, tables } = seedExecutions(first.state, { operation: OPERATION, count: STORED });
   if (perShard.length !== SHARDS) throw new Error(`Seeded ${perShard.length} of ${SHARDS} shards`);
