@@ -25,6 +25,7 @@ export class TestWorld implements World {
   now = START;
   executions = new Map<string, { operation: string }>();
   outputs: World["outputs"] = [];
+  payloads = new Set<string>();
   readonly alarms = new Map<number, number>();
   readonly effects: string[] = [];
   #crash: Crash | undefined;
@@ -72,14 +73,18 @@ export class TestWorld implements World {
     this.#crashed = false;
   }
 
-  /** As after a start: what was in memory is gone, alarms are set from what is stored. Answers whether it had crashed. */
-  async restart(): Promise<boolean> {
+  /** Goes on after a crash, if there was one: that it answers. */
+  restart(): boolean {
     const crashed = this.#crashed;
     this.#crash = undefined;
     this.#crashed = false;
+    return crashed;
+  }
+
+  /** As if the shards had been lost too: alarms are set from what is stored. */
+  async restartShards(): Promise<void> {
     this.alarms.clear();
     for (let shard = 0; shard < SHARDS; shard++) setAlarm(this, shard, await this.stub(shard).nextDue());
-    return crashed;
   }
 
   async effect<T>(what: string, work: () => Promise<T>): Promise<T> {

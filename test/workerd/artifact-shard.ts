@@ -16,6 +16,7 @@ import type {
   OutputQuery,
   ShardArtifactQuery,
 } from "../../src/executions/artifacts/artifact-rpc.ts";
+import { PayloadSweep } from "../../src/executions/artifacts/payload-sweep.ts";
 import type { ArtifactView } from "../../src/model/execution.ts";
 
 export type TestBindings = { SHARDS: DurableObjectNamespace<ArtifactShard>; ARTIFACTS: R2Bucket };
@@ -28,6 +29,8 @@ export type World = {
   now: number;
   executions: Map<string, { operation: string }>;
   outputs: (OutputEntry & { text: string })[];
+  /** Keys of payloads that rows name. */
+  payloads: Set<string>;
   /** When each shard's alarm is set to. */
   alarms: Map<number, number>;
   /** Everything that leaves a step's own memory goes through here, and may not arrive or not come back. */
@@ -47,6 +50,7 @@ const TABLES = ["artifacts", "artifact_references", "blobs", "blob_users", "doom
 
 export class ArtifactShard extends DurableObject<TestBindings> implements ArtifactShardRpc {
   readonly #index: ArtifactIndex;
+  readonly #payloads: PayloadSweep;
   readonly #sql: SqlStorage;
   readonly #world: World;
   /** Of the last listing. */
@@ -59,11 +63,19 @@ export class ArtifactShard extends DurableObject<TestBindings> implements Artifa
     if (world === undefined) throw new TypeError(`a shard's name must begin with that of a world; it is ${name}`);
     this.#world = world;
     this.#sql = countingRows(state.storage.sql, (rows) => (this.#rowsRead += rows));
+    const bucket = mortalBucket(env.ARTIFACTS, world);
+    this.#payloads = new PayloadSweep({
+      shard: Number(shard),
+      sql: this.#sql,
+      bucket,
+      named: (keys) => new Set(keys.filter((key) => world.payloads.has(key))),
+      now: () => world.now,
+    });
     this.#index = new ArtifactIndex({
       shard: Number(shard),
       shards: SHARDS,
       sql: this.#sql,
-      bucket: mortalBucket(env.ARTIFACTS, world),
+      bucket,
       peer: (other) => mortalStub(env.SHARDS.getByName(`${name}/${other}`), world, "peer"),
       execution: (id) => world.executions.get(id),
       outputsOf: (query) => outputsIn(world, Number(shard), query),
@@ -74,6 +86,10 @@ export class ArtifactShard extends DurableObject<TestBindings> implements Artifa
 
   sweep(): Promise<number | undefined> {
     return this.#index.sweep(this.#world.now);
+  }
+
+  sweepPayloads(): Promise<number> {
+    return this.#payloads.sweep(this.#world.now);
   }
 
   /** As a shard does it: ask, then delete the executions that are free in one transaction. Answers those. */
@@ -165,7 +181,9 @@ function outputsIn(world: World, shard: number, query: OutputQuery): OutputEntry
     )
     .toSorted((a, b) => (a.execution_id < b.execution_id ? 1 : -1))
     .slice(0, limit)
-    .map(({ text: _, ...entry }) => entry);
+    .map(({ execution_id, operation, sha256, size_bytes, created_at }) => {
+      return { execution_id, operation, sha256, size_bytes, created_at };
+    });
 }
 
 function countingRows(sql: SqlStorage, count: (rows: number) => void): SqlStorage {

@@ -132,13 +132,13 @@ describe("uploadContent()", () => {
 describe("an upload that its shard has given up", () => {
   it("stops before its first part", async () => {
     const world = new TestWorld();
-    const { effect } = world;
+    const effect = world.effect.bind(world);
     world.effect = async (what, work) => {
       if (what === "edge noteArtifactUpload") {
         world.now += 48 * HOUR;
         await world.stub(1).sweep();
       }
-      return effect.call(world, what, work) as ReturnType<typeof work>;
+      return effect(what, work);
     };
     await expect(world.put(world.execution(1), new Uint8Array(PART_BYTES + 1))).rejects.toMatchObject({
       code: "bad_request",
