@@ -1,6 +1,7 @@
 /**
- * Where the edge's time goes: `node bench/profile.ts [inline|process]` loads one operation and prints the functions of
- * the edge's isolate with the largest own time.
+ * Where the edge's time goes: `node bench/profile.ts [inline|process] [call|complete|accept]` loads one operation and
+ * prints the functions of the edge's isolate, the shards of executions among them, with the largest own time.
+ * `complete`: asynchronous, waited for. `accept`: asynchronous, 202 at once.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
@@ -20,7 +21,14 @@ type Profile = {
   timeDeltas: number[];
 };
 
+const WORK = {
+  call: { operation: "echo", connections: 16, headers: {}, status: 200 },
+  complete: { operation: "echo_async", connections: 50, headers: { prefer: "wait=10" }, status: 200 },
+  accept: { operation: "echo_async", connections: 50, headers: {}, status: 202 },
+};
+
 const executor = process.argv[2] === "process" ? "process" : "inline";
+const work = Object.hasOwn(WORK, process.argv[3] ?? "") ? WORK[process.argv[3] as keyof typeof WORK] : WORK.call;
 const state = mkdtempSync(path.join(os.tmpdir(), "sy-profile-"));
 const platform = await startPlatform({ port: PORT, state, executor, inspectorPort: INSPECTOR, log: () => undefined });
 try {
@@ -28,13 +36,21 @@ try {
     module: "echo",
     operation: "echo",
   });
+  const authorization = `Bearer ${platform.token}`;
+  const duplicated = await fetch(`${platform.url}/registry/operations/echo/duplicate`, {
+    method: "POST",
+    headers: { authorization, "content-type": "application/json" },
+    body: JSON.stringify({ name: "echo_async", is_async: true }),
+  });
+  if (!duplicated.ok) throw new Error(await duplicated.text());
   const plan = {
     port: PORT,
     requests: [
-      { path: "/ops/echo", headers: { authorization: `Bearer ${platform.token}` }, body: '{"input_str":"hi"}' },
+      { path: `/ops/${work.operation}`, headers: { authorization, ...work.headers }, body: '{"input_str":"hi"}' },
     ],
-    connections: 16,
+    connections: work.connections,
     seconds: 4,
+    status: work.status,
   };
   await runLoad(plan);
   const targets = (await (await fetch(`http://127.0.0.1:${INSPECTOR}/json`)).json()) as {
