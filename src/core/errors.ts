@@ -107,8 +107,9 @@ export const ERRORS = {
   not_acceptable: {
     status: 406,
     fault: "user",
-    title: "The answer exists only as JSON",
-    explain: "Send `Accept: application/json`, or no Accept header.",
+    title: "The answer does not exist in that form",
+    explain:
+      "Most answers are JSON: send `Accept: application/json`, or no Accept header. Events are `text/event-stream`; the detail says which.",
   },
   operation_inactive: {
     status: 409,
