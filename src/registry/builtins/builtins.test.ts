@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { KINDS, type Kind, type Scope } from "../../model/entities.ts";
 import type { Principal } from "../../model/principal.ts";
@@ -119,6 +120,36 @@ describe("installBuiltins()", () => {
     const revision = await fresh.registry.revision();
     expect(revision).toBe(Object.keys(BUILTINS).length + 1);
     expect(await installBuiltins(fresh.registry)).toEqual([]);
+    expect(await installBuiltins(fresh.another())).toEqual([]);
+    await fresh.close();
+  });
+
+  test("takes copies and edited rows along to the types of now, and nothing else of them", async () => {
+    const fresh = await fixture({ builtins: true });
+    const own = { type: "object" };
+    await fresh.run("duplicate_operation", { name: "list_type", patch: { name: "mine", group: "demo" } });
+    await fresh.run("duplicate_operation", { name: "list_type", patch: { name: "typed", output_type: null } });
+    await fresh.run("put_operation", { name: "wide", implemented_at: "builtin:list_type", output_type: own });
+    await fresh.run("edit_operation", { name: "list_type", patch: { active: false } });
+    // As an earlier version had it: other types, in the rows and in what they took from the code.
+    const older = JSON.stringify({ type: "object", properties: {}, additionalProperties: false });
+    await fresh.database.run(sql`UPDATE entities SET digest = 'older',
+      resolved = json_set(resolved, '$.code.output.schema', json(${older}), '$.output.closed', json(${older}))
+      WHERE name IN ('mine', 'typed', 'wide', 'list_type', 'get_type')`);
+    await fresh.database.run(sql`UPDATE entities SET manifest = json_set(manifest, '$.output_type', json(${older}))
+      WHERE name IN ('mine', 'list_type', 'get_type')`);
+    const upgraded = fresh.another();
+    const changes = await installBuiltins(upgraded);
+    expect(changes.map(({ name }) => name).toSorted()).toEqual(["get_type", "list_type", "mine", "typed"]);
+    const answer = { items: [], next_cursor: null };
+    for (const name of ["mine", "typed", "list_type"])
+      expect((await upgraded.resolve(name)).operation.output.check(answer), name).toMatchObject({ ok: true });
+    const row = (name: string) => runBuiltin(upgraded, "get_operation", { name }, ADMIN);
+    expect((await row("mine")).output).toMatchObject({ group: "demo", meta: { revision: 2 } });
+    expect((await row("typed")).output).toMatchObject({ output_type: null, meta: { revision: 2 } });
+    expect((await row("wide")).output).toMatchObject({ output_type: own, meta: { revision: 1 } });
+    expect((await row("list_type")).output).toMatchObject({ active: false, meta: { revision: 3 } });
+    // Still somebody's own, though the platform wrote last.
     expect(await installBuiltins(fresh.another())).toEqual([]);
     await fresh.close();
   });

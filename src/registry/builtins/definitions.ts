@@ -3,9 +3,10 @@
  * without another line.
  */
 import { toJsonSchema } from "@valibot/to-json-schema";
-import type * as v from "valibot";
+import * as v from "valibot";
 import { JsonObjectSchema, KINDS, type CodeType, type Kind, type Scope } from "../../model/entities.ts";
 import type { Builtin, Verb } from "./builtin.ts";
+import { CHAIN_FUNCTION, chainInput } from "./chain-input.ts";
 import { EXECUTION_FUNCTIONS } from "./execution-functions.ts";
 import * as schemas from "./schemas.ts";
 
@@ -136,12 +137,21 @@ const CHANGES: Row = {
   output: () => schemas.pageOutput(schemas.changeOutput),
 };
 
+const CHAIN: Row = {
+  verb: "chain",
+  name: CHAIN_FUNCTION,
+  description: "Runs operations one after another, each given the output of the one before, as one execution.",
+  input: () => chainInput,
+  output: () => v.unknown(),
+};
+
 export const BUILTINS: Readonly<Record<string, Builtin>> = Object.fromEntries(
   [
     ...(Object.keys(KINDS) as Kind[]).flatMap((kind) =>
       rowsOf(kind).map((row) => define(row, kind, row.writes ? KINDS[kind].write : "registry:read")),
     ),
     define(CHANGES, undefined, "registry:read"),
+    define(CHAIN, undefined, "ops:invoke"),
     ...EXECUTION_FUNCTIONS.map((row) => define({ ...row, verb: "executions" }, undefined, row.scope)),
   ].map((builtin) => [builtin.name, builtin]),
 );

@@ -6,13 +6,14 @@ import { BUILTINS } from "./definitions.ts";
 
 /** Idempotent. An operation that somebody edited or deleted stays as they left it. */
 export function installBuiltins(registry: Registry): Promise<Change[]> {
-  const operations = Object.values(BUILTINS).map(({ name, description, input, output }): Installable => ({
+  const operations = Object.values(BUILTINS).map(({ name, verb, description, input, output }): Installable => ({
     kind: "operation",
     manifest: {
       name,
       description,
       group: "registry",
       implemented_at: `builtin:${name}`,
+      is_async: verb === "chain",
       input_type: input.schema,
       output_type: output.schema,
     },

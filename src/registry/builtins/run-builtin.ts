@@ -37,6 +37,7 @@ export async function runBuiltin(
     if (ports === undefined || found === undefined) throw notWired(name);
     return { output: await found.run(name, { input, principal, ports, registry }) };
   }
+  if (verb === "chain") throw notWired(name);
   if (verb === "changes" || kind === undefined) {
     return { output: await listChanges(registry.database, parseInput(schemas.changesInput, input, name)) };
   }
