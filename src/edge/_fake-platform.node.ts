@@ -6,7 +6,7 @@ import { SwitchyardError } from "../core/errors.ts";
 import { Capabilities } from "../dispatch/capability.ts";
 import type { Watched } from "../executions/port.ts";
 import type { Scope } from "../model/entities.ts";
-import type { ArtifactView, ExecutionLogLine, ExecutionView } from "../model/execution.ts";
+import type { ArtifactView, ExecutionLogLine, ExecutionStatus, ExecutionView } from "../model/execution.ts";
 import type { Principal } from "../model/principal.ts";
 import { createApp } from "./app.ts";
 import type { Platform } from "./context.ts";
@@ -160,4 +160,19 @@ export function fakePlatform() {
       headers: { authorization: `Bearer ${as.includes(".") ? as : `sy_${as}`}`, ...init.headers },
     });
   return { platform, state, calls, request, capability: async (id = "owner") => capabilities.issue(id, 1) };
+}
+
+/** With an execution that is over. */
+export function endedPlatform(status: ExecutionStatus = "succeeded") {
+  const fake = fakePlatform();
+  fake.state.view = { ...VIEW, status };
+  fake.state.output = '{"n":4}';
+  fake.state.input = '{"n":2}';
+  return fake;
+}
+
+export const POST = { body: "{}", headers: { "content-type": "application/json" } };
+
+export async function codeOf(response: Response): Promise<string> {
+  return ((await response.json()) as { code: string }).code;
 }
