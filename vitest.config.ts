@@ -14,7 +14,7 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["test/workerd/**/*.test.ts"],
-          exclude: ["test/workerd/artifacts*.test.ts"],
+          exclude: ["test/workerd/artifacts*.test.ts", "test/workerd/executions*.test.ts"],
         },
       },
       {
@@ -30,6 +30,20 @@ export default defineConfig({
           }),
         ],
         test: { name: "workerd-artifacts", include: ["test/workerd/artifacts*.test.ts"], testTimeout: 60_000 },
+      },
+      {
+        // The shards that keep executions, with runners and a clock that the tests hold.
+        plugins: [
+          cloudflareTest({
+            main: "./test/workerd/execution-world.ts",
+            additionalExports: { AttemptRunner: "WorkerEntrypoint" },
+            miniflare: {
+              compatibilityDate: "2026-07-01",
+              durableObjects: { EXECUTIONS: { className: "ExecutionShard", useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: "workerd-executions", include: ["test/workerd/executions*.test.ts"] },
       },
       {
         // The real `opctl dev` as a child process, over HTTP and the command line.
