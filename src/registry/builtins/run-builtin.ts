@@ -8,6 +8,7 @@ import type { Registry } from "../registry.ts";
 import type { Json } from "../schema.ts";
 import type { Write } from "../write.ts";
 import type { BuiltinResult, KindVerb } from "./builtin.ts";
+import { chainInput } from "./chain-input.ts";
 import { builtinOf } from "./definitions.ts";
 import { EXECUTION_FUNCTIONS, type ExecutionPorts } from "./execution-functions.ts";
 import { optional, parseInput } from "./parse-input.ts";
@@ -37,7 +38,11 @@ export async function runBuiltin(
     if (ports === undefined || found === undefined) throw notWired(name);
     return { output: await found.run(name, { input, principal, ports, registry }) };
   }
-  if (verb === "chain") throw notWired(name);
+  if (verb === "chain") {
+    // Whatever runs chains takes them before they come here; a wrong input is still said first.
+    parseInput(chainInput, input, name);
+    throw notWired(name);
+  }
   if (verb === "changes" || kind === undefined) {
     return { output: await listChanges(registry.database, parseInput(schemas.changesInput, input, name)) };
   }
