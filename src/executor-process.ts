@@ -4,12 +4,12 @@
  * journal: one line with a call's id just before its code starts. Whatever happens to the process, the journal says
  * exactly which calls had started.
  */
-import { callOverHttp } from "./executor/call-over-http.ts";
 import { splitFrame, type RunHead } from "./executor/frame.ts";
 import { FrameReader } from "./executor/frames.ts";
 import { Gate, type GateProps } from "./executor/gate.ts";
 import { type Answer, answerGroup } from "./executor/group-answers.ts";
 import { LoaderExecutor } from "./executor/loader-executor.ts";
+import { platformOverHttp } from "./executor/platform-over-http.ts";
 import { callId, NEED_DEFINITION, REFUSED, SECRET_HEADER, START_FENCE_MS } from "./executor/protocol.ts";
 import type { IsolateDefinition } from "./model/invocation.ts";
 
@@ -23,6 +23,9 @@ const NOT_LOADED = new Error("the isolate is not loaded");
 
 const loaded = new Set<string>();
 const running = new Set<string>();
+/** Cancelled before they started, the latest of them: the call may be on its way, or wait for its turn in a group. */
+const cancelledEarly = new Set<string>();
+const MOST_CANCELLED_EARLY = 1_000;
 let draining = false;
 let executor: LoaderExecutor | undefined;
 
@@ -32,13 +35,17 @@ export default {
     executor ??= new LoaderExecutor({
       loader: env.LOADER,
       gate: (ctx as unknown as { exports: Exports }).exports.Gate,
-      callOperation: callOverHttp(env.EDGE),
+      platform: platformOverHttp(env.EDGE),
     });
     switch (new URL(request.url).pathname) {
       case "/run":
         return runOne(await request.text(), executor);
       case "/runs":
         return runGroup(await request.text(), executor);
+      case "/cancel": {
+        cancel(await request.text(), executor);
+        return new Response(null, { status: 204 });
+      }
       case "/drain":
         draining = true;
         return Response.json({ isolates: loaded.size, inflight: running.size });
@@ -73,6 +80,13 @@ function runGroup(body: string, loader: LoaderExecutor): Promise<Response> {
   return answerGroup(calls.map((call) => () => run(call, definitions.get(call.head.isolate), loader)));
 }
 
+function cancel(id: string, loader: LoaderExecutor): void {
+  if (running.has(id)) return loader.cancel(id);
+  cancelledEarly.add(id);
+  const [oldest] = cancelledEarly;
+  if (cancelledEarly.size > MOST_CANCELLED_EARLY && oldest !== undefined) cancelledEarly.delete(oldest);
+}
+
 function parseCall(frame: string): Call {
   const [head, input] = splitFrame(frame);
   return { head: JSON.parse(head) as RunHead, input };
@@ -87,9 +101,9 @@ async function run(
   if (definition === undefined && !loaded.has(isolate)) return { status: NEED_DEFINITION, text: "" };
   // A call this old may have been moved to another process already: see START_FENCE_MS.
   const now = Date.now();
-  if (draining || now - head.sent_at_ms > START_FENCE_MS || now > head.start_by_ms)
-    return { status: REFUSED, text: "" };
   const id = callId(meta);
+  if (draining || now - head.sent_at_ms > START_FENCE_MS || now > head.start_by_ms || cancelledEarly.delete(id))
+    return { status: REFUSED, text: "" };
   const load = async () => {
     if (definition !== undefined) return definition;
     throw NOT_LOADED;

@@ -73,7 +73,7 @@ export class GroupMessage {
   async #sendWhenQuiet(): Promise<void> {
     for (let seen = 0, quiet = 0; quiet < QUIET_TURNS && this.isOpen; quiet++) {
       if (this.#entries.length !== seen) [seen, quiet] = [this.#entries.length, 0];
-      await undefined;
+      await Promise.resolve();
     }
     this.#closed = true;
     this.#unanswered = this.#entries.length;

@@ -9,7 +9,9 @@ export type Call = {
   meta: InvocationMeta;
   startedAtMs: number;
   definition?: IsolateDefinition;
-  group?: object;
+  group: object | undefined;
+  /** Nobody wants the result any more. */
+  signal: AbortSignal | undefined;
 };
 
 /** `broken`: the process is gone. `moved`: it has not started there and never will. */

@@ -4,9 +4,9 @@
  */
 import { exports } from "cloudflare:workers";
 import type { Executor } from "../model/invocation.ts";
-import { callOverHttp } from "./call-over-http.ts";
 import type { GateProps } from "./gate.ts";
 import { LoaderExecutor } from "./loader-executor.ts";
+import { platformOverHttp } from "./platform-over-http.ts";
 import { PoolExecutor } from "./pool.ts";
 
 export type ExecutorBindings = {
@@ -16,7 +16,7 @@ export type ExecutorBindings = {
   EXECUTOR_SECRET?: string;
 };
 
-/** What the script that holds this must export: the Gate of gate.ts, and a default fetch handler for ctx.call. */
+/** What the script that holds this must export: the Gate of gate.ts, and a default fetch handler for what ctx asks. */
 type Loopback = { default: Fetcher; Gate(options: { props: GateProps }): Fetcher };
 
 export type CreatedExecutor = {
@@ -40,7 +40,7 @@ export function createExecutor(env: ExecutorBindings): CreatedExecutor {
   const executor = new LoaderExecutor({
     loader,
     gate: (options) => loopback.Gate(options),
-    callOperation: callOverHttp(loopback.default),
+    platform: platformOverHttp(loopback.default),
   });
   return { executor, control: undefined };
 }

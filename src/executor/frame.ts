@@ -63,7 +63,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
-function isLog(value: unknown): value is LogLine[] {
+export function isLog(value: unknown): value is LogLine[] {
   // One more than the limit: the line that says so.
   if (!Array.isArray(value) || value.length > LIMITS.logLines + 1) return false;
   return value.every(

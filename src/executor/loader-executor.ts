@@ -9,17 +9,22 @@ import type {
   InvocationResult,
   IsolateDefinition,
   IsolateSpec,
+  RunOptions,
 } from "../model/invocation.ts";
 import { joinFrame, parseResult } from "./frame.ts";
 import type { GateProps } from "./gate.ts";
 import { workerCode } from "./isolate/modules.ts";
-import { type CallOperation, PlatformCalls } from "./platform-calls.ts";
+import { InvocationLife } from "./invocation-life.ts";
+import type { Platform } from "./platform.ts";
+import { PlatformCalls } from "./platform-calls.ts";
+import { callId } from "./protocol.ts";
+import { cancelled, unlessCancelled } from "./_cancellation.ts";
 
 export type LoaderPorts = {
   loader: WorkerLoader;
   /** `ctx.exports.Gate` of a script that exports the class of gate.ts. */
   gate(options: { props: GateProps }): Fetcher;
-  callOperation: CallOperation;
+  platform: Platform;
 };
 
 type IsolateEntrypoint = {
@@ -31,11 +36,31 @@ export class LoaderExecutor implements Executor {
   /** By isolate. The loader never asks again for an id whose load failed, so what comes after goes by another id. */
   readonly #failedLoads = new Map<string, { count: number; reason: unknown; mended: boolean }>();
 
+  /** By call id. */
+  readonly #running = new Map<string, InvocationLife>();
+
   constructor(ports: LoaderPorts) {
     this.#ports = ports;
   }
 
-  async run(isolate: IsolateSpec, input: string, meta: InvocationMeta): Promise<InvocationResult> {
+  async run(
+    isolate: IsolateSpec,
+    input: string,
+    meta: InvocationMeta,
+    { signal }: RunOptions = {},
+  ): Promise<InvocationResult> {
+    if (signal === undefined) return this.#result(isolate, input, meta);
+    if (signal.aborted) return cancelled(meta);
+    const tell = () => this.cancel(callId(meta));
+    return unlessCancelled(this.#result(isolate, input, meta), { signal, meta, tell });
+  }
+
+  /** Lets the handler of a call know that nobody wants its result any more. */
+  cancel(id: string): void {
+    this.#running.get(id)?.cancel();
+  }
+
+  async #result(isolate: IsolateSpec, input: string, meta: InvocationMeta): Promise<InvocationResult> {
     try {
       return parseResult(await this.runFrame(isolate, input, meta));
     } catch (thrown) {
@@ -50,6 +75,9 @@ export class LoaderExecutor implements Executor {
     // Past the loader until it works again: each failure there would cost an id.
     const mended = before?.mended === false ? await isolate.load() : undefined;
     if (before !== undefined) before.mended = true;
+    const runningId = callId(meta);
+    const life = new InvocationLife();
+    this.#running.set(runningId, life);
     try {
       const id = failedBefore === 0 ? isolate.id : `${isolate.id}~${failedBefore}`;
       const stub = this.#ports.loader.get(id, async () => {
@@ -68,13 +96,16 @@ export class LoaderExecutor implements Executor {
         meta.timeout_ms,
         JSON.stringify(visible),
         input,
-        new PlatformCalls(meta, this.#ports.callOperation),
+        new PlatformCalls(meta, this.#ports.platform, life),
       );
     } catch (thrown) {
       // Also where another call loaded it and this one only waited.
       const failed = this.#failedLoads.get(isolate.id);
       if (failed !== undefined && failed.count > failedBefore) throw failed.reason;
       return frameOfBreakdown(thrown, meta);
+    } finally {
+      life.end();
+      if (this.#running.get(runningId) === life) this.#running.delete(runningId);
     }
   }
 

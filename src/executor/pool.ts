@@ -11,6 +11,7 @@ import type { Executor, InvocationMeta, InvocationResult, IsolateSpec, RunOption
 import { joinFrame, parseResult, type RunHead } from "./frame.ts";
 import { type LossAnswer, NO_PROCESSES, type PoolState } from "./pool-state.ts";
 import { callId, MOVE_AFTER_MS, NEED_DEFINITION, SECRET_HEADER, REFUSED } from "./protocol.ts";
+import { cancelled, unlessCancelled } from "./_cancellation.ts";
 import { GroupMessages } from "./_group-message.ts";
 import { type AttemptEnd, type Call, failure, isPast, orTimer, remainingMs, sleep, timedOut } from "./_pool-call.ts";
 import { SupervisorClient } from "./supervisor-client.ts";
@@ -70,13 +71,20 @@ export class PoolExecutor implements Executor {
     isolate: IsolateSpec,
     input: string,
     meta: InvocationMeta,
-    options: RunOptions = {},
+    { group, signal }: RunOptions = {},
   ): Promise<InvocationResult> {
-    const { group } = options;
-    const call: Call = { isolate, input, meta, startedAtMs: Date.now(), ...(group === undefined ? {} : { group }) };
+    const call: Call = { isolate, input, meta, startedAtMs: Date.now(), group, signal };
+    if (signal === undefined) return this.#run(call);
+    if (signal.aborted) return cancelled(meta);
+    return unlessCancelled(this.#run(call), { signal, meta, tell: () => this.#tellCancelled(call) });
+  }
+
+  async #run(call: Call): Promise<InvocationResult> {
+    const { isolate, meta, signal } = call;
     try {
       for (;;) {
         const slot = this.#slotFor(isolate.operation) ?? (await this.#awaitSlot(call));
+        if (signal?.aborted === true) return cancelled(meta);
         if (slot === undefined) {
           const detail = `Cannot start "${meta.operation}": an executor process must take it within ${meta.timeout_ms} ms; none did`;
           return failure("executor_lost", detail);
@@ -89,6 +97,16 @@ export class PoolExecutor implements Executor {
     } catch (thrown) {
       return { ok: false, error: toErrorData(toSwitchyardError(thrown)), retry: { kind: "may" }, logs: [] };
     }
+  }
+
+  /** What has started hears of it, what has not never starts. Should it not get through, the end is the same, only later. */
+  #tellCancelled(call: Call): void {
+    const id = callId(call.meta);
+    const slot = this.#sent.get(id)?.slot;
+    const fetcher = slot === undefined ? undefined : this.#slots[slot];
+    void fetcher
+      ?.fetch("http://executor/cancel", { method: "POST", headers: { [SECRET_HEADER]: this.#secret }, body: id })
+      .catch(() => undefined);
   }
 
   #slotFor(operation: string): number | undefined {
@@ -115,7 +133,7 @@ export class PoolExecutor implements Executor {
       }
       const slot = this.#slotFor(call.isolate.operation);
       if (slot !== undefined) return slot;
-      if (isPast(call, 0)) return undefined;
+      if (isPast(call, 0) || call.signal?.aborted === true) return undefined;
       await sleep(waitMs);
     }
   }

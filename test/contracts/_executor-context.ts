@@ -110,11 +110,5 @@ export function contextCases(run: Run): void {
       await run(order);
       expect(outputOf(await run(order))).toBe("dead");
     });
-
-    it("ctx.artifacts says that it is not there yet", async () => {
-      expect(await run({ code: handler("return ctx.artifacts") })).toMatchObject({
-        error: { detail: "ctx.artifacts is not available in this version" },
-      });
-    });
   });
 }

@@ -7,6 +7,8 @@ export type Order = Partial<IsolateDefinition> & {
   /** Left out, the order gets an isolate of its own. */
   isolate?: string;
   timeout_ms?: number;
+  execution_id?: string;
+  live?: boolean;
   /** What the definition's load() does instead. */
   load?: () => Promise<IsolateDefinition>;
 };
@@ -18,7 +20,7 @@ export type Run = (order: Order, input?: unknown) => Promise<InvocationResult>;
 
 /** Runs many orders at once out of one request, as a group. `took_ms` is counted from the start of all. */
 export type RunGroup = (
-  orders: readonly (readonly [Order, unknown])[],
+  orders: readonly (readonly [Order & { alone?: boolean; cancel_after_ms?: number }, unknown])[],
 ) => Promise<{ result: InvocationResult; took_ms: number }[]>;
 
 let isolates = 0;
@@ -29,9 +31,14 @@ export function freshIsolate(): string {
   return `contract-${isolates++}`;
 }
 
-function metaOf({ operation = "tested", timeout_ms = 10_000 }: Order): InvocationMeta {
+export function freshExecution(): string {
+  return `ex_00_contract_${process.pid}_${executions++}`;
+}
+
+function metaOf(order: Order): InvocationMeta {
+  const { operation = "tested", timeout_ms = 10_000, execution_id = freshExecution(), live } = order;
   return {
-    execution_id: `ex_00_contract_${process.pid}_${executions++}`,
+    execution_id,
     attempt: 1,
     operation,
     revision: 1,
@@ -39,6 +46,7 @@ function metaOf({ operation = "tested", timeout_ms = 10_000 }: Order): Invocatio
     traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     timeout_ms,
     capability: "the-capability",
+    ...(live === undefined ? {} : { live }),
   };
 }
 
@@ -88,3 +96,10 @@ export const LOOPBACK_SPELLINGS = [
   "0.0.0.0",
   "[::]",
 ];
+
+export type Asked = { method: string; path: string; headers: Record<string, string>; body: unknown };
+
+/** What a call's handler has asked of the platform, in order. */
+export async function askedBy(ask: Ask, execution: string): Promise<Asked[]> {
+  return (await (await ask(`/asked?execution=${execution}`)).json()) as Asked[];
+}

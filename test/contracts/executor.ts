@@ -5,15 +5,19 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import type { Executor } from "../../src/model/invocation.ts";
 import { answerCases } from "./_executor-answers.ts";
+import { artifactCases } from "./_executor-artifacts.ts";
+import { cancelCases } from "./_executor-cancel.ts";
 import { contextCases } from "./_executor-context.ts";
 import { failureCases } from "./_executor-failures.ts";
 import { groupCases } from "./_executor-groups.ts";
+import { handleCases } from "./_executor-handles.ts";
+import { liveCases } from "./_executor-live.ts";
 import { type Ask, groupRunnerOf, runnerOf } from "./_executor-order.ts";
 import { wallCases } from "./_executor-walls.ts";
 
 /**
- * ctx.call of the executor under test must lead to test/workerd/executor-edge.ts: it says what it was asked, and does
- * not know the operation `missing`. Its network must be public addresses only, as everywhere.
+ * ctx.call of the executor under test must lead to test/workerd/executor-edge.ts, whose _fake-platform.ts says
+ * what it was asked. Its network must be public addresses only, as everywhere.
  */
 export function describeExecutor(
   name: string,
@@ -35,9 +39,12 @@ export function describeExecutor(
     failureCases(run);
     contextCases(run);
     wallCases(run);
-    groupCases(
-      run,
-      groupRunnerOf(() => edge().ask),
-    );
+    const runGroup = groupRunnerOf(() => edge().ask);
+    const ask: Ask = (path, init) => edge().ask(path, init);
+    groupCases(run, runGroup);
+    cancelCases(run, runGroup);
+    liveCases(run, ask);
+    handleCases(run, ask);
+    artifactCases(run, ask);
   });
 }

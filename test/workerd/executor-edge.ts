@@ -6,6 +6,8 @@ import { SwitchyardError, type ErrorData } from "../../src/core/errors.ts";
 import { createExecutor, type CreatedExecutor, type ExecutorBindings } from "../../src/executor/create-executor.ts";
 import type { Executor, InvocationMeta, InvocationResult, RunOptions } from "../../src/model/invocation.ts";
 
+import { fakePlatform } from "./_fake-platform.ts";
+
 export { Gate } from "../../src/executor/gate.ts";
 
 type Order = {
@@ -18,6 +20,10 @@ type Order = {
   isolate?: string;
   /** The definition cannot be loaded: this is why. */
   load_error?: ErrorData;
+  /** Not with the others of its group. */
+  alone?: boolean;
+  /** When nobody wants the result any more; negative: from the start. */
+  cancel_after_ms?: number;
   /** Left out, the usual. */
   meta?: InvocationMeta;
 };
@@ -31,27 +37,16 @@ export default {
     const { pathname } = new URL(request.url);
     if (pathname === "/internal/executors")
       return (await created.control?.(request)) ?? new Response(null, { status: 404 });
-    // What a handler reaches with ctx.call.
-    if (pathname.startsWith("/ops/")) {
-      if (pathname === "/ops/missing") {
-        return Response.json(
-          { code: "operation_not_found", detail: "Cannot find it", hint: "look again" },
-          { status: 404 },
-        );
-      }
-      return Response.json({
-        called: pathname,
-        with: await request.json(),
-        bearer: request.headers.get("authorization"),
-      });
-    }
+    const asked = await fakePlatform(request);
+    if (asked !== undefined) return asked;
     // Many orders in one request context, as the runner of attempts has it.
     if (pathname === "/group") {
       const { executor } = created;
       const group = {};
       const startedAt = Date.now();
       const ends = (await request.json<{ order: Order; input: string }[]>()).map(async ({ order, input }) => {
-        const result = await runOrder(executor, order, input, { group });
+        const options = { ...(order.alone === true ? {} : { group }), ...signalOf(order) };
+        const result = await runOrder(executor, order, input, options);
         return { result, took_ms: Date.now() - startedAt };
       });
       return Response.json(await Promise.all(ends));
@@ -60,6 +55,11 @@ export default {
     return Response.json(await runOrder(created.executor, order, await request.text(), {}));
   },
 };
+
+function signalOf({ cancel_after_ms: afterMs }: Order): { signal?: AbortSignal } {
+  if (afterMs === undefined) return {};
+  return { signal: afterMs < 0 ? AbortSignal.abort() : AbortSignal.timeout(afterMs) };
+}
 
 function runOrder(executor: Executor, order: Order, input: string, options: RunOptions): Promise<InvocationResult> {
   const isolate = {

@@ -10,15 +10,17 @@ import { LIMITS } from "../../core/limits.ts";
 export const MAIN_MODULE = String.raw`
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { AsyncLocalStorage } from "node:async_hooks";
+import { abort, createContext, metaOf } from "./switchyard-context.js";
 import { findNonJson } from "./switchyard-json.js";
 import { Log, cap, describeError, redactor, show } from "./switchyard-log.js";
 
 const MAX_BYTES = ${LIMITS.jsonBytes};
 const QUICK_TURNS = 12;
+const LIVE_MS = 200;
 const MAX_DEPTH = ${LIMITS.jsonDepth};
 const { parse, stringify } = JSON;
-const { freeze, assign } = Object;
-const { setTimeout, clearTimeout, AbortController, Promise, Error } = globalThis;
+const { freeze } = Object;
+const { setTimeout, clearTimeout, Promise, Error } = globalThis;
 const { isFinite } = Number;
 const utf8 = new TextEncoder();
 const encode = utf8.encode.bind(utf8);
@@ -100,69 +102,6 @@ function outputText(value) {
   return output;
 }
 
-// What the code gets as ctx. Parts are made when they are asked for: most handlers touch none of them.
-class Context {
-  #metaText; #meta; #log; #secrets; #platform; #controller; #call; #execution; #aborted;
-
-  constructor(metaText, log, secrets, platform) {
-    this.#metaText = metaText;
-    this.#log = log;
-    this.#secrets = secrets;
-    this.#platform = platform;
-  }
-
-  static metaOf(ctx) {
-    return (ctx.#meta ??= parse(ctx.#metaText));
-  }
-
-  static abort(ctx) {
-    ctx.#aborted = new Error("the operation's time-out of " + metaOf(ctx).timeout_ms + " ms is over");
-    ctx.#controller?.abort(ctx.#aborted);
-  }
-
-  get signal() {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#aborted !== undefined) this.#controller.abort(this.#aborted);
-    }
-    return this.#controller.signal;
-  }
-
-  get log() {
-    return this.#log.api;
-  }
-
-  get secrets() {
-    return this.#secrets;
-  }
-
-  get execution() {
-    if (this.#execution === undefined) {
-      const { execution_id, attempt, operation, revision, caller } = metaOf(this);
-      this.#execution = freeze({ id: execution_id, attempt, operation, revision, caller: freeze(caller) });
-    }
-    return this.#execution;
-  }
-
-  // A function of its own, so that it can be taken off: const { call } = ctx.
-  get call() {
-    return (this.#call ??= async (name, input) => {
-      const answer = parse(await this.#platform.call(name, stringify(input === undefined ? {} : input)));
-      if (answer.ok) return answer.value;
-      throw assign(new Error(answer.error.detail), answer.error);
-    });
-  }
-
-  get artifacts() {
-    throw new Error("ctx.artifacts is not available in this version");
-  }
-}
-const { metaOf, abort } = Context;
-delete Context.metaOf;
-delete Context.abort;
-freeze(Context);
-freeze(Context.prototype);
-
 export default class Isolate extends WorkerEntrypoint {
   async run(timeoutMs, metaText, input, platform) {
     if (settings === undefined) {
@@ -171,7 +110,7 @@ export default class Isolate extends WorkerEntrypoint {
     }
     const { secrets, exportName, redact } = settings;
     const log = new Log(redact);
-    const ctx = new Context(metaText, log, secrets, platform);
+    const ctx = createContext(metaText, log, secrets, platform);
     const work = withLog(log, async () => {
       try {
         const handler = await load(exportName);
@@ -183,7 +122,7 @@ export default class Isolate extends WorkerEntrypoint {
         return failed;
       }
     });
-    const end = await within(work, timeoutMs, ctx);
+    const end = await within(work, timeoutMs, ctx, log, platform);
     if (typeof end === "string") return (log.lines.length === 0 ? '{"ok":true,"logs":[]}' : stringify({ ok: true, logs: log.lines })) + "\n" + end;
     const error = { code: end.code, detail: cap(redact(end.detail)), ...end.extras };
     return stringify({ ok: false, error, retry: end.retry, logs: log.lines }) + "\n";
@@ -197,7 +136,7 @@ freeze(Isolate.prototype);
  * What the work comes to, or a failure when it takes longer than its time-out. Most handlers are through within a few
  * microtasks and need no timer, which costs more than all the rest here.
  */
-async function within(work, timeoutMs, ctx) {
+async function within(work, timeoutMs, ctx, log, platform) {
   let end;
   (async () => {
     end = await work;
@@ -207,15 +146,53 @@ async function within(work, timeoutMs, ctx) {
   let timer;
   const late = new Promise((resolve) => {
     timer = setTimeout(() => {
-      abort(ctx);
+      abort(ctx, new Error("the operation's time-out of " + timeoutMs + " ms is over"));
       resolve(failure("timeout", 'Cannot finish "' + metaOf(ctx).operation + '": it may run for ' + timeoutMs + " ms; it is still running"));
     }, timeoutMs);
   });
   addTimeout(timer);
+  const stopTelling = metaOf(ctx).live === true ? tellLines(log, platform) : undefined;
   end = await race(work, late);
+  stopTelling?.();
   clearTimeout(timer);
   dropTimeout(timer);
   return end;
+}
+
+/** Sends the log as it grows, until the function that it returns is called. */
+function tellLines(log, platform) {
+  let timer;
+  let told = 0;
+  let over = false;
+  const arm = () => {
+    timer = setTimeout(tell, LIVE_MS);
+    addTimeout(timer);
+  };
+  const disarm = () => {
+    clearTimeout(timer);
+    dropTimeout(timer);
+  };
+  const tell = async () => {
+    disarm();
+    const { lines } = log;
+    if (lines.length > told) {
+      const fresh = [];
+      for (let i = told; i < lines.length; i++) fresh[i - told] = lines[i];
+      const first = told;
+      told = lines.length;
+      try {
+        await platform.log(first, stringify(fresh));
+      } catch {
+        // They come with the result.
+      }
+    }
+    if (!over) arm();
+  };
+  arm();
+  return () => {
+    over = true;
+    disarm();
+  };
 }
 
 /** Promise.race leans on what code could have patched; this does not. */

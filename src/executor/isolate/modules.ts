@@ -1,8 +1,10 @@
 /** The code that every isolate is made of, as the Worker Loader takes it. */
 import type { IsolateDefinition } from "../../model/invocation.ts";
+import { CONTEXT_MODULE } from "./context.ts";
 import { JSON_MODULE } from "./json.ts";
 import { LOG_MODULE } from "./log.ts";
 import { MAIN_MODULE } from "./main.ts";
+import { PLATFORM_MODULE } from "./platform.ts";
 
 export function workerCode(definition: IsolateDefinition, outbound: Fetcher | null): WorkerLoaderWorkerCode {
   return {
@@ -12,6 +14,8 @@ export function workerCode(definition: IsolateDefinition, outbound: Fetcher | nu
     mainModule: "switchyard-main.js",
     modules: {
       "switchyard-main.js": MAIN_MODULE,
+      "switchyard-context.js": CONTEXT_MODULE,
+      "switchyard-platform.js": PLATFORM_MODULE,
       "switchyard-json.js": JSON_MODULE,
       "switchyard-log.js": LOG_MODULE,
       "handler.js": definition.code,
