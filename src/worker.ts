@@ -4,16 +4,20 @@
  * processes, reached through SLOT_n bindings).
  */
 import { waitUntil, WorkerEntrypoint } from "cloudflare:workers";
+import type { AdapterCall } from "./adapters/adapter.ts";
 import { builtinAdapter } from "./adapters/builtin/builtin.ts";
 import { inlineAdapter } from "./adapters/inline/inline.ts";
+import { shardOfExecutionId } from "./core/ids.ts";
 import { Capabilities } from "./dispatch/capability.ts";
 import { createApp } from "./edge/app.ts";
 import type { Platform } from "./edge/context.ts";
 import { Accepter } from "./executions/accepter.ts";
+import type { ArtifactShardRpc, Remote } from "./executions/artifacts/artifact-rpc.ts";
+import { ShardedArtifacts } from "./executions/artifacts/artifacts.ts";
 import { PayloadStore } from "./executions/artifacts/payload-store.ts";
-import { referencedArtifacts } from "./executions/artifacts/referenced-artifacts.ts";
 import { runClaims, type RunnerPorts } from "./executions/attempt-runner.ts";
-import { ExecutionShard, type ShardEnv } from "./executions/execution-shard.ts";
+import { runChain } from "./executions/chain.ts";
+import { ExecutionShard, nameOfShard, SHARDS, type ShardEnv } from "./executions/execution-shard.ts";
 import { createExecutions, wakeShards } from "./executions/executions.ts";
 import { Keeper } from "./executions/keeper.ts";
 import type { Claim } from "./executions/messages.ts";
@@ -22,6 +26,10 @@ import { Recorder } from "./executions/recorder.ts";
 import { Waiting } from "./executions/waiting.ts";
 import { createExecutor, type ExecutorBindings } from "./executor/create-executor.ts";
 import { Gate } from "./executor/gate.ts";
+import type { Outcome } from "./model/outcome.ts";
+import type { Principal } from "./model/principal.ts";
+import { CHAIN_FUNCTION, chainInput } from "./registry/builtins/chain-input.ts";
+import { parseInput } from "./registry/builtins/parse-input.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
 import { ADAPTERS } from "./model/adapters.ts";
 import { openDatabase } from "./registry/database.ts";
@@ -70,17 +78,49 @@ function wire(env: Bindings): Wired {
   const payloads = new Payloads(new PayloadStore(env.ARTIFACTS));
   const waiting = new Waiting();
   const accepter = new Accepter({ namespace, background: waitUntil, waiting: () => waiting.size });
-  const keeper = new Keeper({ namespace, accepter, payloads, waiting, references: referencedArtifacts, now });
+  const keeper = new Keeper({
+    namespace,
+    accepter,
+    payloads,
+    waiting,
+    hold: (id, named) => artifacts.hold(id, named),
+    now,
+  });
   const executions = createExecutions({ namespace, accepter, payloads, recorder, registry, now });
   const capabilities = new Capabilities(env.CAPABILITY_KEY);
   const { executor, control } = createExecutor(env);
-  const builtins = (name: string, input: unknown, principal: Parameters<typeof runBuiltin>[3]) =>
-    runBuiltin(registry, name, input, principal);
+  const shard = (id: string) => namespace.getByName(nameOfShard(shardOfExecutionId(id) ?? 0));
+  const artifacts = new ShardedArtifacts({
+    shard: (number) => namespace.getByName(nameOfShard(number)) as unknown as Remote<ArtifactShardRpc>,
+    shards: SHARDS,
+    bucket: env.ARTIFACTS,
+    outputOf: (id) => executions.output(id),
+    now,
+  });
+  const builtins = (name: string, input: unknown, principal: Principal) =>
+    runBuiltin(registry, name, input, principal, { executions, artifacts });
+  const runBuiltinCall = async (name: string, call: AdapterCall): Promise<Outcome> => {
+    if (name === CHAIN_FUNCTION) return chain(call);
+    const { output } = await builtins(name, call.inputValue, call.principal);
+    return { ok: true, output: JSON.stringify(output), logs: [] };
+  };
+  const chain = ({ inputValue, principal, meta, depth, steps = [], options }: AdapterCall): Promise<Outcome> =>
+    runChain(
+      {
+        steps: parseInput(chainInput, inputValue, CHAIN_FUNCTION).steps,
+        ...{ principal, meta, depth, begun: steps, signal: options?.signal },
+      },
+      {
+        dispatch: platform.dispatch,
+        noteSteps: (id, attempt, noted) => shard(id).steps(id, attempt, noted),
+        statusOf: async (id) => (await executions.find(id))?.status,
+      },
+    );
   const invokePorts = {
     environments: registry,
     adapters: new Map([
       ["inline", inlineAdapter(executor, registry)],
-      ["builtin", builtinAdapter(builtins)],
+      ["builtin", builtinAdapter(runBuiltinCall)],
     ]),
     capability: (principalId: string, depth: number) => capabilities.issue(principalId, depth),
   };
@@ -99,7 +139,7 @@ function wire(env: Bindings): Wired {
     },
     capabilities,
     executions,
-    artifacts: undefined as never,
+    artifacts,
     control,
     version,
   };

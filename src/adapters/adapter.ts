@@ -2,6 +2,7 @@
  * The interface of every place that can run an operation. An adapter knows one sort of environment; dispatch knows
  * none. Each implementation passes `test/contracts/adapter.ts`.
  */
+import type { Step } from "../model/execution.ts";
 import type { InvocationMeta, RunOptions } from "../model/invocation.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Principal } from "../model/principal.ts";
@@ -15,7 +16,10 @@ export type AdapterCall = {
   inputValue: unknown;
   meta: InvocationMeta;
   principal: Principal;
+  depth: number;
   options?: RunOptions;
+  /** The steps that an attempt before has begun, when it is a chain. */
+  steps?: readonly Step[];
 };
 
 export interface Adapter {

@@ -30,3 +30,8 @@ export function toHex(bytes: Uint8Array): string {
   for (const byte of bytes) hex += HEX[byte];
   return hex;
 }
+
+/** Bytes of the text in UTF-8. */
+export function utf8Length(text: string): number {
+  return encoder.encode(text).byteLength;
+}

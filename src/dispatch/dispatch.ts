@@ -8,7 +8,7 @@
  * anything ran is thrown; what an implementation did, good or bad, is an answer and is recorded.
  */
 import { newExecutionId } from "../core/ids.ts";
-import { SwitchyardError, toErrorData, toSwitchyardError } from "../core/errors.ts";
+import { SwitchyardError, toErrorData, toSwitchyardError, type ErrorData } from "../core/errors.ts";
 import type { ParsedJson } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { LogLine } from "../model/invocation.ts";
@@ -16,6 +16,7 @@ import type { ExecutionRecord, Outcome } from "../model/outcome.ts";
 import type { Caller, Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import { authorize } from "./authorize.ts";
+import { batchOutput, checkBatchInput, invokeBatch } from "./batch.ts";
 import { checkInput } from "./check-input.ts";
 import { invoke, type InvokePorts } from "./invoke.ts";
 
@@ -111,7 +112,7 @@ export async function dispatch(call: Call, ports: DispatchPorts): Promise<Answer
     ...(call.minRegistryRevision === undefined ? {} : { minRegistryRevision: call.minRegistryRevision }),
   });
   authorize(operation, call.principal);
-  const input = checkInput(operation, call.input);
+  const input = operation.batch ? checkBatchInput(operation, call.input) : checkInput(operation, call.input);
   const resolvedAt = ports.now();
   const answered = (executionId: string | undefined, outcome: Outcome | undefined, kept?: Kept): Answer => {
     const now = ports.now();
@@ -141,23 +142,23 @@ type Checked = {
 async function runNow(call: Call, checked: Checked, ports: DispatchPorts): Promise<Answer> {
   const { operation, startedAt } = checked;
   const executionId = newExecutionId(ports.recorder.shard, startedAt);
-  const { outcome, environment } = await run(call, checked, ports, executionId);
+  const { outcome, environment, failure } = await run(call, checked, ports, executionId);
   const { record } = operation;
-  if (record === "all" || (record === "errors" && !outcome.ok)) {
+  if (record === "all" || (record === "errors" && failure !== null)) {
     ports.recorder.add({
       id: executionId,
       operation: operation.name,
       revision: operation.revision,
       digest: operation.digest,
       environment,
-      status: outcome.ok ? "succeeded" : "failed",
+      status: failure === null ? "succeeded" : "failed",
       caller: call.caller,
       principal: call.principal.id,
       traceparent: call.traceparent,
       started_at: startedAt,
       finished_at: ports.now(),
       retention_ms: operation.retentionMs,
-      error: outcome.ok ? null : outcome.error,
+      error: failure,
     });
   }
   return checked.answered(executionId, outcome);
@@ -187,31 +188,40 @@ async function once(call: Call, checked: Checked, ports: DispatchPorts): Promise
   return checked.answered(kept.id, end.outcome, kept);
 }
 
+type Run = {
+  outcome: Outcome;
+  environment: string | null;
+  /** What the record says. A batch answers, and yet not all of it may have succeeded. */
+  failure: ErrorData | null;
+};
+
 async function run(
   call: Call,
-  { operation, input }: Checked,
+  { operation, input, startedAt }: Checked,
   ports: DispatchPorts,
   executionId: string,
-): Promise<{ outcome: Outcome; environment: string }> {
+): Promise<Run> {
   const { principal, caller, depth, traceparent } = call;
-  const end = await invoke(
-    {
-      operation,
-      input,
-      principal,
-      depth,
-      meta: {
-        execution_id: executionId,
-        attempt: 1,
-        operation: operation.name,
-        revision: operation.revision,
-        caller,
-        traceparent,
-        timeout_ms: operation.timeoutMs,
-      },
-    },
-    ports,
-  );
+  const meta = {
+    execution_id: executionId,
+    attempt: 1,
+    operation: operation.name,
+    revision: operation.revision,
+    caller,
+    traceparent,
+    timeout_ms: operation.timeoutMs,
+  };
+  let end: Run;
+  if (operation.batch) {
+    const items = input.value as unknown[];
+    const deadline = startedAt + operation.timeoutMs;
+    const batch = await invokeBatch({ operation, items, principal, depth, meta }, ports, { deadline, now: ports.now });
+    const { environment, logs, failure } = batch;
+    end = { outcome: { ok: true, output: batchOutput(batch.outcomes), logs }, environment, failure: failure ?? null };
+  } else {
+    const { outcome, environment } = await invoke({ operation, input, principal, depth, meta }, ports);
+    end = { outcome, environment, failure: outcome.ok ? null : outcome.error };
+  }
   if (end.outcome.logs.length > 0) ports.log(executionId, operation.name, end.outcome.logs);
   return end;
 }

@@ -23,11 +23,13 @@ export type Invocation = {
   depth: number;
   meta: Omit<InvocationMeta, "capability">;
   options?: AdapterCall["options"];
+  /** The steps that an attempt before has begun, when it is a chain. */
+  steps?: AdapterCall["steps"];
 };
 
 /** Throws `no_environment` when nothing can run it; what the implementation did is an outcome. */
 export async function invoke(
-  { operation, input, principal, depth, meta, options }: Invocation,
+  { operation, input, principal, depth, meta, options, steps }: Invocation,
   ports: InvokePorts,
 ): Promise<{ outcome: Outcome; environment: string }> {
   const { adapter, environment } = await chooseAdapter(operation, ports.environments, ports.adapters);
@@ -37,7 +39,9 @@ export async function invoke(
     inputValue: input.value,
     principal,
     meta: { ...meta, capability: await ports.capability(principal.id, depth + 1) },
+    depth,
     ...(options === undefined ? {} : { options }),
+    ...(steps === undefined ? {} : { steps }),
   });
   return { outcome: checkOutput(operation, invoked), environment };
 }

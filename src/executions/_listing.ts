@@ -5,6 +5,8 @@
 import { EXECUTION_STATUSES } from "../model/execution-states.ts";
 import type { ExecutionQuery } from "../model/execution.ts";
 import { TRIGGERS, type Row } from "./_tables.ts";
+import type { OutputEntry, OutputQuery } from "./artifacts/artifact-rpc.ts";
+import type { Tail } from "./messages.ts";
 
 /** Ids of a shard sort by time; these bound them. `before` is exclusive, `from` is not. */
 export type IdRange = { from: string; before: string };
@@ -50,4 +52,47 @@ export function listRows(sql: SqlStorage, query: ExecutionQuery, { from, before 
       JSON.stringify(wanted),
     )
     .toArray();
+}
+
+/** Executions of this shard that have an output, newest first; see ArtifactIndex. */
+export function listOutputs(sql: SqlStorage, query: OutputQuery): OutputEntry[] {
+  const { execution, operation, sha256, before = "~", limit } = query;
+  const given = { "e.id": execution, "o.sha256": sha256, "e.operation": operation };
+  const conditions = ["e.id < ?"];
+  const values: (string | number)[] = [before];
+  for (const [column, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    conditions.push(`${column} = ?`);
+    values.push(value);
+  }
+  // The one that narrows most leads; an execution is one row, contents are few, an operation has an index of its own.
+  const tables =
+    execution !== undefined
+      ? "executions e JOIN outputs o ON o.seq = e.seq"
+      : sha256 !== undefined
+        ? "outputs o INDEXED BY outputs_by_content CROSS JOIN executions e ON e.seq = o.seq"
+        : operation !== undefined
+          ? "executions e INDEXED BY with_output CROSS JOIN outputs o ON o.seq = e.seq"
+          : "outputs o CROSS JOIN executions e ON e.seq = o.seq";
+  if (execution === undefined && sha256 === undefined && operation !== undefined) {
+    conditions.push("e.status = 'succeeded'", "e.lane <> ''");
+  }
+  // Rows come into a shard in the order of their ids but for a moment, so the newest are at the end of both.
+  const order = execution === undefined && sha256 === undefined && operation === undefined ? "o.seq" : "e.id";
+  return sql
+    .exec<{ id: string; operation: string; tail: string; sha256: string }>(
+      `SELECT e.id, e.operation, e.tail, o.sha256 FROM ${tables}
+       WHERE ${conditions.join(" AND ")} ORDER BY ${order} DESC LIMIT ?`,
+      ...values,
+      limit,
+    )
+    .toArray()
+    .map(({ id, operation: name, tail, sha256: hash }) => {
+      const { output, finished_at: finishedAt } = JSON.parse(tail) as Tail;
+      return {
+        ...{ execution_id: id, operation: name, sha256: hash },
+        size_bytes: output?.size_bytes ?? 0,
+        created_at: finishedAt ?? 0,
+      };
+    });
 }

@@ -20,9 +20,13 @@ export type Running = {
 
 export class Queue {
   readonly running = new Map<string, Running>();
+  /** Executions that only wait for a place. */
+  ready = 0;
   readonly #byLane = new Map<string, number>();
   /** Lanes in which somebody is ready, in the order of their turns. */
   readonly #turns = new Set<string>();
+  /** Lanes in which somebody is ready, but all places are taken. */
+  readonly #full = new Set<string>();
   readonly #capacity: number;
 
   constructor(capacity: number) {
@@ -39,7 +43,7 @@ export class Queue {
 
   /** Whether one more may start now without passing anybody by. */
   mayStart(lane: string, limit: number | null): boolean {
-    return this.room > 0 && !this.#turns.has(lane) && this.hasPlace(lane, limit);
+    return this.room > 0 && !this.#turns.has(lane) && !this.#full.has(lane) && this.hasPlace(lane, limit);
   }
 
   hasPlace(lane: string, limit: number | null): boolean {
@@ -58,17 +62,22 @@ export class Queue {
     return lane;
   }
 
+  /** The lane has no place: it takes part in the turns when somebody in it ends. */
+  park(lane: string): void {
+    this.#full.add(lane);
+  }
+
   start(running: Running): void {
     this.running.set(running.id, running);
     this.#byLane.set(running.lane, (this.#byLane.get(running.lane) ?? 0) + 1);
   }
 
-  /** Its place is free. The lane takes part in the turns again if somebody may wait there for that. */
+  /** Its place is free, for whoever waits for it. */
   end(running: Running): void {
     if (!this.running.delete(running.id)) return;
     const left = (this.#byLane.get(running.lane) ?? 1) - 1;
     if (left === 0) this.#byLane.delete(running.lane);
     else this.#byLane.set(running.lane, left);
-    if (running.head.limit !== null) this.wait(running.lane);
+    if (this.#full.delete(running.lane)) this.wait(running.lane);
   }
 }

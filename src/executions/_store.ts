@@ -3,8 +3,11 @@
  * as much.
  */
 import type { ExecutionStatus } from "../model/execution-states.ts";
+import type { ExecutionLogLine } from "../model/execution.ts";
 import type { LogLine } from "../model/invocation.ts";
-import type { ItemOutcome, KeyClaim, Payload, Tail } from "./messages.ts";
+import type { ItemOutcome } from "../model/outcome.ts";
+import type { KeyClaim, Payload, Tail } from "./messages.ts";
+import { afterLogSeq, toLogLine, type LogRow } from "./view.ts";
 import { TABLES, TRIGGERS, type Row } from "./_tables.ts";
 
 /** `head` as it is to be kept, parsed. */
@@ -61,19 +64,21 @@ export class Store {
   }
 
   /** The rows become attempts under way. */
-  start(seqs: readonly number[]): void {
+  start(seqs: readonly number[], now: number): void {
     this.#sql.exec(
-      `UPDATE executions SET status = 'running', ready = 0, due = NULL, attempt = attempt + 1, version = version + 1
+      `UPDATE executions SET status = 'running', ready = 0, due = NULL, attempt = attempt + 1, version = version + 1,
+         tail = json_set(tail, '$.started_at', ?)
        WHERE seq IN (SELECT value FROM json_each(?))`,
+      now,
       JSON.stringify(seqs),
     );
   }
 
-  addOutputs(outputs: readonly ({ seq: number } & Payload)[]): void {
+  addOutputs(outputs: readonly ({ seq: number; sha256: string } & Payload)[]): void {
     if (outputs.length === 0) return;
     this.#sql.exec(
-      `INSERT OR REPLACE INTO outputs (seq, text, key)
-       SELECT value ->> 'seq', value ->> 'text', value ->> 'key' FROM json_each(?)`,
+      `INSERT OR REPLACE INTO outputs (seq, sha256, text, key)
+       SELECT value ->> 'seq', value ->> 'sha256', value ->> 'text', value ->> 'key' FROM json_each(?)`,
       JSON.stringify(outputs),
     );
   }
@@ -91,6 +96,15 @@ export class Store {
 
   find(id: string): Row | undefined {
     return this.#sql.exec<Row>("SELECT * FROM executions WHERE id = ?", id).toArray()[0];
+  }
+
+  /** Those of the ids that are there. */
+  statusesOf(ids: readonly string[]): ReadonlyMap<string, ExecutionStatus> {
+    const rows = this.#sql.exec<{ id: string; status: string }>(
+      "SELECT id, status FROM executions WHERE id IN (SELECT value FROM json_each(?))",
+      JSON.stringify(ids),
+    );
+    return new Map([...rows].map(({ id, status }) => [id, status as ExecutionStatus]));
   }
 
   running(): Row[] {
@@ -197,6 +211,46 @@ export class Store {
       "DELETE FROM keys WHERE hash IN (SELECT hash FROM keys WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)",
       now,
       limit,
+    );
+  }
+
+  logs(seq: number, { after, limit }: { after: number; limit: number }): ExecutionLogLine[] {
+    const { attempt, line } = afterLogSeq(after);
+    return this.#sql
+      .exec<LogRow>(
+        `SELECT attempt, line, at, level, message FROM logs
+         WHERE seq = ? AND (attempt, line) > (?, ?) ORDER BY attempt, line LIMIT ?`,
+        ...[seq, attempt, line, limit],
+      )
+      .toArray()
+      .map(toLogLine);
+  }
+
+  /** Objects of the artifact store that hold payloads of these executions. */
+  payloadKeys(seqs: readonly number[]): string[] {
+    const text = JSON.stringify(seqs);
+    return this.#sql
+      .exec<{ key: string }>(
+        `SELECT key FROM inputs WHERE key IS NOT NULL AND seq IN (SELECT value FROM json_each(?))
+         UNION SELECT key FROM outputs WHERE key IS NOT NULL AND seq IN (SELECT value FROM json_each(?))`,
+        text,
+        text,
+      )
+      .toArray()
+      .map(({ key }) => key);
+  }
+
+  /** Those of the keys that a row names: each has its execution's id in it. */
+  namedPayloads(keys: readonly string[]): ReadonlySet<string> {
+    const seqs = keys.flatMap((key) => this.find(key.split("/")[1] ?? "")?.seq ?? []);
+    return new Set(this.payloadKeys(seqs));
+  }
+
+  postpone(seqs: readonly number[], due: number): void {
+    this.#sql.exec(
+      "UPDATE executions SET due = ? WHERE seq IN (SELECT value FROM json_each(?))",
+      due,
+      JSON.stringify(seqs),
     );
   }
 

@@ -31,10 +31,12 @@ export const TABLES = `
   CREATE INDEX IF NOT EXISTS by_operation ON executions (operation, trigger, status, id);
   CREATE INDEX IF NOT EXISTS by_trigger ON executions (trigger, status, id);
   CREATE INDEX IF NOT EXISTS by_parent ON executions (parent, id) WHERE parent IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS with_output ON executions (operation, id) WHERE status = 'succeeded' AND lane <> '';
   CREATE INDEX IF NOT EXISTS by_due ON executions (due) WHERE due IS NOT NULL;
   CREATE INDEX IF NOT EXISTS by_lane ON executions (lane, seq) WHERE ready = 1;
   CREATE TABLE IF NOT EXISTS inputs (seq INTEGER PRIMARY KEY, text TEXT, key TEXT);
-  CREATE TABLE IF NOT EXISTS outputs (seq INTEGER PRIMARY KEY, text TEXT, key TEXT);
+  CREATE TABLE IF NOT EXISTS outputs (seq INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, text TEXT, key TEXT);
+  CREATE INDEX IF NOT EXISTS outputs_by_content ON outputs (sha256);
   CREATE TABLE IF NOT EXISTS items (
     seq INTEGER NOT NULL, place INTEGER NOT NULL, outcome TEXT NOT NULL, PRIMARY KEY (seq, place)
   ) WITHOUT ROWID;

@@ -9,6 +9,7 @@ import type { ResolvedOperation } from "../model/resolved.ts";
 import { inputKey } from "./artifacts/payload-store.ts";
 import type { Accepter, ExecutionNamespace } from "./accepter.ts";
 import { nameOfShard, SHARDS } from "./execution-shard.ts";
+import { placeOf } from "./keeper.ts";
 import type { Payloads } from "./payloads.ts";
 import type { Executions, Page, Watched } from "./port.ts";
 import type { Recorder } from "./recorder.ts";
@@ -111,8 +112,11 @@ export function createExecutions(ports: Ports): Executions {
         revision === "latest" ? {} : { revision: revision === "same" ? original.head.revision : revision },
       );
       const at = now();
-      const again = newExecutionId(shard, at);
-      const reply = await ports.accepter.accept(shard, {
+      // Copied, since the original may be forgotten before this one.
+      const text = await payloads.read(original.input);
+      const { lane, shard: tied } = await placeOf(operation, "async", JSON.parse(text));
+      const again = newExecutionId(tied ?? shard, at);
+      const reply = await ports.accepter.accept(tied ?? shard, {
         id: again,
         operation: original.operation,
         head: {
@@ -132,14 +136,16 @@ export function createExecutions(ports: Ports): Executions {
           batch: operation.batch,
           replay_of: id,
         },
-        lane: original.lane,
+        lane,
         max_queued: operation.concurrency?.max_queued ?? null,
         parent: null,
         due: null,
-        // Copied, since the original may be forgotten before this one.
-        input: await payloads.write(inputKey(again), await payloads.read(original.input)),
+        input: await payloads.write(inputKey(again), text),
       });
-      if (reply.kind === "accepted") return again;
+      if (reply.kind === "accepted") {
+        if (tied !== undefined && tied !== shard) await shardAt(shard).linkReplay(id, again);
+        return again;
+      }
       throw new SwitchyardError(
         "queue_full",
         `Cannot replay the execution "${id}": too many wait already${reply.kind === "queue_full" ? `; ${reply.waiting} do` : ""}`,

@@ -6,14 +6,16 @@
  * the next call with that key, which finds the id and writes it again.
  */
 import { SwitchyardError } from "../core/errors.ts";
-import { canonicalJson, digestOf, sha256 } from "../core/hash.ts";
+import { canonicalJson, digestOf, sha256, utf8Length } from "../core/hash.ts";
 import { newExecutionId, shardOfExecutionId } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Kept, KeeperPort, KeptCall } from "../dispatch/dispatch.ts";
 import { isFinal } from "../model/execution-states.ts";
 import type { ExecutionView } from "../model/execution.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { ResolvedOperation } from "../model/resolved.ts";
 import { inputKey, outputKey } from "./artifacts/payload-store.ts";
+import { referencedArtifacts } from "./artifacts/referenced-artifacts.ts";
 import type { Accepter, ExecutionNamespace } from "./accepter.ts";
 import { nameOfShard, SHARDS } from "./execution-shard.ts";
 import type { AcceptReply, Head, KeyClaim, Settlement } from "./messages.ts";
@@ -25,8 +27,8 @@ export type KeeperPorts = {
   accepter: Accepter;
   payloads: Payloads;
   waiting: Waiting;
-  /** Artifacts that a text names. */
-  references(text: string): string[];
+  /** Keeps artifacts for as long as the execution that names them. */
+  hold(executionId: string, artifacts: string[]): Promise<void>;
   now(): number;
 };
 
@@ -42,9 +44,8 @@ export class Keeper implements KeeperPort {
 
   async keep(call: KeptCall): Promise<Kept> {
     const { operation, input } = call;
-    const lane = await laneOf(call);
+    const { lane, shard: laneShard } = await placeOf(operation, call.mode, input.value);
     const key = await keyOf(call, this.#ports.now());
-    const laneShard = operation.concurrency === null || call.mode === "sync" ? undefined : await shardOfText(lane);
     const keyShard = key === undefined ? undefined : await shardOfText(key.hash);
     const shard = laneShard ?? keyShard ?? this.#ports.accepter.shard;
     let id = newExecutionId(shard, this.#ports.now());
@@ -54,7 +55,9 @@ export class Keeper implements KeeperPort {
       if (reserved.reused) throw keyReused(call, reserved.id);
       id = reserved.id;
     }
-    const references = this.#ports.references(input.text);
+    // Before it is accepted: what its input names is not to be forgotten before the execution is.
+    const named = referencedArtifacts(input.text);
+    if (named.length > 0) await this.#ports.hold(id, named);
     const reply = await this.#ports.accepter.accept(shard, {
       id,
       operation: operation.name,
@@ -64,8 +67,7 @@ export class Keeper implements KeeperPort {
       parent: call.caller.type === "execution" ? call.caller.id : null,
       due: call.delayMs > 0 ? this.#ports.now() + call.delayMs : null,
       input: await this.#ports.payloads.write(inputKey(id), input.text),
-      ...(references.length === 0 ? {} : { references }),
-      ...(apart ? { mayExist: true } : key === undefined ? {} : { key }),
+      ...(apart || key === undefined ? {} : { key }),
     });
     const kept = this.#settleReply(call, id, reply);
     await this.#followParent(call, kept);
@@ -127,7 +129,7 @@ export class Keeper implements KeeperPort {
             kind: "succeeded",
             output: await this.#ports.payloads.write(outputKey(id, 1), outcome.output),
             sha256: await sha256(outcome.output),
-            size_bytes: new TextEncoder().encode(outcome.output).byteLength,
+            size_bytes: utf8Length(outcome.output),
           }
         : { kind: "failed", error: outcome.error, retry: { kind: "never" } },
       logs: outcome.logs,
@@ -168,13 +170,23 @@ function headOf(call: KeptCall, now: number): Head {
   };
 }
 
-/** An operation is a lane; with a key each value it finds in the input is one, and all inputs without it another. */
-export async function laneOf({ operation, input }: Pick<KeptCall, "operation" | "input">): Promise<string> {
-  const { name, concurrency } = operation;
-  if (concurrency === null || concurrency.key === null) return name;
-  const value = valueAt(input.value, concurrency.key);
-  const lane = `${name} ${value === undefined ? "" : canonicalJson(value)}`;
-  return lane.length <= LANE_CHARS ? lane : `${name} ${await sha256(lane)}`;
+/**
+ * The lane of a call, and the shard that a limit ties it to. An operation is a lane; with a key each value it finds in the
+ * input is one, and all inputs without it another.
+ */
+export async function placeOf(
+  { name, concurrency }: Pick<ResolvedOperation, "name" | "concurrency">,
+  mode: "sync" | "async",
+  input: unknown,
+): Promise<{ lane: string; shard: number | undefined }> {
+  if (concurrency === null || mode === "sync") return { lane: name, shard: undefined };
+  let lane = name;
+  if (concurrency.key !== null) {
+    const value = valueAt(input, concurrency.key);
+    lane = `${name} ${value === undefined ? "" : canonicalJson(value)}`;
+    if (lane.length > LANE_CHARS) lane = `${name} ${await sha256(lane)}`;
+  }
+  return { lane, shard: await shardOfText(lane) };
 }
 
 /** RFC 6901. */

@@ -5,6 +5,7 @@
 import type { ErrorData } from "../core/errors.ts";
 import type { Attempt, AttemptEnd, ExecutionStatus, RetryPolicy, Step } from "../model/execution.ts";
 import type { LogLine, RetryAdvice } from "../model/invocation.ts";
+import type { ItemOutcome } from "../model/outcome.ts";
 import type { Caller } from "../model/principal.ts";
 
 /** A payload: JSON text in the row, or the key of an object in the artifact store when it is large. */
@@ -54,11 +55,7 @@ export type Accept = {
   /** Not to be started before. */
   due: number | null;
   input: Payload;
-  /** Artifacts of other executions that the input names. */
-  references?: string[];
   key?: KeyClaim;
-  /** The id may be stored already: the call was repeated after a crash. */
-  mayExist?: boolean;
 };
 
 /** `hash` stands for (principal, operation, Idempotency-Key), `input` for the input. */
@@ -80,9 +77,9 @@ export type Claim = {
   input: Payload;
   /** A batch: what became of its items so far, by their place in the list. */
   items?: Record<string, ItemOutcome>;
+  /** A chain: the steps that were begun. */
+  steps?: Step[];
 };
-
-export type ItemOutcome = { ok: true; output: unknown } | { ok: false; error: ErrorData; retry: RetryAdvice };
 
 /** `put_back`: it could not begin, and costs no try. */
 export type Ending =

@@ -1,13 +1,9 @@
 /** A stored row as those who ask see it. */
 import { isFinal, type ExecutionStatus } from "../model/execution-states.ts";
 import type { ExecutionLogLine, ExecutionView } from "../model/execution.ts";
+import { outputArtifactId } from "./artifacts/artifact-ids.ts";
 import type { Head, Tail } from "./messages.ts";
 import type { Row } from "./_tables.ts";
-
-/** The output of an execution is an artifact; its id follows from the execution's. */
-export function outputArtifactId(executionId: string): string {
-  return `ar_${executionId.slice("ex_".length)}`;
-}
 
 export function toView(row: Row): ExecutionView {
   const head = JSON.parse(row.head) as Head;

@@ -14,6 +14,7 @@ export type Ended = { outcome: Outcome } | { view: ExecutionView };
 const SHORT_CUT_MS = 200;
 /** Of one question to the shard. */
 const ASK_MS = 20_000;
+const AWAY_MS = 100;
 
 export class Waiting {
   readonly #waiting = new Map<string, Set<(ended: Ended) => void>>();
@@ -43,13 +44,19 @@ export class Waiting {
       for (;;) {
         const remaining = Math.max(0, giveUpAt - Date.now());
         const asked = (async () => {
-          const view = await ask(Math.min(remaining, ASK_MS));
-          return view === undefined || isFinal(view.status) ? { view } : { view: undefined, again: true };
+          try {
+            const view = await ask(Math.min(remaining, ASK_MS));
+            return view === undefined || isFinal(view.status) ? { view } : { view: undefined, again: true };
+          } catch {
+            // The shard is starting again. What waits is kept, so it is worth asking until the time is over.
+            await scheduler.wait(Math.min(remaining, AWAY_MS));
+            return { view: undefined, again: true };
+          }
         })();
         const answer = await Promise.race([told, asked]);
         if ("outcome" in answer) return answer;
         if (answer.view !== undefined) return { view: answer.view };
-        if (!("again" in answer) || remaining <= ASK_MS) return undefined;
+        if (!("again" in answer) || Date.now() >= giveUpAt) return undefined;
       }
     } finally {
       others.delete(tell);

@@ -38,6 +38,8 @@ export type InvocationMeta = {
   timeout_ms: number;
   /** Sent as the bearer when the handler uses ctx.call: acts for the principal, one level deeper. */
   capability: string;
+  /** The place of an item of a batch: the same execution runs many at once. */
+  item?: number;
   /** Log lines are sent while the handler runs (POST /executions/:id/logs), beside coming back with the result. */
   live?: boolean;
 };

@@ -8,13 +8,16 @@ export type Outcome =
   | { ok: true; output: string; logs: readonly LogLine[] }
   | { ok: false; error: ErrorData; retry: RetryAdvice; logs: readonly LogLine[] };
 
+/** What became of one item of a batch. */
+export type ItemOutcome = { ok: true; output: unknown } | { ok: false; error: ErrorData; retry: RetryAdvice };
+
 /** Metadata of one finished execution. Times are milliseconds since the epoch. */
 export type ExecutionRecord = {
   id: string;
   operation: string;
   revision: number;
   digest: string;
-  environment: string;
+  environment: string | null;
   status: "succeeded" | "failed";
   caller: Caller;
   principal: string;

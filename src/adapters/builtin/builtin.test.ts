@@ -5,7 +5,12 @@ import { builtinAdapter } from "./builtin.ts";
 const own = { kind: "builtin", function: "list_type" } as const;
 
 describeAdapter("builtin", {
-  adapter: (implemented) => builtinAdapter(async (_name, input) => ({ output: await implemented(input) })),
+  adapter: (implemented) =>
+    builtinAdapter(async (_name, { inputValue }) => ({
+      ok: true,
+      output: JSON.stringify(await implemented(inputValue)),
+      logs: [],
+    })),
   own,
   foreign: { kind: "module", sha256: "a".repeat(64), export: "handler" },
 });
@@ -16,9 +21,9 @@ describe("builtinAdapter()", () => {
     const asked: unknown[] = [];
     const adapter = builtinAdapter(async (...all) => {
       asked.push(all);
-      return { output: null };
+      return { ok: true, output: "null", logs: [] };
     });
     await adapter.invoke(call);
-    expect(asked).toEqual([["list_type", { limit: 1 }, call.principal]]);
+    expect(asked).toEqual([["list_type", call]]);
   });
 });

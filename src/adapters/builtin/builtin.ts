@@ -1,15 +1,14 @@
 /** Runs a function of the platform itself. The function checks the principal's scope, so a duplicated row keeps it. */
-import { SwitchyardError, toErrorData, toSwitchyardError } from "../../core/errors.ts";
-import type { Principal } from "../../model/principal.ts";
-import type { Adapter } from "../adapter.ts";
+import { ERRORS, SwitchyardError, toErrorData, toSwitchyardError } from "../../core/errors.ts";
+import type { Outcome } from "../../model/outcome.ts";
+import type { Adapter, AdapterCall } from "../adapter.ts";
 
-/** `run` is the registry's, handed in because one layer-3 folder does not import another. */
-export function builtinAdapter(
-  run: (name: string, input: unknown, principal: Principal) => Promise<{ output: unknown }>,
-): Adapter {
+/** `run` knows registry and executions; it is handed in because one layer-3 folder does not import another. */
+export function builtinAdapter(run: (name: string, call: AdapterCall) => Promise<Outcome>): Adapter {
   return {
     name: "builtin",
-    async invoke({ operation, inputValue, principal }) {
+    async invoke(call) {
+      const { operation } = call;
       const { implementation } = operation;
       try {
         if (implementation.kind !== "builtin") {
@@ -18,10 +17,12 @@ export function builtinAdapter(
             `Cannot run "${operation.name}" as a built-in: its implementation must be one; it is ${implementation.kind}`,
           );
         }
-        const { output } = await run(implementation.function, inputValue, principal);
-        return { ok: true, output: JSON.stringify(output), logs: [] };
+        return await run(implementation.function, call);
       } catch (thrown) {
-        return { ok: false, error: toErrorData(toSwitchyardError(thrown)), retry: { kind: "may" }, logs: [] };
+        const error = toErrorData(toSwitchyardError(thrown));
+        // What the caller would have to mend is no better at the next try.
+        const kind = ERRORS[error.code].fault === "user" ? "never" : "may";
+        return { ok: false, error, retry: { kind }, logs: [] };
       }
     },
   };
