@@ -98,6 +98,12 @@ export class Store {
     return this.#sql.exec<Row>("SELECT * FROM executions WHERE id = ?", id).toArray()[0];
   }
 
+  findAll(ids: readonly string[]): Row[] {
+    return this.#sql
+      .exec<Row>("SELECT * FROM executions WHERE id IN (SELECT value FROM json_each(?))", JSON.stringify(ids))
+      .toArray();
+  }
+
   /** Those of the ids that are there. */
   statusesOf(ids: readonly string[]): ReadonlyMap<string, ExecutionStatus> {
     const rows = this.#sql.exec<{ id: string; status: string }>(

@@ -14,7 +14,7 @@ import type { LogLine } from "../model/invocation.ts";
 import type { ItemOutcome } from "../model/outcome.ts";
 import { Acceptance } from "./_acceptance.ts";
 import { Alarm } from "./_alarm.ts";
-import { listOutputs, listRows, type IdRange } from "./_listing.ts";
+import { listIds, listOutputs, type IdRange } from "./_listing.ts";
 import { News } from "./_news.ts";
 import { Progress } from "./_progress.ts";
 import { Queue } from "./_queue.ts";
@@ -194,8 +194,13 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
     return { operation, head: headOf(row), status: row.status as ExecutionStatus, input: store.input(seq) };
   }
 
-  list(query: ExecutionQuery, range: IdRange): ExecutionView[] {
-    return listRows(this.ctx.storage.sql, query, range).map(toView);
+  /** Newest first. */
+  listIds(query: ExecutionQuery, range: IdRange): string[] {
+    return listIds(this.ctx.storage.sql, query, range);
+  }
+
+  findAll(ids: readonly string[]): ExecutionView[] {
+    return this.#parts.store.findAll(ids).map(toView);
   }
 
   logs(id: string, options: { after: number; limit: number }): ExecutionLogLine[] | undefined {

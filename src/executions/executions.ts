@@ -43,19 +43,25 @@ export function createExecutions(ports: Ports): Executions {
     async list(query: ExecutionQuery): Promise<Page<ExecutionView>> {
       const { limit, cursor } = query;
       if (cursor !== undefined && !CURSOR.test(cursor)) throw badCursor(cursor);
-      const pages = await Promise.all(
+      const offered = await Promise.all(
         Array.from({ length: SHARDS }, (_, shard) => {
           const prefix = firstExecutionIdAt(shard, 0).slice(0, TIME_AT);
           const until = query.until === undefined ? "~" : firstExecutionIdAt(shard, query.until).slice(TIME_AT);
           const before = prefix + (cursor !== undefined && cursor < until ? cursor : until);
           const from = query.since === undefined ? prefix : firstExecutionIdAt(shard, query.since);
-          return shardAt(shard).list({ ...query, limit: limit + 1 }, { from, before });
+          return shardAt(shard).listIds({ ...query, limit: limit + 1 }, { from, before });
         }),
       );
-      const merged = pages.flat().sort((a, b) => (a.id.slice(TIME_AT) < b.id.slice(TIME_AT) ? 1 : -1));
-      const items = merged.slice(0, limit);
-      const last = items.at(-1);
-      return { items, next_cursor: merged.length > limit && last !== undefined ? last.id.slice(TIME_AT) : null };
+      const ids = offered.flat().sort(newestFirst);
+      const page = ids.slice(0, limit);
+      const found = await Promise.all(
+        [...Map.groupBy(page, (id) => shardOfExecutionId(id) ?? 0)].map(([shard, some]) =>
+          shardAt(shard).findAll(some),
+        ),
+      );
+      // One that was forgotten meanwhile is missing; the cursor stands where the page ends all the same.
+      const items = found.flat().sort((a, b) => newestFirst(a.id, b.id));
+      return { items, next_cursor: ids.length > limit ? (page.at(-1)?.slice(TIME_AT) ?? null) : null };
     },
 
     async input(id): Promise<string | undefined> {
@@ -161,6 +167,10 @@ export function createExecutions(ports: Ports): Executions {
 /** Starts every shard, so that what a lost process left behind goes on at once. */
 export async function wakeShards(namespace: ExecutionNamespace): Promise<void> {
   await Promise.all(Array.from({ length: SHARDS }, (_, shard) => namespace.getByName(nameOfShard(shard)).wake()));
+}
+
+function newestFirst(a: string, b: string): number {
+  return a.slice(TIME_AT) < b.slice(TIME_AT) ? 1 : -1;
 }
 
 function badCursor(cursor: string): SwitchyardError {
