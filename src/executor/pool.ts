@@ -12,8 +12,8 @@ import { joinFrame, parseResult, type RunHead } from "./frame.ts";
 import { type LossAnswer, NO_PROCESSES, type PoolState } from "./pool-state.ts";
 import { callId, MOVE_AFTER_MS, NEED_DEFINITION, SECRET_HEADER, REFUSED } from "./protocol.ts";
 import { cancelled, unlessCancelled } from "./_cancellation.ts";
-import { GroupMessages } from "./_group-message.ts";
 import { type AttemptEnd, type Call, failure, isPast, orTimer, remainingMs, sleep, timedOut } from "./_pool-call.ts";
+import { Sender } from "./_sender.ts";
 import { SupervisorClient } from "./supervisor-client.ts";
 
 /** Past its time-out by this much, a call is late: its process's own timer should have fired. */
@@ -30,10 +30,9 @@ type PoolPorts = { slots: readonly Fetcher[]; supervisor: Fetcher; secret: strin
 type Step = { kind: "end"; result: InvocationResult } | { kind: "again" };
 
 export class PoolExecutor implements Executor {
-  readonly #slots: readonly Fetcher[];
   readonly #supervisor: SupervisorClient;
   readonly #secret: string;
-  readonly #messages: GroupMessages;
+  readonly #sender: Sender;
   #state: PoolState = NO_PROCESSES;
   readonly #goodRuns = new Map<string, number>();
   /** What is under way, by call id. */
@@ -42,9 +41,8 @@ export class PoolExecutor implements Executor {
   readonly #last = new Map<number, string>();
 
   constructor(ports: PoolPorts) {
-    this.#slots = ports.slots;
     this.#secret = ports.secret;
-    this.#messages = new GroupMessages(ports.secret);
+    this.#sender = new Sender(ports.slots, ports.secret);
     this.#supervisor = new SupervisorClient(ports.supervisor, ports.secret);
   }
 
@@ -99,14 +97,10 @@ export class PoolExecutor implements Executor {
     }
   }
 
-  /** What has started hears of it, what has not never starts. Should it not get through, the end is the same, only later. */
   #tellCancelled(call: Call): void {
     const id = callId(call.meta);
     const slot = this.#sent.get(id)?.slot;
-    const fetcher = slot === undefined ? undefined : this.#slots[slot];
-    void fetcher
-      ?.fetch("http://executor/cancel", { method: "POST", headers: { [SECRET_HEADER]: this.#secret }, body: id })
-      .catch(() => undefined);
+    if (slot !== undefined) this.#sender.cancel(slot, id);
   }
 
   #slotFor(operation: string): number | undefined {
@@ -160,40 +154,21 @@ export class PoolExecutor implements Executor {
 
   /** Sends the call and watches it. */
   async #send(slot: number, call: Call): Promise<AttemptEnd> {
-    const fetcher = this.#slots[slot];
-    if (fetcher === undefined) throw new Error(`there is no binding SLOT_${slot}`);
+    const sentAtMs = Date.now();
     const head: RunHead = {
       isolate: call.isolate.id,
-      sent_at_ms: Date.now(),
+      sent_at_ms: sentAtMs,
       start_by_ms: call.startedAtMs + call.meta.timeout_ms,
       meta: call.meta,
       ...(call.definition === undefined ? {} : { definition: call.definition }),
     };
     const firstWaitMs = Math.min(MOVE_AFTER_MS, Math.max(remainingMs(call) + LATE_MS, 0));
-    if (call.group !== undefined) {
-      const ticket = this.#messages.to(slot, fetcher, call.group).add(head, call.input, firstWaitMs);
-      const first = await ticket.first;
-      if (first !== undefined) return first;
-      // The shortest wait of the message is over, which may not be this call's own.
-      const ownWaitMs = head.sent_at_ms + firstWaitMs - Date.now();
-      return (await orTimer(ticket.later(), ownWaitMs)) ?? this.#watch(slot, call, ticket.later());
-    }
-    const answer = this.#sendAlone(fetcher, head, call.input);
-    return (await orTimer(answer, firstWaitMs)) ?? this.#watch(slot, call, answer);
-  }
-
-  async #sendAlone(fetcher: Fetcher, head: RunHead, input: string): Promise<AttemptEnd> {
-    try {
-      const response = await fetcher.fetch("http://executor/run", {
-        method: "POST",
-        headers: { [SECRET_HEADER]: this.#secret },
-        body: joinFrame(head, input),
-      });
-      if (response.status !== 200) return { kind: "status", status: response.status };
-      return { kind: "answer", frame: await response.text() };
-    } catch {
-      return { kind: "broken" };
-    }
+    const ticket = this.#sender.send(slot, head, call, firstWaitMs);
+    const first = await ticket.first;
+    if (first !== undefined) return first;
+    // In a group the shortest wait of all is over, which may not be this call's own.
+    const end = await orTimer(ticket.later(), sentAtMs + firstWaitMs - Date.now());
+    return end ?? this.#watch(slot, call, ticket.later());
   }
 
   /**
