@@ -42,6 +42,11 @@ const EXAMPLES: Record<string, Case> = {
       ],
     },
   },
+  "slow-demo.ts#slowDemo": {
+    types: ["slow_demo_input", "slow_demo_output"],
+    input: { n: 2, step_ms: 0 },
+    output: { steps: 2 },
+  },
   "greet.ts#greet": {
     types: ["greet_input", "greet_output"],
     input: { name: "Ada" },
