@@ -100,8 +100,9 @@ export class GroupMessage {
       return;
     }
     const answers = new FrameReader();
-    for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
-      answers.push(piece);
+    const utf8 = new TextDecoder();
+    for await (const bytes of response.body) {
+      answers.push(utf8.decode(bytes, { stream: true }));
       for (let frame = answers.next(); frame !== undefined; frame = answers.next()) {
         const [index = -1, status = 0] = frame.numbers;
         const entry = this.#entries[index];
