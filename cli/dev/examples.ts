@@ -17,6 +17,7 @@ const EXAMPLES = [
   ["echo", "echo"],
   ["shout", "shout"],
   ["word-count", "wordCount"],
+  ["slow-demo", "slowDemo"],
 ] as const;
 
 type Options = { platform: { url: string; token: string }; output: Output };

@@ -46,6 +46,12 @@ export interface Artifacts {
   /** Stores what a running handler puts, in parts; the bytes are not checked. */
   put(
     execution: string,
-    content: { name: string; contentType: string; body: ReadableStream<Uint8Array> },
+    content: {
+      name: string;
+      contentType: string;
+      body: ReadableStream<Uint8Array>;
+      /** For an execution without a record yet: a synchronous call's. */
+      operation?: string;
+    },
   ): Promise<ArtifactView>;
 }

@@ -17,6 +17,7 @@ export function platformOverHttp(edge: Fetcher): Platform {
         authorization: `Bearer ${meta.capability}`,
         traceparent: meta.traceparent,
         "caller-execution": meta.execution_id,
+        "caller-operation": meta.operation,
       },
     });
   return {

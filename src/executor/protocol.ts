@@ -16,7 +16,8 @@ export const REFUSED = 425;
 export const START_FENCE_MS = 350;
 export const MOVE_AFTER_MS = 400;
 
-/** What the start journal calls a call: one attempt may have started where the next has not. */
-export function callId({ execution_id: id, attempt }: InvocationMeta): string {
-  return attempt === 1 ? id : `${id}:${attempt}`;
+/** What the start journal calls a call: one attempt, one item of a batch, may have started where another has not. */
+export function callId({ execution_id: id, attempt, item }: InvocationMeta): string {
+  const call = attempt === 1 ? id : `${id}:${attempt}`;
+  return item === undefined ? call : `${call}/${item}`;
 }

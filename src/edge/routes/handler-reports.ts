@@ -8,6 +8,7 @@ import { shardOfExecutionId } from "../../core/ids.ts";
 import { LIMITS } from "../../core/limits.ts";
 import { isFinal } from "../../model/execution-states.ts";
 import type { ExecutionView } from "../../model/execution.ts";
+import { parseNameAtRevision } from "../../model/names.ts";
 import { readJson } from "../body.ts";
 import type { RouteContext } from "../context.ts";
 import { matching, queryOf } from "../parameters.ts";
@@ -29,9 +30,11 @@ export async function putArtifact(context: RouteContext): Promise<Response> {
   refuseTooLarge(context.req.header("content-length"));
   const id = idOf(context);
   // A synchronous call has no record before its end; whether the id stands for one is then the store's question.
-  await ownExecution(context);
+  const known = await ownExecution(context);
+  const operation = known?.operation ?? parseNameAtRevision(context.req.header("caller-operation") ?? "")?.name;
   const body = context.req.raw.body ?? new Blob([]).stream();
-  const stored = await context.var.platform.artifacts.put(id, { name, contentType, body });
+  const content = { name, contentType, body, ...(operation === undefined ? {} : { operation }) };
+  const stored = await context.var.platform.artifacts.put(id, content);
   return Response.json(
     { artifact_id: stored.id, sha256: stored.sha256, size_bytes: stored.size_bytes },
     { status: 201, headers: { location: `/artifacts/${stored.id}` } },
