@@ -9,10 +9,10 @@ import type { Content } from "./artifact-rpc.ts";
 import { askStore } from "./_store-error.ts";
 
 /** R2 wants all parts but the last of one size, at least 5 MiB, at most 10,000 of them. */
-const COMPLETE_MS = 10 * 60_000;
-
 export const PART_BYTES = 8 * 1024 * 1024;
 const FIRST_BYTES = 64 * 1024;
+/** The store may have to put hundreds of parts together. */
+const COMPLETE_MS = 10 * 60_000;
 
 export type UploadOptions = {
   key: string;
@@ -93,7 +93,6 @@ class Parts {
     await this.#send();
     await this.#sending;
     const upload = this.#upload;
-    // It may have to put hundreds of parts together.
     await askStore(`store "${key}"`, () => upload.complete(this.#sent), COMPLETE_MS);
   }
 
