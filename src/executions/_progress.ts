@@ -4,7 +4,7 @@ import { isFinal, type ExecutionStatus } from "../model/execution-states.ts";
 import type { Step } from "../model/execution.ts";
 import type { LogLine } from "../model/invocation.ts";
 import type { Running } from "./_queue.ts";
-import { changeOf, headOf, LEASE_MS, runningOf, tailOf, type ShardParts } from "./_shard-parts.ts";
+import { changeOf, headOf, leaseOf, LEASE_MS, runningOf, tailOf, type ShardParts } from "./_shard-parts.ts";
 import type { RowChange, StoredLine } from "./_store.ts";
 import type { Row } from "./_tables.ts";
 import { decide, finish } from "./decide.ts";
@@ -118,8 +118,11 @@ export class Progress {
   }
 
   endLeases(now: number): void {
+    const running = [...this.#parts.queue.running.values()];
+    // A clock that was set back meanwhile must not give anybody until then to be heard of.
+    for (const each of running) each.leasedUntil = Math.min(each.leasedUntil, leaseOf(each.head, now));
     this.interrupt(
-      [...this.#parts.queue.running.values()].filter(({ leasedUntil }) => leasedUntil <= now),
+      running.filter(({ leasedUntil }) => leasedUntil <= now),
       now,
     );
   }
