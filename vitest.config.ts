@@ -40,10 +40,11 @@ export default defineConfig({
             miniflare: {
               compatibilityDate: "2026-07-01",
               durableObjects: { EXECUTIONS: { className: "ExecutionShard", useSQLite: true } },
+              r2Buckets: { ARTIFACTS: "artifacts" },
             },
           }),
         ],
-        test: { name: "workerd-executions", include: ["test/workerd/executions*.test.ts"] },
+        test: { name: "workerd-executions", include: ["test/workerd/executions*.test.ts"], testTimeout: 60_000 },
       },
       {
         // The real `opctl dev` as a child process, over HTTP and the command line.

@@ -3,7 +3,7 @@
  * Execution shards whose runner, clock, incarnation and neighbours the tests hold. Tests and shards share one isolate, so
  * a world is a plain object. The clock stands still, years ahead: no alarm fires unless a test rings it.
  */
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env as bindings, WorkerEntrypoint } from "cloudflare:workers";
 import { newExecutionId } from "../../src/core/ids.ts";
 import {
@@ -24,14 +24,22 @@ declare global {
   // oxlint-disable-next-line no-var -- the only way to declare a member of globalThis
   var executionWorlds: Map<string, TestWorld> | undefined;
   // oxlint-disable-next-line no-var -- the only way to declare a member of globalThis
-  var executionClock: { now: number; runs: boolean } | undefined;
+  var executionClock: { now: number; startedAt: number | undefined } | undefined;
 }
 
 const realNow = Date.now.bind(Date);
-/** `runs`: it goes on by itself from there, for tests of what waits for a time. */
-export const clock = (globalThis.executionClock ??= { now: START, runs: false });
-const ranFrom = realNow();
-Date.now = () => clock.now + (clock.runs ? realNow() - ranFrom : 0);
+export const clock = (globalThis.executionClock ??= { now: START, startedAt: undefined });
+Date.now = () => clock.now + (clock.startedAt === undefined ? 0 : realNow() - clock.startedAt);
+
+/** From here it goes on by itself, for tests of what waits for a time. */
+export function startClock(): void {
+  clock.startedAt ??= realNow();
+}
+
+export function stopClock(): void {
+  clock.now = Date.now();
+  clock.startedAt = undefined;
+}
 
 const worlds = (globalThis.executionWorlds ??= new Map());
 
@@ -41,14 +49,35 @@ function worldOf(name: string | undefined): TestWorld {
   return world;
 }
 
+/** Named `<world>/<name of the shard>`; while it is made it believes that it has only the second part. */
 export class ExecutionShard extends RealShard {
   constructor(state: DurableObjectState, env: ShardEnv) {
-    const world = worldOf(state.id.name);
-    const { incarnation } = world;
+    const { id } = state;
+    const world = worldOf(id.name);
+    Object.defineProperty(state, "id", { value: { name: id.name?.split("/")[1] }, configurable: true });
     super(state, {
       EXECUTIONS: world.namespace(env.EXECUTIONS),
-      ...(incarnation === undefined ? {} : { INCARNATION: incarnation }),
+      ARTIFACTS: env.ARTIFACTS,
+      ...(world.incarnation === undefined ? {} : { INCARNATION: world.incarnation }),
     });
+    Object.defineProperty(state, "id", { value: id });
+  }
+
+  rows(query: string, values: SqlStorageValue[]): Record<string, SqlStorageValue>[] {
+    return this.ctx.storage.sql.exec(query, ...values).toArray();
+  }
+
+  alarmAt(): Promise<number | null> {
+    return this.ctx.storage.getAlarm();
+  }
+
+  /** As the runtime does it: the alarm is forgotten, then the handler called. */
+  async ring(): Promise<boolean> {
+    const at = await this.ctx.storage.getAlarm();
+    if (at === null) return false;
+    await this.ctx.storage.deleteAlarm();
+    await this.alarm();
+    return true;
   }
 }
 
@@ -57,7 +86,11 @@ export class AttemptRunner extends WorkerEntrypoint {
   run(shard: string, claims: string): void {
     const world = worldOf(shard);
     if (world.runnersAreLost) throw new Error("no runner starts");
-    world.launched.push(...(JSON.parse(claims) as Claim[]));
+    for (const claim of JSON.parse(claims) as Claim[]) {
+      world.launched.push(claim);
+      const name = `${claim.id} ${claim.attempt}`;
+      world.launches.set(name, (world.launches.get(name) ?? 0) + 1);
+    }
   }
 }
 
@@ -68,10 +101,12 @@ export class TestWorld {
   /** Shards that do not answer. */
   readonly silent = new Set<string>();
   readonly launched: Claim[] = [];
+  /** How often each attempt was launched, by `<id> <attempt>`. */
+  readonly launches = new Map<string, number>();
 
   constructor() {
     clock.now = START;
-    clock.runs = false;
+    clock.startedAt = undefined;
     worlds.set(this.name, this);
   }
 
@@ -94,7 +129,7 @@ export class TestWorld {
   }
 
   async rows<T extends Record<string, SqlStorageValue>>(query: string, ...values: SqlStorageValue[]): Promise<T[]> {
-    return this.inside((_, { storage }) => storage.sql.exec<T>(query, ...values).toArray());
+    return (await this.#own().rows(query, values)) as unknown as T[];
   }
 
   async accept(items: readonly Accept[], shard = 0): Promise<AcceptReply[]> {
@@ -105,13 +140,17 @@ export class TestWorld {
     return JSON.parse(await this.shard(shard).settle(JSON.stringify(settlements))) as Settled;
   }
 
-  /** Rings the alarm, wherever it is set to; false: none is. */
+  /** Rings the alarm, whenever it is set to; false: none is. */
   ring(shard = 0): Promise<boolean> {
-    return runDurableObjectAlarm(this.shard(shard));
+    return this.#own(shard).ring();
   }
 
   alarmAt(shard = 0): Promise<number | null> {
-    return this.inside((_, { storage }) => storage.getAlarm(), shard);
+    return this.#own(shard).alarmAt();
+  }
+
+  #own(shard = 0): DurableObjectStub<ExecutionShard> {
+    return this.shard(shard) as unknown as DurableObjectStub<ExecutionShard>;
   }
 
   /** Rings each alarm that is due by then, in order. */
@@ -130,6 +169,7 @@ export class TestWorld {
 
   /** Memory is gone, tables are there. */
   async restart(shard = 0): Promise<void> {
+    await this.shard(shard).wake();
     await evictDurableObject(this.shard(shard));
   }
 
@@ -137,9 +177,32 @@ export class TestWorld {
     return (await this.shard(shard).find(id))?.status;
   }
 
-  /** Ids of the attempts that were launched since the last look, in order. */
-  taken(): string[] {
-    return this.launched.splice(0).map(({ id }) => id);
+  /** The attempts that were launched since the last look, in order: all that the tables call running have arrived. */
+  async claims(shard = 0): Promise<Claim[]> {
+    await until(async () => {
+      const rows = (await this.#own(shard).rows(
+        "SELECT id, attempt FROM executions WHERE status = 'running' AND head ->> 'mode' = 'async'",
+        [],
+      )) as unknown as { id: string; attempt: number }[];
+      return rows.every(({ id, attempt }) => this.launches.has(`${id} ${attempt}`));
+    });
+    return this.launched.splice(0);
+  }
+
+  /** Whatever runs succeeds, until nothing does. */
+  async finishAll(shard = 0): Promise<void> {
+    for (;;) {
+      const running = await this.#own(shard).rows("SELECT id, attempt FROM executions WHERE status = 'running'", []);
+      if (running.length === 0) return;
+      await this.settle(
+        running.map(({ id, attempt }) => ended({ id: String(id), attempt: Number(attempt) })),
+        shard,
+      );
+    }
+  }
+
+  async taken(shard = 0): Promise<string[]> {
+    return (await this.claims(shard)).map(({ id }) => id);
   }
 }
 
@@ -161,6 +224,26 @@ export function head(changes: Partial<Head> = {}): Head {
     batch: false,
     replay_of: null,
     ...changes,
+  };
+}
+
+/** Polls as fast as the runtime allows. */
+export async function until(holds: () => boolean | Promise<boolean>, withinMs = 2_000): Promise<void> {
+  const giveUpAt = realNow() + withinMs;
+  while (!(await holds())) {
+    if (realNow() > giveUpAt) throw new Error(`it never holds: ${String(holds)}`);
+    await scheduler.wait(1);
+  }
+}
+
+/** Always the same numbers for the same seed: 0 to 1. */
+export function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
 }
 
