@@ -1,11 +1,19 @@
-/** One request to a process behind a unix socket. No pool: a process that was replaced must not be met again. */
-import { request } from "node:http";
+/**
+ * One request to a process behind a unix socket. Connections are kept only by an agent of that one process: one that was
+ * replaced must not be met again.
+ */
+import { type Agent, request } from "node:http";
 import { SECRET_HEADER } from "./protocol.ts";
 
-export function askSocket(socketPath: string, path: string, secret: string): Promise<string> {
+export function askSocket(
+  socketPath: string,
+  path: string,
+  secret: string,
+  agent: Agent | false = false,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const headers = { host: "executor", [SECRET_HEADER]: secret };
-    const call = request({ socketPath, path, headers, agent: false }, (response) => {
+    const call = request({ socketPath, path, headers, agent }, (response) => {
       let text = "";
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => (text += chunk));

@@ -5,7 +5,7 @@
  * The file is cut when it grows: cut first, then the process writes the ids of all that still run. Until that is done
  * an id that is not found counts as started, which is the safe answer.
  */
-import { closeSync, ftruncateSync, fstatSync, openSync, readSync, unlinkSync } from "node:fs";
+import { closeSync, ftruncateSync, fstatSync, type FSWatcher, openSync, readSync, unlinkSync, watch } from "node:fs";
 
 const CUT_AT_BYTES = 4 * 1024 * 1024;
 
@@ -29,6 +29,16 @@ export class StartJournal {
     return this.#file;
   }
 
+  /** Grows with every call that starts. */
+  get sizeBytes(): number {
+    return fstatSync(this.#file).size;
+  }
+
+  /** Calls `changed` soon after the file has grown, once at least. Throws where the machine has no watcher left. */
+  watch(changed: () => void): FSWatcher {
+    return watch(this.#path, { persistent: false }, changed).on("error", changed);
+  }
+
   hasStarted(callId: string): boolean {
     if (this.#cutting) return true;
     this.#readOn();
@@ -37,7 +47,7 @@ export class StartJournal {
 
   /** Keeps the file small. `rewrite` makes the process write the ids of all that runs. */
   async cut(rewrite: () => Promise<void>): Promise<void> {
-    if (this.#cutting || fstatSync(this.#file).size < CUT_AT_BYTES) return;
+    if (this.#cutting || this.sizeBytes < CUT_AT_BYTES) return;
     this.#cutting = true;
     ftruncateSync(this.#file, 0);
     this.#started.clear();

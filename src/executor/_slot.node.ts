@@ -1,29 +1,23 @@
 /**
  * One slot: a fixed socket behind which one workerd process after another runs. Starts, watches and kills it; decides
- * nothing but whether the process lives, answers and stays within its memory.
+ * nothing but whether the process lives, answers and stays within its memory. How closely it looks depends on whether
+ * the process has work (_attention.node.ts).
  */
-import type { ChildProcess } from "node:child_process";
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { LIMITS } from "../core/limits.ts";
 import type { LossCause } from "./pool-state.ts";
 import { askSocket } from "./_ask.node.ts";
+import { Attention, type AttentionLimits } from "./_attention.node.ts";
 import { MOVE_AFTER_MS } from "./protocol.ts";
-import { StartJournal } from "./_journal.node.ts";
-import { endLeftOver, residentBytes, socketAddress, startWorkerd, workerdConfig } from "./workerd.node.ts";
+import type { StartJournal } from "./_journal.node.ts";
+import { type Life, type LifeFiles, startLife } from "./_life.node.ts";
+import { endLeftOver, residentBytes, socketAddress, workerdConfig } from "./workerd.node.ts";
 
 /** `stalled` still lives; `draining` finishes what it has and is replaced; `stopped` sleeps until it is wanted. */
 export type SlotStatus = "stopped" | "starting" | "ready" | "stalled" | "draining" | "failing";
 
 type Load = { isolates: number; inflight: number };
-type Life = {
-  child: ChildProcess;
-  journal: StartJournal;
-  generation: number;
-  exited: Promise<void>;
-  over: boolean;
-  refuses: boolean;
-};
 type Lost = { hasStarted(id: string): boolean; cause: LossCause };
 
 export type SlotOptions = {
@@ -32,7 +26,10 @@ export type SlotOptions = {
   script: string;
   edge: string;
   secret: string;
+  attention: AttentionLimits;
   onChange: () => void;
+  /** After each look at the process. */
+  onLook: (slot: Slot) => void;
 };
 
 const LOOK_MS = 25;
@@ -48,8 +45,8 @@ export class Slot {
   readonly address: string;
   readonly #options: SlotOptions;
   readonly #socketPath: string;
-  readonly #configPath: string;
-  readonly #pidPath: string;
+  readonly #files: Omit<LifeFiles, "journal">;
+  readonly #attention: Attention;
   status: SlotStatus = "stopped";
   load: Load = { isolates: 0, inflight: 0 };
   rssBytes = 0;
@@ -58,7 +55,6 @@ export class Slot {
   #lost: (Lost & { journal: StartJournal })[] = [];
   #killCause: LossCause | undefined;
   #failures = 0;
-  #pinger: NodeJS.Timeout | undefined;
   #restart: NodeJS.Timeout | undefined;
   #pingAgeMs = 0;
   #lookedAtMs = 0;
@@ -69,14 +65,14 @@ export class Slot {
   constructor(options: SlotOptions) {
     this.#options = options;
     this.index = options.index;
-    const file = (name: string) => path.join(options.folder, name);
-    this.#socketPath = file(`e${options.index}.sock`);
-    this.#configPath = file(`e${options.index}.capnp`);
-    this.#pidPath = file(`e${options.index}.pid`);
+    const file = (name: string) => path.join(options.folder, `e${options.index}.${name}`);
+    this.#socketPath = file("sock");
+    this.#files = { config: file("capnp"), pid: file("pid"), log: file("log") };
     this.address = socketAddress(this.#socketPath);
-    writeFileSync(this.#configPath, workerdConfig({ ...options, socket: this.address }), { mode: 0o600 });
+    this.#attention = new Attention({ ...options.attention, lookMs: LOOK_MS, look: ({ isDue }) => this.#look(isDue) });
+    writeFileSync(this.#files.config, workerdConfig({ ...options, socket: this.address }), { mode: 0o600 });
     try {
-      endLeftOver(Number(readFileSync(this.#pidPath, "utf8")), this.#configPath);
+      endLeftOver(Number(readFileSync(this.#files.pid, "utf8")), this.#files.config);
     } catch {
       // No earlier life.
     }
@@ -90,26 +86,18 @@ export class Slot {
     return this.#generation;
   }
 
+  /** The process is at rest and looked at only now and then. */
+  get isCalm(): boolean {
+    return this.#attention.isCalm;
+  }
+
   start(): void {
     if (this.#life !== undefined) return;
     clearTimeout(this.#restart);
     rmSync(this.#socketPath, { force: true });
     const generation = ++this.#generation;
-    const journal = new StartJournal(path.join(this.#options.folder, `e${this.index}.${generation}.journal`));
-    const stderr = openSync(path.join(this.#options.folder, `e${this.index}.log`), "w", 0o600);
-    const child = startWorkerd(this.#configPath, journal.descriptor, stderr);
-    closeSync(stderr);
-    if (child.pid !== undefined) writeFileSync(this.#pidPath, String(child.pid), { mode: 0o600 });
-    const { promise: exited, resolve: resolveExited } = Promise.withResolvers<void>();
-    const life: Life = { child, journal, generation, exited, over: false, refuses: false };
-    const over = () => {
-      if (life.over) return;
-      life.over = true;
-      this.#onExit(life);
-      resolveExited();
-    };
-    child.once("exit", over);
-    child.once("error", over);
+    const files = { ...this.#files, journal: path.join(this.#options.folder, `e${this.index}.${generation}.journal`) };
+    const life = startLife(files, generation, (ended) => this.#onExit(ended));
     this.#life = life;
     this.#killCause = undefined;
     this.load = { isolates: 0, inflight: 0 };
@@ -118,7 +106,7 @@ export class Slot {
     this.#pinging = false;
     this.#unreachable = false;
     this.#setStatus("starting");
-    this.#pinger ??= setInterval(() => this.#look(), LOOK_MS);
+    this.#attention.begin(life.journal);
   }
 
   /** Ends the process. `cause` is what those who were running are told. It starts again unless it is stopped. */
@@ -132,9 +120,8 @@ export class Slot {
 
   async stop(): Promise<void> {
     this.#setStatus("stopped");
-    clearInterval(this.#pinger);
+    this.#attention.end();
     clearTimeout(this.#restart);
-    this.#pinger = undefined;
     await this.kill("crash");
   }
 
@@ -142,7 +129,7 @@ export class Slot {
   forget(): void {
     for (const lost of this.#lost) lost.journal.close();
     this.#lost = [];
-    for (const file of [this.#pidPath, this.#socketPath]) rmSync(file, { force: true });
+    for (const file of [this.#files.pid, this.#socketPath]) rmSync(file, { force: true });
   }
 
   /** From here on the process refuses new calls; when the last one ends, it is replaced. */
@@ -170,6 +157,7 @@ export class Slot {
    */
   async whatBecameOf(callId: string, lost: boolean): Promise<{ started: boolean; cause: LossCause | null }> {
     const life = this.#life;
+    this.#attention.attend();
     if (lost && life !== undefined && this.status !== "starting") {
       await Promise.race([life.exited, new Promise((resolve) => setTimeout(resolve, MOVE_AFTER_MS))]);
     }
@@ -186,6 +174,7 @@ export class Slot {
   #onExit(life: Life): void {
     const early = this.status === "starting";
     this.#life = undefined;
+    this.#attention.end();
     this.#lost.unshift({
       journal: life.journal,
       cause: this.#killCause ?? "crash",
@@ -200,9 +189,9 @@ export class Slot {
     this.#restart = setTimeout(() => this.start(), waitMs);
   }
 
-  #look(): void {
+  #look(isDue: boolean): { awaits: boolean } {
     const life = this.#life;
-    if (life?.child.pid === undefined) return;
+    if (life?.child.pid === undefined) return { awaits: false };
     const now = performance.now();
     // On a machine that is short of time we are late as well: what we missed does not count against the process.
     this.#pingAgeMs += Math.min(now - this.#lookedAtMs, 2 * LOOK_MS);
@@ -210,7 +199,7 @@ export class Slot {
     if ((this.#pinging || this.#unreachable) && this.#pingAgeMs > STALLED_AFTER_MS && this.status === "ready") {
       this.#setStatus("stalled");
     }
-    if (!this.#pinging && (this.status === "starting" || this.#pingAgeMs >= PING_MS)) {
+    if (!this.#pinging && (isDue || this.status === "starting" || this.#pingAgeMs >= PING_MS)) {
       this.#pinging = true;
       if (!this.#unreachable) this.#pingAgeMs = 0;
       void this.#ping(life);
@@ -220,6 +209,8 @@ export class Slot {
     this.rssBytes = residentBytes(life.child.pid) ?? this.rssBytes;
     // The edge says when a call on a stalled process is late. Should it be gone itself, this ends the process.
     if (this.status === "stalled" && this.#pingAgeMs > LIMITS.syncTimeoutMaxMs) void this.kill("timeout");
+    this.#options.onLook(this);
+    return { awaits: this.#pinging };
   }
 
   async #ping(life: Life): Promise<void> {
@@ -230,22 +221,28 @@ export class Slot {
       this.#failures = 0;
       this.#unreachable = false;
       if (this.status === "starting" || this.status === "stalled") this.#setStatus("ready");
+      this.#attention.answered({ isBusy: load.inflight > 0 || this.status !== "ready" });
       void life.journal.cut(async () => void (await this.#ask("/journal")));
     } catch {
       // Not up yet, or about to exit: the exit event says so.
-      if (this.#life === life) this.#unreachable = this.status !== "starting";
+      if (this.#life !== life) return;
+      this.#unreachable = this.status !== "starting";
+      this.#attention.attend();
     } finally {
       if (this.#life === life) this.#pinging = false;
     }
   }
 
   #ask(pathname: string): Promise<string> {
-    return askSocket(this.#socketPath, pathname, this.#options.secret);
+    // A kept connection works on when the socket's file is gone, where the edge's next one will not.
+    const agent = existsSync(this.#socketPath) ? this.#life?.agent : undefined;
+    return askSocket(this.#socketPath, pathname, this.#options.secret, agent);
   }
 
   #setStatus(status: SlotStatus): void {
     if (this.status === status) return;
     this.status = status;
+    this.#attention.attend();
     this.#options.onChange();
   }
 }

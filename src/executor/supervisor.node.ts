@@ -9,11 +9,13 @@
  * - operations that were running in a process that was killed are suspects and run in dedicated slots until they have
  *   behaved (_suspects.ts).
  *
+ * It looks that closely only while there is work, and from the first moment of it (_attention.node.ts).
  * The edge learns of changes through `onState`, and asks what became of a call over the supervisor's socket.
  */
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { LossAnswer, LossQuestion, PoolState, StallReport } from "./pool-state.ts";
+import type { AttentionLimits } from "./_attention.node.ts";
 import { endQuietStall } from "./_quiet-stall.node.ts";
 import { Slot } from "./_slot.node.ts";
 import { Suspects } from "./_suspects.ts";
@@ -35,7 +37,7 @@ export type ExecutorLimits = {
   dedicatedSlots: number;
   /** A dedicated process without calls for this long is stopped; the next call wakes it. */
   idleStopMs: number;
-};
+} & AttentionLimits;
 
 export const EXECUTOR_LIMITS: ExecutorLimits = {
   ceilingBytes: 1024 * MIB,
@@ -44,6 +46,8 @@ export const EXECUTOR_LIMITS: ExecutorLimits = {
   generalSlots: 2,
   dedicatedSlots: 2,
   idleStopMs: 60_000,
+  calmAfterMs: 5_000,
+  calmLookMs: 1_000,
 };
 
 export type StartOptions = {
@@ -73,6 +77,7 @@ export type Executors = {
     rssBytes: number;
     isolates: number;
     inflight: number;
+    isCalm: boolean;
   }[];
   onState(listener: (state: PoolState) => void): void;
   close(): Promise<void>;
@@ -149,7 +154,9 @@ export async function startExecutors(options: StartOptions): Promise<Executors> 
         script: path.basename(script),
         edge: options.edgeAddress,
         secret: options.secret,
+        attention: limits,
         onChange: changed,
+        onLook: (slot) => judge(slot),
       }),
     );
   }
@@ -161,30 +168,28 @@ export async function startExecutors(options: StartOptions): Promise<Executors> 
   };
 
   const lastBusyAtMs = new Map<Slot, number>();
-  const watch = setInterval(() => {
+  const judge = (slot: Slot) => {
     const now = performance.now();
-    for (const slot of slots) {
-      const isDedicated = slot.index >= limits.generalSlots;
-      const isWorn = slot.load.isolates >= limits.drainAtIsolates || slot.rssBytes > limits.drainAtBytes;
-      if (slot.load.inflight > 0 || slot.status !== "ready") lastBusyAtMs.set(slot, now);
-      const isIdle = now - (lastBusyAtMs.get(slot) ?? now) > limits.idleStopMs || !suspects.isUsed(slot.index);
-      if (slot.rssBytes > limits.ceilingBytes) {
-        void slot.kill("memory");
-      } else if (slot.isDrained) {
-        // A dedicated one sleeps until it is wanted.
-        void (isDedicated ? slot.stop() : slot.kill("crash"));
-      } else if (slot.status === "ready" && isDedicated && (isIdle || isWorn)) {
-        void slot.drain();
-      } else if (
-        slot.status === "ready" &&
-        isWorn &&
-        general().some((other) => other !== slot && other.status === "ready")
-      ) {
-        // Without another one that is ready, a worn process is better than none.
-        void slot.drain();
-      }
+    const isDedicated = slot.index >= limits.generalSlots;
+    const isWorn = slot.load.isolates >= limits.drainAtIsolates || slot.rssBytes > limits.drainAtBytes;
+    if (slot.load.inflight > 0 || slot.status !== "ready") lastBusyAtMs.set(slot, now);
+    const isIdle = now - (lastBusyAtMs.get(slot) ?? now) > limits.idleStopMs || !suspects.isUsed(slot.index);
+    if (slot.rssBytes > limits.ceilingBytes) {
+      void slot.kill("memory");
+    } else if (slot.isDrained) {
+      // A dedicated one sleeps until it is wanted.
+      void (isDedicated ? slot.stop() : slot.kill("crash"));
+    } else if (slot.status === "ready" && isDedicated && (isIdle || isWorn)) {
+      void slot.drain();
+    } else if (
+      isWorn &&
+      slot.status === "ready" &&
+      general().some((other) => other !== slot && other.status === "ready")
+    ) {
+      // Without another one that is ready, a worn process is better than none.
+      void slot.drain();
     }
-  }, 50);
+  };
 
   const supervisorPath = path.join(folder, "s.sock");
   const supervisorAddress = socketAddress(supervisorPath);
@@ -233,12 +238,12 @@ export async function startExecutors(options: StartOptions): Promise<Executors> 
         pid: slot.pid,
         generation: slot.generation,
         rssBytes: slot.rssBytes,
+        isCalm: slot.isCalm,
         ...slot.load,
       })),
     onState: (listener) => void listeners.add(listener),
     async close(): Promise<void> {
       closed = true;
-      clearInterval(watch);
       await Promise.all(slots.map((slot) => slot.stop()));
       for (const slot of slots) slot.forget();
       server.closeAllConnections();
