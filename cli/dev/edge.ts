@@ -24,27 +24,48 @@ export type EdgeOptions = {
 };
 
 const COMPATIBILITY_DATE = "2026-07-01";
-const LOOK_EVERY_MS = 500;
+/** That the process has ended is known at once; this finds one that lives and listens no more. */
+const LOOK_EVERY_MS = 5_000;
+const TRY_AGAIN_MS = 500;
 const READY_WITHIN_MS = 15_000;
+
+type Launched = { edge: Miniflare; ended: Promise<void> };
 
 export async function startEdge(options: EdgeOptions): Promise<{ close(): Promise<void> }> {
   const { port, log } = options;
-  let edge = await launch(options);
+  let current = await launch(options);
   let closing = false;
   let relaunching: Promise<void> | undefined;
-  const look = async (): Promise<void> => {
-    if (closing || relaunching !== undefined || (await listens(port))) return;
+  const relaunch = async (): Promise<void> => {
     log("edge: lost, starting again");
-    relaunching = (async () => {
+    for (;;) {
+      if (closing) return;
       try {
-        await edge.dispose().catch(() => undefined);
-        if (!closing) edge = await launch(options);
+        await current.edge.dispose().catch(() => undefined);
+        if (closing) return;
+        current = await launch(options);
+        return;
       } catch (error) {
         log(`edge: ${String(error)}`);
-      } finally {
-        relaunching = undefined;
+        await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
       }
-    })();
+    }
+  };
+  const lost = (): void => {
+    if (closing) return;
+    relaunching ??= relaunch().finally(() => {
+      relaunching = undefined;
+      follow(current);
+    });
+  };
+  const follow = (launched: Launched): void => {
+    void launched.ended.then(() => {
+      if (launched === current) lost();
+    });
+  };
+  follow(current);
+  const look = async (): Promise<void> => {
+    if (relaunching === undefined && !(await listens(port))) lost();
   };
   const timer = setInterval(() => void look(), LOOK_EVERY_MS);
   timer.unref();
@@ -53,17 +74,20 @@ export async function startEdge(options: EdgeOptions): Promise<{ close(): Promis
       closing = true;
       clearInterval(timer);
       await relaunching;
-      await edge.dispose();
+      await current.edge.dispose();
     },
   };
 }
 
-async function launch(options: EdgeOptions): Promise<Miniflare> {
+/** `ended`: the runtime's process has, by itself. Miniflare would start it again with the same INCARNATION. */
+async function launch(options: EdgeOptions): Promise<Launched> {
   const { port, script, folder, registry, executors } = options;
   process.env["MINIFLARE_WORKERD_PATH"] = mortalWorkerdScript(folder.sockets);
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const edge = new Miniflare({
     handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
       for (const stream of [stdout, stderr]) eachLine(stream, options.log);
+      stdout.once("end", end);
     },
     ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
     durableObjectsPersist: path.join(folder.path, "objects"),
@@ -101,7 +125,7 @@ async function launch(options: EdgeOptions): Promise<Miniflare> {
   try {
     await edge.ready;
     await waitForHealth(port);
-    return edge;
+    return { edge, ended };
   } catch (error) {
     await edge.dispose();
     throw error;
