@@ -192,10 +192,13 @@ export class TestWorld {
   /** Whatever runs succeeds, until nothing does. */
   async finishAll(shard = 0): Promise<void> {
     for (;;) {
-      const running = await this.#own(shard).rows("SELECT id, attempt FROM executions WHERE status = 'running'", []);
+      const running = (await this.#own(shard).rows(
+        "SELECT id, attempt FROM executions WHERE status = 'running'",
+        [],
+      )) as unknown as { id: string; attempt: number }[];
       if (running.length === 0) return;
       await this.settle(
-        running.map(({ id, attempt }) => ended({ id: String(id), attempt: Number(attempt) })),
+        running.map((claim) => ended(claim)),
         shard,
       );
     }
@@ -261,6 +264,8 @@ export function item({
     head: head(changes),
     lane: operation,
     max_queued: null,
+    // Starts with its message; others wait a moment for company.
+    urgent: true,
     parent: null,
     due: null,
     input: { text: "{}" },

@@ -57,18 +57,18 @@ function record(changes: Partial<NewRow> = {}): Omit<NewRow, "seq"> {
   };
 }
 
-describe("retention", () => {
-  /** One with rows in every table. */
-  async function full(world: TestWorld, ending?: Parameters<typeof ended>[1], retention = DAY): Promise<string> {
-    const one = item({ head: { batch: true, retention_ms: retention } });
-    await world.accept([one]);
-    await world.shard().progress(one.id, 1, '{"0":{"ok":true,"output":1}}');
-    await world.shard().appendLogs(one.id, { attempt: 1, first: 0, lines: [line("a"), line("b")] });
-    const output = { text: "[1]" };
-    await world.settle([ended(one, ending ?? { kind: "succeeded", output, sha256: "ab", size_bytes: 3 })]);
-    return one.id;
-  }
+/** One with rows in every table. */
+async function full(world: TestWorld, ending?: Parameters<typeof ended>[1], retention = DAY): Promise<string> {
+  const one = item({ head: { batch: true, retention_ms: retention } });
+  await world.accept([one]);
+  await world.shard().progress(one.id, 1, '{"0":{"ok":true,"output":1}}');
+  await world.shard().appendLogs(one.id, { attempt: 1, first: 0, lines: [line("a"), line("b")] });
+  const output = { text: "[1]" };
+  await world.settle([ended(one, ending ?? { kind: "succeeded", output, sha256: "ab", size_bytes: 3 })]);
+  return one.id;
+}
 
+describe("retention", () => {
   it("takes every row of an execution, and nothing of the others", async () => {
     const world = new TestWorld();
     const short = await full(world, undefined, SECOND);
@@ -270,14 +270,14 @@ describe("replay", () => {
   });
 });
 
-describe("watch() and wait()", () => {
-  async function running(world: TestWorld): Promise<string> {
-    const one = item();
-    await world.accept([one]);
-    startClock();
-    return one.id;
-  }
+async function running(world: TestWorld): Promise<string> {
+  const one = item();
+  await world.accept([one]);
+  startClock();
+  return one.id;
+}
 
+describe("watch() and wait()", () => {
   it("answer at once when there is news already", async () => {
     const world = new TestWorld();
     const id = await running(world);
@@ -356,6 +356,19 @@ describe("watch() and wait()", () => {
   });
 });
 
+/** Runs each statement, and asks for its plan first. */
+function explaining(sql: SqlStorage, tell: (statement: string, plan: string) => void): SqlStorage {
+  return {
+    exec: (statement: string, ...values: SqlStorageValue[]) => {
+      if (/^\s*(SELECT|UPDATE|DELETE|INSERT)/.test(statement) && !statement.includes("sqlite_master")) {
+        const plan = sql.exec<{ detail: string }>(`EXPLAIN QUERY PLAN ${statement}`, ...values).toArray();
+        tell(statement.replaceAll(/\s+/g, " ").trim(), plan.map(({ detail }) => detail).join("; "));
+      }
+      return sql.exec(statement, ...values);
+    },
+  } as unknown as SqlStorage;
+}
+
 describe("listings", () => {
   const OPERATIONS = ["a", "b", "c'; --"];
   const PARENTS = [null, null, "ex_00_parent1", "ex_01_parent2"];
@@ -416,7 +429,7 @@ describe("listings", () => {
       payloads: undefined as never,
       registry: undefined as never,
       now: Date.now,
-    } as Parameters<typeof createExecutions>[0]);
+    });
     const random = randomFrom(7);
     expect(mixes.length).toBe(144);
     for (const mix of mixes) {
@@ -502,17 +515,4 @@ describe("listings", () => {
     );
     expect(sorted).toEqual([]);
   });
-
-  /** Runs each statement, and asks for its plan first. */
-  function explaining(sql: SqlStorage, tell: (statement: string, plan: string) => void): SqlStorage {
-    return {
-      exec: (statement: string, ...values: SqlStorageValue[]) => {
-        if (/^\s*(SELECT|UPDATE|DELETE|INSERT)/.test(statement) && !statement.includes("sqlite_master")) {
-          const plan = sql.exec<{ detail: string }>(`EXPLAIN QUERY PLAN ${statement}`, ...values).toArray();
-          tell(statement.replaceAll(/\s+/g, " ").trim(), plan.map(({ detail }) => detail).join("; "));
-        }
-        return sql.exec(statement, ...values);
-      },
-    } as unknown as SqlStorage;
-  }
 });

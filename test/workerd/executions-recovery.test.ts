@@ -353,6 +353,44 @@ describe("alarm()", () => {
   });
 });
 
+async function acceptOne(world: TestWorld, changes: Parameters<typeof item>[0] = {}): Promise<string> {
+  const one = item(changes);
+  await world.accept([one]);
+  return one.id;
+}
+
+async function afterEnding(world: TestWorld, ending?: Ending): Promise<string> {
+  const id = await acceptOne(world);
+  await world.settle([ended({ id }, ending)]);
+  return id;
+}
+
+async function ringAll(world: TestWorld): Promise<void> {
+  for (let rounds = 0; rounds < 3; rounds++) {
+    for (const shard of [0, 5, 9, 15]) {
+      const at = await world.alarmAt(shard);
+      if (at !== null && at <= clock.now) await world.ring(shard);
+    }
+  }
+}
+
+/** A parent in shard 0, three children in shards 0, 5 and 15, and a grandchild in 9. */
+async function family(world: TestWorld): Promise<{ parent: string; younger: { id: string; shard: number }[] }> {
+  const parent = await acceptOne(world);
+  const younger = [];
+  for (const [shard, from] of [
+    [0, parent],
+    [5, parent],
+    [15, parent],
+    [9, ""],
+  ] as const) {
+    const one = item({ shard, parent: from === "" ? (younger[2]?.id ?? "") : from });
+    await world.accept([one], shard);
+    younger.push({ id: one.id, shard });
+  }
+  return { parent, younger };
+}
+
 describe("cancel()", () => {
   const states: [string, string, (world: TestWorld) => Promise<string>][] = [
     ["delayed", "cancelled", async (world) => acceptOne(world, { due: clock.now + DAY })],
@@ -371,18 +409,6 @@ describe("cancel()", () => {
     ["dead", "dead", async (world) => afterEnding(world, terminal)],
     ["a running synchronous call", "running", async (world) => acceptOne(world, { head: { mode: "sync" } })],
   ];
-
-  async function acceptOne(world: TestWorld, changes: Parameters<typeof item>[0] = {}): Promise<string> {
-    const one = item(changes);
-    await world.accept([one]);
-    return one.id;
-  }
-
-  async function afterEnding(world: TestWorld, ending?: Ending): Promise<string> {
-    const id = await acceptOne(world);
-    await world.settle([ended({ id }, ending)]);
-    return id;
-  }
 
   it.each(states)("of one that is %s leaves it %s", async (_what, status, make) => {
     const world = new TestWorld();
@@ -419,32 +445,6 @@ describe("cancel()", () => {
   it("answers nothing for what is not there", async () => {
     expect(await new TestWorld().shard().cancel(item().id)).toBeUndefined();
   });
-
-  /** A parent in shard 0, three children in shards 0, 5 and 15, and a grandchild in 9. */
-  async function family(world: TestWorld): Promise<{ parent: string; younger: { id: string; shard: number }[] }> {
-    const parent = await acceptOne(world);
-    const younger = [];
-    for (const [shard, from] of [
-      [0, parent],
-      [5, parent],
-      [15, parent],
-      [9, ""],
-    ] as const) {
-      const one = item({ shard, parent: from === "" ? (younger[2]?.id ?? "") : from });
-      await world.accept([one], shard);
-      younger.push({ id: one.id, shard });
-    }
-    return { parent, younger };
-  }
-
-  async function ringAll(world: TestWorld): Promise<void> {
-    for (let rounds = 0; rounds < 3; rounds++) {
-      for (const shard of [0, 5, 9, 15]) {
-        const at = await world.alarmAt(shard);
-        if (at !== null && at <= clock.now) await world.ring(shard);
-      }
-    }
-  }
 
   it("reaches children and theirs in every shard, and nobody else", async () => {
     const world = new TestWorld();
