@@ -3,8 +3,8 @@
  * platform with nothing to do costs next to nothing. Keeps true that a process is looked at closely from the start of a
  * call: its start journal grows just before, and at rest that file is watched.
  *
- * What rest costs is only noticed by code that goes on after its answer and stalls later than `calmAfterMs`: that is
- * seen with the next look of all, not within milliseconds. An unanswered ping is followed closely in either mode.
+ * The price: code that goes on after its answer, and stops its process later than `calmAfterMs`, is noticed with the next
+ * look at rest instead of within milliseconds. From an unanswered ping on, both modes look equally closely.
  */
 import type { FSWatcher } from "node:fs";
 import type { StartJournal } from "./_journal.node.ts";
