@@ -108,7 +108,7 @@ function wire(env: Bindings): Wired {
     runChain(
       {
         steps: parseInput(chainInput, inputValue, CHAIN_FUNCTION).steps,
-        ...{ principal, meta, depth, begun: steps, signal: options?.signal },
+        ...{ principal, meta, depth, begun: steps, cancellation: options?.cancellation },
       },
       {
         dispatch: platform.dispatch,
@@ -147,7 +147,7 @@ function wire(env: Bindings): Wired {
     ...invokePorts,
     registry,
     payloads,
-    ended: (id, status, outcome) => waiting.ended(id, status, outcome),
+    ended: (id, outcome) => waiting.ended(id, outcome),
     now,
   };
   return { platform, runner };

@@ -92,7 +92,7 @@ export async function invokeBatch(
         continue;
       }
       if (
-        rest.options?.signal?.aborted === true ||
+        rest.options?.cancellation?.requested === true ||
         (options.deadline !== undefined && options.now() > options.deadline)
       ) {
         outcomes[place] = { ok: false, error: notBegun(invocation.operation, place), retry: { kind: "may" } };

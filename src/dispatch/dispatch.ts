@@ -44,6 +44,8 @@ export type Kept = { id: string; repeated: boolean };
 export interface KeeperPort {
   /** Resolves when it is durable. Throws idempotency_key_reused, queue_full, state_unavailable. */
   keep(call: KeptCall): Promise<Kept>;
+  /** As keep(), and waits for the end; no outcome when it has not ended within `waitMs`. */
+  keepAndWait(call: KeptCall, waitMs: number): Promise<{ kept: Kept; outcome: Outcome | undefined }>;
   /** What it has come to; undefined when it has not ended within `waitMs`. */
   outcome(id: string, waitMs: number): Promise<Outcome | undefined>;
   /** The end of a kept synchronous call. Resolves when it is durable. */
@@ -124,9 +126,13 @@ export async function dispatch(call: Call, ports: DispatchPorts): Promise<Answer
   const mode = operation.isAsync || call.async === true ? "async" : "sync";
   refuseForSync(call, mode);
   if (mode === "async") {
-    const kept = await ports.keeper.keep(keptCall(call, { mode, operation, input }));
-    const wait = call.waitMs ?? 0;
-    return answered(kept.id, wait > 0 ? await ports.keeper.outcome(kept.id, wait) : undefined, kept);
+    const toKeep = keptCall(call, { mode, operation, input });
+    if (call.waitMs === undefined || call.waitMs === 0) {
+      const kept = await ports.keeper.keep(toKeep);
+      return answered(kept.id, undefined, kept);
+    }
+    const { kept, outcome } = await ports.keeper.keepAndWait(toKeep, call.waitMs);
+    return answered(kept.id, outcome, kept);
   }
   if (call.idempotencyKey !== undefined) return once(call, { operation, input, startedAt, answered }, ports);
   return runNow(call, { operation, input, startedAt, answered }, ports);

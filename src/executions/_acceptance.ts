@@ -20,10 +20,14 @@ export class Acceptance {
     const rows: NewRow[] = [];
     const claims: Claim[] = [];
     // A message may come twice, and a key may outlive a crash of its execution's shard: the same id is the same call.
-    const there = store.statusesOf(items.map(({ id }) => id));
+    const there = new Map(store.statusesOf(items.map(({ id }) => id)));
     const replies = items.map((item): AcceptReply => {
-      const status = there.get(item.id);
-      return status === undefined ? this.#acceptOne(item, now, rows, claims) : { kind: "same", id: item.id, status };
+      const { id } = item;
+      const status = there.get(id);
+      if (status !== undefined) return { kind: "same", id, status };
+      const reply = this.#acceptOne(item, now, rows, claims);
+      if (reply.kind === "accepted") there.set(id, queue.running.has(id) ? "running" : "queued");
+      return reply;
     });
     store.insert(rows);
     for (const { seq, id, head } of rows) {
@@ -45,7 +49,7 @@ export class Acceptance {
     const known = key === undefined ? undefined : this.#known(key, now, rows);
     if (known !== undefined) return known;
     const delayed = item.due !== null && item.due > now;
-    const starts = head.mode === "sync" || (!delayed && queue.mayStart(lane, head.limit));
+    const starts = head.mode === "sync" || (item.urgent === true && !delayed && queue.mayStart(lane, head.limit));
     if (!starts && !delayed) {
       const full = this.#full(item, rows);
       if (full !== undefined) return full;

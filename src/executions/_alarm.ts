@@ -12,7 +12,9 @@ export class Alarm {
   }
 
   async load(): Promise<void> {
-    this.#at = (await this.#storage.getAlarm()) ?? Number.POSITIVE_INFINITY;
+    const at = await this.#storage.getAlarm();
+    // One whose time has passed may be one that the runtime has given up: it is there, and never comes.
+    this.#at = at !== null && at > Date.now() ? at : Number.POSITIVE_INFINITY;
   }
 
   /** Something must happen by then, milliseconds since the epoch. */

@@ -282,8 +282,8 @@ export class Store {
       .map(({ id }) => id);
   }
 
-  forgetCancelled(id: string): void {
-    this.#sql.exec("DELETE FROM cancelled WHERE id = ?", id);
+  forgetCancelled(ids: readonly string[]): void {
+    this.#sql.exec("DELETE FROM cancelled WHERE id IN (SELECT value FROM json_each(?))", JSON.stringify(ids));
   }
 
   /** Everything of these executions that is in this database. */

@@ -15,7 +15,7 @@ export type ExecutionNamespace = DurableObjectNamespace<ExecutionShard>;
 /** Of one message. Characters of JSON text, of which one is at least a byte. */
 const MAX_CHARS = 4 * 1024 * 1024;
 const MAX_CALLS = 500;
-/** How long a follower waits for its leader. A message takes milliseconds. */
+/** How long a leader waits for the shard. A message takes milliseconds. */
 const PATIENCE_MS = 20_000;
 
 /**
@@ -25,7 +25,18 @@ const PATIENCE_MS = 20_000;
 const GATHER_MS_EACH = 0.1;
 const GATHER_MAX_MS = 4;
 
-type Batch = { items: string[]; chars: number; sent: Promise<AcceptReply[]> };
+type Batch = {
+  calls: { text: string; /** Told unless it was simply accepted. */ other: () => void }[];
+  chars: number;
+  sent: Promise<AcceptReply[]>;
+};
+
+export type Accepting = {
+  /** Resolves when the answer is anything but `accepted`, and else never: who waits for the end need not wake for this. */
+  notAccepted: Promise<void>;
+  /** Resolves when it is durable. Throws state_unavailable when that is not known. */
+  reply(): Promise<AcceptReply>;
+};
 
 export class Accepter {
   readonly #namespace: ExecutionNamespace;
@@ -49,37 +60,43 @@ export class Accepter {
     this.#busy = () => this.#underWay + ports.waiting();
   }
 
-  /** Resolves when it is durable. Throws state_unavailable when that is not known. */
-  async accept(shard: number, item: Accept): Promise<AcceptReply> {
+  /** Joins the next message to the shard. */
+  accept(shard: number, item: Accept): Accepting {
     const text = JSON.stringify(item);
     this.#underWay += 1;
     let batch = this.#open.get(shard);
-    if (batch === undefined || batch.items.length >= MAX_CALLS || batch.chars + text.length > MAX_CHARS) {
-      const opened: Batch = { items: [], chars: 0, sent: Promise.resolve([]) };
+    if (batch === undefined || batch.calls.length >= MAX_CALLS || batch.chars + text.length > MAX_CHARS) {
+      const opened: Batch = { calls: [], chars: 0, sent: Promise.resolve([]) };
       batch = opened;
       this.#open.set(shard, opened);
       opened.sent = this.#lead(shard, opened);
       this.#background(opened.sent.catch(() => undefined));
     }
-    const place = batch.items.push(text) - 1;
-    batch.chars += text.length;
-    let failure: unknown = `no answer within ${PATIENCE_MS} ms`;
-    try {
-      const replies = await within(PATIENCE_MS, batch.sent);
-      const reply = replies?.value[place];
-      if (replies !== undefined && reply === undefined)
-        throw new TypeError("the shard answered fewer calls than it was sent");
-      if (reply !== undefined) return reply;
-    } catch (error) {
-      failure = error;
-    } finally {
-      this.#underWay -= 1;
-    }
-    throw new SwitchyardError(
-      "state_unavailable",
-      `Cannot accept a call of "${item.operation}": its execution must be written first; that failed: ${reasonOf(failure)}`,
-      { cause: failure },
-    );
+    const joined = batch;
+    const other = Promise.withResolvers<void>();
+    const place = joined.calls.push({ text, other: other.resolve }) - 1;
+    joined.chars += text.length;
+    return {
+      notAccepted: other.promise,
+      async reply() {
+        try {
+          // The runtime takes a request for hung that waits for nothing of its own. The timer ends with the request: to
+          // clear it would cost as much again.
+          const replies = await Promise.race([joined.sent, scheduler.wait(PATIENCE_MS)]);
+          const reply = replies?.[place];
+          if (reply !== undefined) return reply;
+          throw new Error(
+            replies === undefined ? `no answer within ${PATIENCE_MS} ms` : "an answer that lacks this call",
+          );
+        } catch (error) {
+          throw new SwitchyardError(
+            "state_unavailable",
+            `Cannot accept a call of "${item.operation}": its execution must be written first; that failed: ${reasonOf(error)}`,
+            { cause: error },
+          );
+        }
+      },
+    };
   }
 
   async #lead(shard: number, batch: Batch): Promise<AcceptReply[]> {
@@ -91,22 +108,30 @@ export class Accepter {
     if (before !== undefined) await within(1_000, before);
     if (this.#open.get(shard) === batch) this.#open.delete(shard);
     if (this.shard === shard) this.shard = (shard + 1) % SHARDS;
-    const sent = this.#send(shard, batch);
+    const sent = this.#sendInTime(shard, batch);
     const settled = sent.then(
       () => undefined,
       () => undefined,
     );
     this.#onTheWay.set(shard, settled);
     try {
-      return await sent;
+      const replies = await sent;
+      for (const [place, { other }] of batch.calls.entries()) if (replies[place]?.kind !== "accepted") other();
+      return replies;
+    } catch (error) {
+      for (const { other } of batch.calls) other();
+      throw error;
     } finally {
+      this.#underWay -= batch.calls.length;
       if (this.#onTheWay.get(shard) === settled) this.#onTheWay.delete(shard);
     }
   }
 
-  async #send(shard: number, batch: Batch): Promise<AcceptReply[]> {
+  async #sendInTime(shard: number, batch: Batch): Promise<AcceptReply[]> {
     const stub = this.#namespace.getByName(nameOfShard(shard));
-    return JSON.parse(await stub.accept(`[${batch.items.join(",")}]`)) as AcceptReply[];
+    const answer = await within(PATIENCE_MS, stub.accept(`[${batch.calls.map(({ text }) => text).join(",")}]`));
+    if (answer === undefined) throw new Error(`no answer within ${PATIENCE_MS} ms`);
+    return JSON.parse(answer.value) as AcceptReply[];
   }
 }
 

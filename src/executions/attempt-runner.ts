@@ -2,6 +2,7 @@
  * Makes attempts: a stateless invocation that takes a group of claims of one shard, runs each as dispatch does, and
  * reports how they ended. While one goes on its lease is renewed, and it is told to stop when it does not count any more.
  */
+import { Cancellation } from "../core/cancellation.ts";
 import {
   ERRORS,
   SwitchyardError,
@@ -13,7 +14,7 @@ import {
 import { sha256, utf8Length } from "../core/hash.ts";
 import { batchOutput, invokeBatch } from "../dispatch/batch.ts";
 import { invoke, type InvokePorts } from "../dispatch/invoke.ts";
-import { isFinal, type ExecutionStatus } from "../model/execution-states.ts";
+import { isFinal } from "../model/execution-states.ts";
 import type { RetryAdvice } from "../model/invocation.ts";
 import type { ItemOutcome, Outcome } from "../model/outcome.ts";
 import type { Principal } from "../model/principal.ts";
@@ -46,7 +47,7 @@ export type RunnerPorts = InvokePorts & {
   };
   payloads: Payloads;
   /** What became of an execution, for those of this isolate who wait for it. */
-  ended(id: string, status: ExecutionStatus, outcome: Outcome): void;
+  ended(id: string, outcome: Outcome): void;
   now(): number;
 };
 
@@ -72,43 +73,36 @@ const HOPELESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "payload_lost",
 ]);
 
+type Open = { attempt: number; cancellation: Cancellation };
 type Ended = { settlement: Settlement; outcome: Outcome };
 
 export async function runClaims(claims: readonly Claim[], shard: RunnerShard, ports: RunnerPorts): Promise<void> {
-  const open = new Map<string, { attempt: number; abort: AbortController }>();
+  const open = new Map<string, Open>();
   let going = claims.length;
   const settler = new Settler(() => going, shard, ports);
   const group = {};
-  const stop = new AbortController();
-  void renewLeases(open, shard, stop.signal);
+  void renewLeases(open, shard);
   await Promise.all(
     claims.map(async (claim) => {
-      const abort = new AbortController();
-      open.set(claim.id, { attempt: claim.attempt, abort });
-      const ended = await attempt(claim, { group, signal: abort.signal }, shard, ports);
+      const cancellation = new Cancellation();
+      open.set(claim.id, { attempt: claim.attempt, cancellation });
+      const ended = await attempt(claim, { group, cancellation }, shard, ports);
       going -= 1;
       // Its lease is renewed until its end is known to the shard, however long that takes.
       await settler.add(ended);
       open.delete(claim.id);
     }),
   );
-  stop.abort();
 }
 
-async function renewLeases(
-  open: ReadonlyMap<string, { attempt: number; abort: AbortController }>,
-  shard: RunnerShard,
-  stopped: AbortSignal,
-): Promise<void> {
+async function renewLeases(open: ReadonlyMap<string, Open>, shard: RunnerShard): Promise<void> {
   for (;;) {
-    try {
-      await scheduler.wait(RENEW_MS, { signal: stopped });
-    } catch {
-      return;
-    }
+    // What is left of the last wait ends with the invocation.
+    await scheduler.wait(RENEW_MS);
+    if (open.size === 0) return;
     try {
       const gone = await shard.renew([...open].map(([id, { attempt: number }]) => ({ id, attempt: number })));
-      for (const id of gone) open.get(id)?.abort.abort();
+      for (const id of gone) open.get(id)?.cancellation.request();
     } catch {
       // It may be restarting. The lease outlasts several of these.
     }
@@ -116,7 +110,7 @@ async function renewLeases(
 }
 
 type Run = { outcome: Outcome; environment: string | null; ending: Ending };
-type Options = { group: object; signal: AbortSignal };
+type Options = { group: object; cancellation: Cancellation };
 
 async function attempt(claim: Claim, options: Options, shard: RunnerShard, ports: RunnerPorts): Promise<Ended> {
   const startedAt = ports.now();
@@ -292,8 +286,7 @@ class Settler {
         const settled = JSON.parse(await this.#shard.settle(text)) as Settled;
         for (const [place, { settlement, outcome }] of batch.entries()) {
           const status = settled[place];
-          if (status !== null && status !== undefined && isFinal(status))
-            this.#ports.ended(settlement.id, status, outcome);
+          if (status !== null && status !== undefined && isFinal(status)) this.#ports.ended(settlement.id, outcome);
         }
         break;
       } catch (error) {

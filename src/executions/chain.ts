@@ -3,6 +3,7 @@
  * step is an execution of its own, kept under a key made of the chain's id and the step's place, so that a chain that
  * is interrupted finds its steps again and goes on with the first that is missing.
  */
+import type { Cancellation } from "../core/cancellation.ts";
 import { SwitchyardError } from "../core/errors.ts";
 import { parseJsonText } from "../core/json.ts";
 import { dispatch, type DispatchPorts } from "../dispatch/dispatch.ts";
@@ -29,7 +30,7 @@ export type ChainCall = {
   depth: number;
   /** The steps that an attempt before has begun. */
   begun: readonly Step[];
-  signal: AbortSignal | undefined;
+  cancellation: Cancellation | undefined;
 };
 
 /** Of one look at a step. It is asked again as long as it takes. */
@@ -70,7 +71,7 @@ export async function runChain(call: ChainCall, ports: ChainPorts): Promise<Outc
       }
       let outcome: Outcome | undefined;
       while (outcome === undefined) {
-        if (call.signal?.aborted === true) return stopped(where);
+        if (call.cancellation?.requested === true) return stopped(where);
         outcome = await ports.dispatch.keeper.outcome(child, WAIT_MS);
       }
       steps[place] = {

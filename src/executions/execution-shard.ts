@@ -43,6 +43,9 @@ import { toView } from "./view.ts";
 export const SHARDS = 16;
 /** Attempts of one shard that may be under way at once. */
 const CAPACITY = 64;
+/** Attempts that are worth a message to a runner; fewer wait GATHER_MS for others. */
+const GROUP = 16;
+const GATHER_MS = 5;
 /** Rows handled by one alarm; the next follows at once. */
 const DUE_AT_ONCE = 500;
 /** Until an execution is looked at again that was kept long enough, but whose output another still refers to. */
@@ -64,6 +67,7 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
   readonly #progress: Progress;
   readonly #artifacts: ArtifactIndex;
   readonly #payloads: PayloadSweep;
+  #pumping = false;
 
   constructor(state: DurableObjectState, env: ShardEnv) {
     super(state, env);
@@ -99,8 +103,11 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
   /** Stores executions, JSON of Accept[]; answers JSON of AcceptReply[] in their order. What may start, starts. */
   accept(text: string): string {
     return this.#write((now) => {
-      const { replies, claims } = this.#acceptance.accept(JSON.parse(text) as Accept[], now);
+      const items = JSON.parse(text) as Accept[];
+      if (items.some(({ input }) => "key" in input)) this.#payloads.begin();
+      const { replies, claims } = this.#acceptance.accept(items, now);
       this.#launch(claims);
+      this.#pumpSoon();
       return JSON.stringify(replies);
     });
   }
@@ -122,8 +129,13 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
   /** Takes endings of attempts, JSON of Settlement[]; answers JSON of Settled. */
   settle(text: string): string {
     return this.#write((now) => {
-      const settled = this.#progress.settle(JSON.parse(text) as Settlement[], now);
-      this.#launch(this.#progress.pump(now));
+      const settlements = JSON.parse(text) as Settlement[];
+      if (settlements.some(({ ending }) => "output" in ending && ending.output !== undefined && "key" in ending.output))
+        this.#payloads.begin();
+      const settled = this.#progress.settle(settlements, now);
+      const { queue } = this.#parts;
+      if (queue.room >= GROUP || queue.running.size === 0) this.#launch(this.#progress.pump(now));
+      else this.#pumpSoon();
       return JSON.stringify(settled);
     });
   }
@@ -163,9 +175,9 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
     });
   }
 
-  /** Cancels what this execution started in this shard. */
-  cancelChildren(parent: string): void {
-    for (const id of this.#parts.store.unfinishedChildren(parent)) this.cancel(id);
+  /** Cancels what these executions have started in this shard. */
+  cancelChildren(parents: readonly string[]): void {
+    for (const id of parents.flatMap((parent) => this.#parts.store.unfinishedChildren(parent))) this.cancel(id);
   }
 
   find(id: string): ExecutionView | undefined {
@@ -333,12 +345,14 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
 
   async #cancelFamilies(): Promise<void> {
     const { store } = this.#parts;
-    for (const parent of store.cancelled()) {
-      for (let shard = 0; shard < SHARDS; shard++) {
-        await this.env.EXECUTIONS.getByName(nameOfShard(shard)).cancelChildren(parent);
-      }
-      store.forgetCancelled(parent);
-    }
+    const parents = store.cancelled();
+    if (parents.length === 0) return;
+    await Promise.all(
+      Array.from({ length: SHARDS }, (_, shard) =>
+        this.env.EXECUTIONS.getByName(nameOfShard(shard)).cancelChildren(parents),
+      ),
+    );
+    store.forgetCancelled(parents);
   }
 
   /** One message to one stateless invocation. It leaves when what was written so far is on disk. */
@@ -361,6 +375,18 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
         });
       }
     })();
+  }
+
+  /** Starts what waits in a moment, so that many start together. Should the object end before, its alarm does it. */
+  #pumpSoon(): void {
+    const { queue, alarm } = this.#parts;
+    if (this.#pumping || queue.lanes === 0 || queue.room === 0) return;
+    this.#pumping = true;
+    alarm.by(Date.now() + LEASE_MS);
+    setTimeout(() => {
+      this.#pumping = false;
+      this.#write((now) => this.#launch(this.#progress.pump(now)));
+    }, GATHER_MS);
   }
 
   #armForNext(): void {

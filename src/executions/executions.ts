@@ -122,7 +122,7 @@ export function createExecutions(ports: Ports): Executions {
       const text = await payloads.read(original.input);
       const { lane, shard: tied } = await placeOf(operation, "async", JSON.parse(text));
       const again = newExecutionId(tied ?? shard, at);
-      const reply = await ports.accepter.accept(tied ?? shard, {
+      const accepting = ports.accepter.accept(tied ?? shard, {
         id: again,
         operation: original.operation,
         head: {
@@ -148,6 +148,7 @@ export function createExecutions(ports: Ports): Executions {
         due: null,
         input: await payloads.write(inputKey(again), text),
       });
+      const reply = await accepting.reply();
       if (reply.kind === "accepted") {
         if (tied !== undefined && tied !== shard) await shardAt(shard).linkReplay(id, again);
         return again;

@@ -16,7 +16,7 @@ import type { Outcome } from "../model/outcome.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import { inputKey, outputKey } from "./artifacts/payload-store.ts";
 import { referencedArtifacts } from "./artifacts/referenced-artifacts.ts";
-import type { Accepter, ExecutionNamespace } from "./accepter.ts";
+import type { Accepter, Accepting, ExecutionNamespace } from "./accepter.ts";
 import { nameOfShard, SHARDS } from "./execution-shard.ts";
 import type { AcceptReply, Head, KeyClaim, Settlement } from "./messages.ts";
 import type { Payloads } from "./payloads.ts";
@@ -32,6 +32,9 @@ export type KeeperPorts = {
   now(): number;
 };
 
+/** How long a caller who waits does without the news that its call was accepted. */
+const EARLY_MS = 200;
+
 /** The longest lane that is kept as it is; longer ones by their hash. */
 const LANE_CHARS = 200;
 
@@ -43,6 +46,22 @@ export class Keeper implements KeeperPort {
   }
 
   async keep(call: KeptCall): Promise<Kept> {
+    const { id, accepting } = await this.#accept(call, false);
+    return this.#kept(call, id, accepting);
+  }
+
+  async keepAndWait(call: KeptCall, waitMs: number): Promise<{ kept: Kept; outcome: Outcome | undefined }> {
+    const { id, accepting } = await this.#accept(call, true);
+    if (call.caller.type !== "execution") {
+      // Its end says that it was accepted; one news less to wake for.
+      const early = await this.#ports.waiting.early(id, Math.min(waitMs, EARLY_MS), accepting.notAccepted);
+      if (early !== undefined) return { kept: { id, repeated: false }, outcome: early.outcome };
+    }
+    const kept = await this.#kept(call, id, accepting);
+    return { kept, outcome: await this.outcome(kept.id, waitMs) };
+  }
+
+  async #accept(call: KeptCall, urgent: boolean): Promise<{ id: string; accepting: Accepting }> {
     const { operation, input } = call;
     const { lane, shard: laneShard } = await placeOf(operation, call.mode, input.value);
     const key = await keyOf(call, this.#ports.now());
@@ -58,7 +77,7 @@ export class Keeper implements KeeperPort {
     // Before it is accepted: what its input names is not to be forgotten before the execution is.
     const named = referencedArtifacts(input.text);
     if (named.length > 0) await this.#ports.hold(id, named);
-    const reply = await this.#ports.accepter.accept(shard, {
+    const accepting = this.#ports.accepter.accept(shard, {
       id,
       operation: operation.name,
       head: headOf(call, this.#ports.now()),
@@ -66,10 +85,15 @@ export class Keeper implements KeeperPort {
       max_queued: operation.concurrency?.max_queued ?? null,
       parent: call.caller.type === "execution" ? call.caller.id : null,
       due: call.delayMs > 0 ? this.#ports.now() + call.delayMs : null,
+      urgent,
       input: await this.#ports.payloads.write(inputKey(id), input.text),
       ...(apart || key === undefined ? {} : { key }),
     });
-    const kept = this.#settleReply(call, id, reply);
+    return { id, accepting };
+  }
+
+  async #kept(call: KeptCall, id: string, accepting: Accepting): Promise<Kept> {
+    const kept = this.#settleReply(call, id, await accepting.reply());
     await this.#followParent(call, kept);
     return kept;
   }

@@ -54,6 +54,8 @@ export type Accept = {
   parent: string | null;
   /** Not to be started before. */
   due: number | null;
+  /** Somebody waits for its end: it is worth a message of its own to start it at once. */
+  urgent?: boolean;
   input: Payload;
   key?: KeyClaim;
 };

@@ -3,12 +3,12 @@
  * the shard is asked, which is slower and never wrong. So the first is only ever a short cut.
  */
 import { within } from "../core/within.ts";
-import type { ExecutionStatus } from "../model/execution-states.ts";
 import { isFinal } from "../model/execution-states.ts";
 import type { ExecutionView } from "../model/execution.ts";
 import type { Outcome } from "../model/outcome.ts";
 
-export type Ended = { outcome: Outcome } | { view: ExecutionView };
+export type Told = { outcome: Outcome };
+type Ask = (waitMs: number) => Promise<ExecutionView | undefined>;
 
 /** How long to wait for the short cut alone. Most executions that somebody waits for take less. */
 const SHORT_CUT_MS = 200;
@@ -17,50 +17,59 @@ const ASK_MS = 20_000;
 const AWAY_MS = 100;
 
 export class Waiting {
-  readonly #waiting = new Map<string, Set<(ended: Ended) => void>>();
+  readonly #waiting = new Map<string, Set<(told: Told) => void>>();
 
   get size(): number {
     return this.#waiting.size;
   }
 
-  ended(id: string, _status: ExecutionStatus, outcome: Outcome): void {
+  ended(id: string, outcome: Outcome): void {
     for (const tell of this.#waiting.get(id) ?? []) tell({ outcome });
   }
 
+  /** The short cut alone: undefined when nobody in this isolate tells within `waitMs`, or `unless` comes first. */
+  early(id: string, waitMs: number, unless: Promise<void>): Promise<Told | undefined> {
+    return this.#listening(id, async (told) => {
+      const first = await within(waitMs, Promise.race([told, unless]));
+      return first?.value ?? undefined;
+    });
+  }
+
   /** undefined: not within `waitMs`, or there is no such execution. `ask` waits at the shard. */
-  async wait(
-    id: string,
-    waitMs: number,
-    ask: (waitMs: number) => Promise<ExecutionView | undefined>,
-  ): Promise<Ended | undefined> {
-    const giveUpAt = Date.now() + waitMs;
-    let tell: (ended: Ended) => void = () => undefined;
-    const told = new Promise<Ended>((resolve) => (tell = resolve));
-    const others = this.#waiting.get(id) ?? new Set();
-    this.#waiting.set(id, others.add(tell));
-    try {
+  wait(id: string, waitMs: number, ask: Ask): Promise<Told | { view: ExecutionView } | undefined> {
+    return this.#listening(id, async (told) => {
+      const giveUpAt = Date.now() + waitMs;
       const first = await within(Math.min(SHORT_CUT_MS, waitMs), told);
       if (first !== undefined) return first.value;
       for (;;) {
         const remaining = Math.max(0, giveUpAt - Date.now());
-        const asked = (async () => {
-          try {
-            const view = await ask(Math.min(remaining, ASK_MS));
-            return view === undefined || isFinal(view.status) ? { view } : { view: undefined, again: true };
-          } catch {
-            // The shard is starting again. What waits is kept, so it is worth asking until the time is over.
-            await scheduler.wait(Math.min(remaining, AWAY_MS));
-            return { view: undefined, again: true };
-          }
-        })();
-        const answer = await Promise.race([told, asked]);
-        if ("outcome" in answer) return answer;
-        if (answer.view !== undefined) return { view: answer.view };
-        if (!("again" in answer) || Date.now() >= giveUpAt) return undefined;
+        const answer = await Promise.race([told, asked(ask, remaining)]);
+        if (answer !== "again") return answer;
+        if (Date.now() >= giveUpAt) return undefined;
       }
+    });
+  }
+
+  async #listening<T>(id: string, work: (told: Promise<Told>) => Promise<T>): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<Told>();
+    const others = this.#waiting.get(id) ?? new Set();
+    this.#waiting.set(id, others.add(resolve));
+    try {
+      return await work(promise);
     } finally {
-      others.delete(tell);
+      others.delete(resolve);
       if (others.size === 0 && this.#waiting.get(id) === others) this.#waiting.delete(id);
     }
+  }
+}
+
+async function asked(ask: Ask, remaining: number): Promise<{ view: ExecutionView } | undefined | "again"> {
+  try {
+    const view = await ask(Math.min(remaining, ASK_MS));
+    return view === undefined ? undefined : isFinal(view.status) ? { view } : "again";
+  } catch {
+    // The shard is starting again. What waits is kept, so it is worth asking until the time is over.
+    await scheduler.wait(Math.min(remaining, AWAY_MS));
+    return "again";
   }
 }

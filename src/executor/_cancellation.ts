@@ -1,4 +1,5 @@
 /** The end of a call that somebody may cancel meanwhile. */
+import type { Cancellation } from "../core/cancellation.ts";
 import type { InvocationMeta, InvocationResult } from "../model/invocation.ts";
 import { failure, orTimer } from "./_pool-call.ts";
 
@@ -12,22 +13,21 @@ export function cancelled(meta: InvocationMeta): InvocationResult {
   );
 }
 
-/** What the work comes to, or `execution_cancelled` soon after the signal aborts. `tell` lets the handler know. */
+/** What the work comes to, or `execution_cancelled` soon after that is requested. `tell` lets the handler know. */
 export async function unlessCancelled(
   work: Promise<InvocationResult>,
-  options: { signal: AbortSignal; meta: InvocationMeta; tell: () => void },
+  options: { cancellation: Cancellation; meta: InvocationMeta; tell: () => void },
 ): Promise<InvocationResult> {
-  const { signal, meta, tell } = options;
-  const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
-  const onAbort = () => resolve(undefined);
-  signal.addEventListener("abort", onAbort);
+  const { cancellation, meta, tell } = options;
+  const { promise: requested, resolve } = Promise.withResolvers<undefined>();
+  const forget = cancellation.onRequest(() => resolve(undefined));
   try {
-    const end = signal.aborted ? undefined : await Promise.race([work, aborted]);
+    const end = cancellation.requested ? undefined : await Promise.race([work, requested]);
     if (end !== undefined) return end;
     tell();
     const last = await orTimer(work, CANCEL_GRACE_MS);
     return { ...cancelled(meta), logs: last?.logs ?? [] };
   } finally {
-    signal.removeEventListener("abort", onAbort);
+    forget();
   }
 }

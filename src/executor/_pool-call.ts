@@ -1,4 +1,5 @@
 /** One call on its way through the pool, and the small words about it. */
+import type { Cancellation } from "../core/cancellation.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import type { InvocationMeta, InvocationResult, IsolateDefinition, IsolateSpec } from "../model/invocation.ts";
 
@@ -11,7 +12,7 @@ export type Call = {
   definition?: IsolateDefinition;
   group: object | undefined;
   /** Nobody wants the result any more. */
-  signal: AbortSignal | undefined;
+  cancellation: Cancellation | undefined;
 };
 
 /** `broken`: the process is gone. `moved`: it has not started there and never will. */

@@ -47,12 +47,12 @@ export class LoaderExecutor implements Executor {
     isolate: IsolateSpec,
     input: string,
     meta: InvocationMeta,
-    { signal }: RunOptions = {},
+    { cancellation }: RunOptions = {},
   ): Promise<InvocationResult> {
-    if (signal === undefined) return this.#result(isolate, input, meta);
-    if (signal.aborted) return cancelled(meta);
+    if (cancellation === undefined) return this.#result(isolate, input, meta);
+    if (cancellation.requested) return cancelled(meta);
     const tell = () => this.cancel(callId(meta));
-    return unlessCancelled(this.#result(isolate, input, meta), { signal, meta, tell });
+    return unlessCancelled(this.#result(isolate, input, meta), { cancellation, meta, tell });
   }
 
   /** Lets the handler of a call know that nobody wants its result any more. */

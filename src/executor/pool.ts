@@ -69,20 +69,20 @@ export class PoolExecutor implements Executor {
     isolate: IsolateSpec,
     input: string,
     meta: InvocationMeta,
-    { group, signal }: RunOptions = {},
+    { group, cancellation }: RunOptions = {},
   ): Promise<InvocationResult> {
-    const call: Call = { isolate, input, meta, startedAtMs: Date.now(), group, signal };
-    if (signal === undefined) return this.#run(call);
-    if (signal.aborted) return cancelled(meta);
-    return unlessCancelled(this.#run(call), { signal, meta, tell: () => this.#tellCancelled(call) });
+    const call: Call = { isolate, input, meta, startedAtMs: Date.now(), group, cancellation };
+    if (cancellation === undefined) return this.#run(call);
+    if (cancellation.requested) return cancelled(meta);
+    return unlessCancelled(this.#run(call), { cancellation, meta, tell: () => this.#tellCancelled(call) });
   }
 
   async #run(call: Call): Promise<InvocationResult> {
-    const { isolate, meta, signal } = call;
+    const { isolate, meta, cancellation } = call;
     try {
       for (;;) {
         const slot = this.#slotFor(isolate.operation) ?? (await this.#awaitSlot(call));
-        if (signal?.aborted === true) return cancelled(meta);
+        if (cancellation?.requested === true) return cancelled(meta);
         if (slot === undefined) {
           const detail = `Cannot start "${meta.operation}": an executor process must take it within ${meta.timeout_ms} ms; none did`;
           return failure("executor_lost", detail);
@@ -127,7 +127,7 @@ export class PoolExecutor implements Executor {
       }
       const slot = this.#slotFor(call.isolate.operation);
       if (slot !== undefined) return slot;
-      if (isPast(call, 0) || call.signal?.aborted === true) return undefined;
+      if (isPast(call, 0) || call.cancellation?.requested === true) return undefined;
       await sleep(waitMs);
     }
   }

@@ -3,6 +3,7 @@
  * JSON text: it is what both ends have anyway, it is cheaper to pass than an object graph, and it cannot carry
  * anything that is not JSON.
  */
+import type { Cancellation } from "../core/cancellation.ts";
 import type { ErrorData } from "../core/errors.ts";
 import type { Caller } from "./principal.ts";
 
@@ -58,7 +59,7 @@ export type RunOptions = {
   /** Calls that begin together under the same group belong to one request and may share messages. */
   group?: object;
   /** Nobody wants the result any more: ctx.signal aborts. The handler may go on; what it comes to is thrown away. */
-  signal?: AbortSignal;
+  cancellation?: Cancellation;
 };
 
 /** The port through which dispatch runs inline code. Never throws: a lost executor is a result too. */

@@ -71,6 +71,7 @@ export class ArtifactShard extends DurableObject<TestBindings> implements Artifa
       named: (keys) => new Set(keys.filter((key) => world.payloads.has(key))),
       now: () => world.now,
     });
+    this.#payloads.begin();
     this.#index = new ArtifactIndex({
       shard: Number(shard),
       shards: SHARDS,
@@ -88,7 +89,7 @@ export class ArtifactShard extends DurableObject<TestBindings> implements Artifa
     return this.#index.sweep(this.#world.now);
   }
 
-  sweepPayloads(): Promise<number> {
+  sweepPayloads(): Promise<number | undefined> {
     return this.#payloads.sweep(this.#world.now);
   }
 

@@ -134,7 +134,7 @@ describe("PayloadSweep", () => {
     expect(again).toBeGreaterThan(world.now);
     expect(await storedKeys()).toHaveLength(2);
     world.failing = undefined;
-    world.now = again;
+    world.now = again ?? 0;
     await world.stub(1).sweepPayloads();
     expect(await storedKeys()).toEqual([]);
   });

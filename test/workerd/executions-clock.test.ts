@@ -46,6 +46,21 @@ describe("an alarm that is delivered twice", () => {
   });
 });
 
+describe("an alarm that the runtime has given up", () => {
+  it("is set anew when the object starts", async () => {
+    const world = new TestWorld();
+    const one = item({ due: clock.now + SECOND });
+    await world.accept([one]);
+    // It stays stored after the runtime has repeated it as often as it does, as after minutes of a full disk.
+    clock.now += 300 * SECOND;
+    await world.restart();
+    await world.shard().wake();
+    expect(await world.alarmAt()).toBe(clock.now);
+    await world.ring();
+    expect(await world.taken()).toEqual([one.id]);
+  });
+});
+
 describe("a clock that jumps forward", () => {
   it("takes a running attempt for lost; its late answer is refused, and the next one counts", async () => {
     const world = new TestWorld();

@@ -1,5 +1,5 @@
 /** Who starts when: places, lanes, limits, delays, expiry; and that nobody is ever left behind. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Accept } from "../../src/executions/messages.ts";
 import { clock, ended, failed, item, randomFrom, SECOND, TestWorld } from "./execution-world.ts";
 
@@ -17,11 +17,12 @@ describe("places", () => {
     await world.accept(all.slice(66));
     expect(await world.taken()).toEqual(ids(all.slice(0, 64)));
     const started: string[] = [];
-    for (const one of all.slice(0, 6)) {
-      await world.settle([ended(one)]);
+    for (const one of all.slice(0, 6)) await world.settle([ended(one)]);
+    // Places that come free one by one are given away together, in a moment.
+    await vi.waitFor(async () => {
       started.push(...(await world.taken()));
-    }
-    expect(started).toEqual(ids(all.slice(64)));
+      expect(started).toEqual(ids(all.slice(64)));
+    });
   });
 
   it("lets a lane of a few in between a long one's", async () => {
@@ -32,11 +33,12 @@ describe("places", () => {
     await world.accept(few);
     await world.taken();
     const started: string[] = [];
-    for (const one of many.slice(0, 6)) {
-      await world.settle([ended(one)]);
+    for (const one of many.slice(0, 6)) await world.settle([ended(one)]);
+    await vi.waitFor(async () => {
       started.push(...(await world.claims()).map(({ operation }) => operation));
-    }
-    expect(started.filter((name) => name === "few")).toHaveLength(3);
+      expect(started.filter((name) => name === "few")).toHaveLength(3);
+      expect(started).toHaveLength(6);
+    });
   });
 
   it("divides what comes free between the lanes that wait", async () => {

@@ -29,17 +29,22 @@ export class PayloadSweep {
   constructor(ports: PayloadSweepPorts) {
     this.#ports = ports;
     ports.sql.exec(TABLE);
-    ports.sql.exec("INSERT OR IGNORE INTO payload_sweep (one, due) VALUES (1, ?)", ports.now() + EVERY_MS);
   }
 
-  nextDue(): number {
-    return this.#state().due;
+  /** A payload is stored: from now on there is something to look for. Before that the shard sleeps. */
+  begin(): void {
+    const { sql, now } = this.#ports;
+    sql.exec("INSERT OR IGNORE INTO payload_sweep (one, due) VALUES (1, ?)", now() + EVERY_MS);
+  }
+
+  nextDue(): number | undefined {
+    return this.#state()?.due;
   }
 
   /** Looks at one page if it is time, never throws, and answers when it wants to be called again. */
-  async sweep(nowMs: number): Promise<number> {
-    const { due, after } = this.#state();
-    if (due > nowMs) return due;
+  async sweep(nowMs: number): Promise<number | undefined> {
+    const { due, after } = this.#state() ?? { due: undefined, after: null };
+    if (due === undefined || due > nowMs) return due;
     try {
       const next = await this.#page(after, nowMs);
       return this.#set(next === null ? nowMs + EVERY_MS : nowMs, next);
@@ -64,8 +69,10 @@ export class PayloadSweep {
     return listed.truncated ? (listed.objects.at(-1)?.key ?? null) : null;
   }
 
-  #state(): { due: number; after: string | null } {
-    return this.#ports.sql.exec<{ due: number; after: string | null }>("SELECT due, after FROM payload_sweep").one();
+  #state(): { due: number; after: string | null } | undefined {
+    return this.#ports.sql
+      .exec<{ due: number; after: string | null }>("SELECT due, after FROM payload_sweep")
+      .toArray()[0];
   }
 
   #set(due: number, after: string | null): number {

@@ -1,0 +1,551 @@
+/** The runner of attempts before a shard that the test holds, those who wait, and the keeper before real shards. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { SwitchyardError, type ErrorCode } from "../../src/core/errors.ts";
+import { shardOfExecutionId } from "../../src/core/ids.ts";
+import type { KeptCall } from "../../src/dispatch/dispatch.ts";
+import { Accepter } from "../../src/executions/accepter.ts";
+import { runClaims, type RunnerPorts, type RunnerShard } from "../../src/executions/attempt-runner.ts";
+import { nameOfShard } from "../../src/executions/execution-shard.ts";
+import { Keeper, placeOf } from "../../src/executions/keeper.ts";
+import type { Claim, Settlement } from "../../src/executions/messages.ts";
+import { Payloads } from "../../src/executions/payloads.ts";
+import { Waiting } from "../../src/executions/waiting.ts";
+import type { ExecutionView } from "../../src/model/execution.ts";
+import type { InvocationMeta } from "../../src/model/invocation.ts";
+import type { Outcome } from "../../src/model/outcome.ts";
+import type { CompiledType, ResolvedOperation } from "../../src/model/resolved.ts";
+import { clock, DAY, ended, head, SHARDS, TestWorld, until } from "./execution-world.ts";
+
+const anything: CompiledType = { schema: true, any: true, check: (value) => ({ ok: true, value, changed: false }) };
+const operation: ResolvedOperation = {
+  name: "work",
+  revision: 1,
+  digest: "d",
+  group: "g",
+  secretsGroup: "g",
+  active: true,
+  timeoutMs: 1_000,
+  attemptTimeoutMs: 60_000,
+  isAsync: true,
+  batch: false,
+  retry: { max_attempts: 4, initial_ms: 200, max_ms: 30_000 },
+  concurrency: null,
+  record: "all",
+  retentionMs: DAY,
+  implementation: { kind: "module", sha256: "a".repeat(64), export: "work" },
+  input: anything,
+  output: anything,
+  environments: ["inline"],
+  network: [],
+  secrets: [],
+};
+
+const STATUS = {
+  succeeded: "succeeded",
+  failed: "dead",
+  lost: "retrying",
+  interrupted: "retrying",
+  put_back: "queued",
+} as const;
+
+/** Waits of the code under test, in the test's hands. */
+class Waits {
+  #now = 0;
+  #open: { at: number; end: () => void }[] = [];
+
+  wait = (ms: number): Promise<void> => new Promise((end) => this.#open.push({ at: this.#now + ms, end }));
+
+  async pass(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= 50) {
+      this.#now += Math.min(50, left);
+      clock.now += Math.min(50, left);
+      const due = this.#open.filter(({ at }) => at <= this.#now);
+      this.#open = this.#open.filter(({ at }) => at > this.#now);
+      for (const { end } of due) end();
+      // oxlint-disable-next-line no-await-in-loop -- what they wake goes on in between
+      for (let turns = 0; turns < 40; turns++) await null;
+    }
+  }
+}
+
+type Handler = (meta: InvocationMeta, cancelled: Promise<void>) => Promise<Outcome>;
+
+const done: Outcome = { ok: true, output: '"done"', logs: [] };
+
+function failure(code: ErrorCode): Outcome {
+  return { ok: false, error: { code, detail: "d" }, retry: { kind: "may" }, logs: [] };
+}
+
+function claim(id: string, changes: Partial<Claim> = {}): Claim {
+  return { id, operation: "work", attempt: 1, head: head(), input: { text: "1" }, ...changes };
+}
+
+function setUp(handler: Handler, more: Partial<RunnerPorts> = {}) {
+  const told: [string, Outcome][] = [];
+  const invoked: string[] = [];
+  const ports = {
+    registry: { resolve: async () => ({ operation }), principalById: async () => ({ id: "p", name: "p", scopes: [] }) },
+    payloads: new Payloads({ put: async () => undefined, get: async (key) => `"large ${key}"` }),
+    ended: (id: string, outcome: Outcome) => void told.push([id, outcome]),
+    now: () => clock.now,
+    environments: { environment: async () => ({ active: true, adapter: "inline" }) },
+    adapters: new Map([
+      [
+        "inline",
+        {
+          name: "inline",
+          invoke: ({ meta, input, options }) => {
+            invoked.push(input);
+            return handler(meta, new Promise((resolve) => options?.cancellation?.onRequest(resolve)));
+          },
+        },
+      ],
+    ]) as RunnerPorts["adapters"],
+    capability: () => "c",
+    ...more,
+  } as RunnerPorts;
+  const settled: Settlement[] = [];
+  const renewed: string[][] = [];
+  const shard: RunnerShard & { failing: number; gone: string[] } = {
+    failing: 0,
+    gone: [],
+    settle: async (text) => {
+      if (shard.failing-- > 0) throw new Error("the shard starts again");
+      const settlements = JSON.parse(text) as Settlement[];
+      settled.push(...settlements);
+      return JSON.stringify(
+        settlements.map(({ id, ending }) => (shard.gone.includes(id) ? null : STATUS[ending.kind])),
+      );
+    },
+    renew: async (attempts) => {
+      renewed.push(attempts.map(({ id }) => id));
+      return shard.gone;
+    },
+    progress: async () => true,
+  };
+  return { ports, shard, settled, renewed, told, invoked };
+}
+
+describe("runClaims()", () => {
+  let waits: Waits;
+
+  beforeEach(() => {
+    // A new world sets the clock to its start.
+    expect(new TestWorld().launched).toEqual([]);
+    waits = new Waits();
+    vi.spyOn(scheduler, "wait").mockImplementation(waits.wait);
+  });
+
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it("reports those that end together together, and tells who waits", async () => {
+    const { ports, shard, settled, told, invoked } = setUp(async () => done);
+    const settle = vi.spyOn(shard, "settle");
+    const run = runClaims([claim("a"), claim("b", { attempt: 7, input: { key: "k" } })], shard, ports);
+    await waits.pass(100);
+    await run;
+    expect(settle).toHaveBeenCalledTimes(1);
+    expect(invoked).toEqual(["1", '"large k"']);
+    expect(settled).toMatchObject([
+      {
+        id: "a",
+        attempt: 1,
+        environment: "inline",
+        ending: { kind: "succeeded", output: { text: '"done"' }, size_bytes: 6 },
+      },
+      { id: "b", attempt: 7 },
+    ]);
+    expect(told.map(([id]) => id)).toEqual(["a", "b"]);
+  });
+
+  it("renews every second what goes on, and stops with the last", async () => {
+    let end: (outcome: Outcome) => void = () => undefined;
+    const long = new Promise<Outcome>((resolve) => (end = resolve));
+    const { ports, shard, renewed } = setUp(({ execution_id }) =>
+      execution_id === "long" ? long : Promise.resolve(done),
+    );
+    const run = runClaims([claim("short"), claim("long")], shard, ports);
+    await waits.pass(3_050);
+    expect(renewed).toEqual([["long"], ["long"], ["long"]]);
+    end(done);
+    await waits.pass(100);
+    await run;
+    await waits.pass(5_000);
+    expect(renewed).toHaveLength(3);
+  });
+
+  it("tells an attempt that does not count any more to stop, and no other; nobody hears its end", async () => {
+    const cancelled: string[] = [];
+    const { ports, shard, told, settled } = setUp(async ({ execution_id }, stop) => {
+      if (execution_id === "b") return done;
+      await stop;
+      cancelled.push(execution_id);
+      return failure("execution_cancelled");
+    });
+    shard.gone = ["a"];
+    const run = runClaims([claim("a"), claim("b")], shard, ports);
+    await waits.pass(900);
+    expect(cancelled).toEqual([]);
+    await waits.pass(300);
+    await run;
+    expect(cancelled).toEqual(["a"]);
+    expect(settled.map(({ id }) => id)).toEqual(["b", "a"]);
+    expect(told.map(([id]) => id)).toEqual(["b"]);
+  });
+
+  it("goes on renewing when the shard does not hear it for a while", async () => {
+    let end: (outcome: Outcome) => void = () => undefined;
+    const { ports, shard } = setUp(() => new Promise<Outcome>((resolve) => (end = resolve)));
+    const renew = vi
+      .spyOn(shard, "renew")
+      .mockRejectedValueOnce(new Error("away"))
+      .mockRejectedValueOnce(new Error("away"));
+    const run = runClaims([claim("a")], shard, ports);
+    await waits.pass(4_050);
+    expect(renew).toHaveBeenCalledTimes(4);
+    end(done);
+    await waits.pass(100);
+    await run;
+  });
+
+  it.each([1, 7, 30])(
+    "keeps a result until the shard hears it, after %d failures, and renews meanwhile",
+    async (failing) => {
+      const { ports, shard, settled, renewed, told } = setUp(async () => done);
+      shard.failing = failing;
+      const run = runClaims([claim("a")], shard, ports);
+      await waits.pass(failing * 2_000 + 200);
+      await run;
+      expect(settled.map(({ id }) => id)).toEqual(["a"]);
+      expect(told.map(([id]) => id)).toEqual(["a"]);
+      if (failing > 5) expect(renewed.flat()).toContain("a");
+    },
+  );
+
+  it("reports what ended while another report was on its way", async () => {
+    const ends = new Map<string, (outcome: Outcome) => void>();
+    const { ports, shard, settled } = setUp(
+      ({ execution_id }) => new Promise<Outcome>((resolve) => void ends.set(execution_id, resolve)),
+    );
+    shard.failing = 1;
+    const run = runClaims([claim("a"), claim("b"), claim("c")], shard, ports);
+    await waits.pass(50);
+    ends.get("a")?.(done);
+    await waits.pass(50);
+    ends.get("b")?.(done);
+    ends.get("c")?.(failure("implementation_failed"));
+    await waits.pass(500);
+    await run;
+    expect(settled.map(({ id, ending }) => [id, ending.kind]).toSorted()).toEqual([
+      ["a", "succeeded"],
+      ["b", "succeeded"],
+      ["c", "failed"],
+    ]);
+  });
+
+  it.each<[ErrorCode, string, string | undefined]>([
+    ["implementation_failed", "failed", "may"],
+    ["timeout", "failed", "may"],
+    ["output_invalid", "failed", "may"],
+    ["executor_lost", "lost", undefined],
+    ["registry_unavailable", "put_back", undefined],
+    ["no_environment", "put_back", undefined],
+    ["secret_unavailable", "put_back", undefined],
+    ["artifact_store_unavailable", "put_back", undefined],
+    ["operation_not_found", "failed", "never"],
+    ["forbidden", "failed", "never"],
+    ["token_revoked", "failed", "never"],
+    ["payload_lost", "failed", "never"],
+  ])("reports %s as %s, whether answered or thrown", async (code, kind, retry) => {
+    const answered = setUp(async () => failure(code));
+    const thrown = setUp(async () => done, {
+      registry: {
+        resolve: () => Promise.reject(new SwitchyardError(code, "d")),
+        principalById: () => Promise.reject(new Error()),
+      },
+    });
+    for (const { ports, shard, settled, invoked } of [answered, thrown]) {
+      const run = runClaims([claim("a")], shard, ports);
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await waits.pass(100);
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await run;
+      expect(settled[0]?.ending).toMatchObject({
+        kind,
+        error: { code },
+        ...(retry === undefined ? {} : { retry: { kind: retry } }),
+      });
+      if (invoked.length === 0) expect(settled[0]?.environment).toBeNull();
+    }
+  });
+
+  it("holds back what belongs to an operation that was closed", async () => {
+    const { ports, shard, settled, invoked } = setUp(async () => done, {
+      registry: {
+        resolve: async () => ({ operation: { ...operation, active: false } }),
+        principalById: () => Promise.reject(new Error()),
+      },
+    });
+    const run = runClaims([claim("a")], shard, ports);
+    await waits.pass(100);
+    await run;
+    expect([settled[0]?.ending.kind, invoked]).toEqual(["put_back", []]);
+  });
+});
+
+describe("Waiting", () => {
+  const view = (status: string): ExecutionView => ({ status }) as ExecutionView;
+  const never = (): Promise<undefined> => new Promise(() => undefined);
+
+  it("takes the short cut when it is told, and asks nobody", async () => {
+    const waiting = new Waiting();
+    const ask = vi.fn(never);
+    const both = [waiting.wait("a", 60_000, ask), waiting.wait("a", 60_000, ask)];
+    waiting.ended("b", done);
+    waiting.ended("a", done);
+    expect(await Promise.all(both)).toEqual([{ outcome: done }, { outcome: done }]);
+    expect(ask).not.toHaveBeenCalled();
+    expect(waiting.size).toBe(0);
+  });
+
+  it("hears it too while it asks", async () => {
+    const waiting = new Waiting();
+    const ask = vi.fn(never);
+    const wait = waiting.wait("a", 60_000, ask);
+    await until(() => ask.mock.calls.length > 0);
+    waiting.ended("a", done);
+    expect(await wait).toEqual({ outcome: done });
+    expect(waiting.size).toBe(0);
+  });
+
+  it.each<[string, ExecutionView | undefined, unknown]>([
+    ["the end", view("succeeded"), { view: view("succeeded") }],
+    ["that there is none", undefined, undefined],
+  ])("falls back to asking, and answers %s", async (_what, answer, expected) => {
+    const waiting = new Waiting();
+    expect(await waiting.wait("a", 60_000, async () => answer)).toEqual(expected);
+    expect(waiting.size).toBe(0);
+  });
+
+  it("asks again when the shard is away, and when it has not ended", async () => {
+    expect(new TestWorld().launched).toEqual([]);
+    const waiting = new Waiting();
+    const answers = [() => Promise.reject(new Error("away")), async () => view("running"), async () => view("dead")];
+    expect(await waiting.wait("a", 60_000, () => answers.shift()!())).toEqual({ view: view("dead") });
+    expect(answers).toEqual([]);
+  });
+
+  it("answers nothing when the time is over, and forgets who waited", async () => {
+    const waiting = new Waiting();
+    expect(await waiting.wait("a", 0, async () => view("running"))).toBeUndefined();
+    expect(await waiting.wait("a", 0, () => Promise.reject(new Error("away")))).toBeUndefined();
+    expect(waiting.size).toBe(0);
+  });
+});
+
+describe("placeOf()", () => {
+  const limited = (key: string | null) => ({ name: "op", concurrency: { limit: 1, key, max_queued: null } });
+
+  it.each<[string, string | null, unknown, string]>([
+    ["no key", null, { a: 1 }, "op"],
+    ["a value", "/a", { a: 1 }, "op 1"],
+    ["a text, apart from the number", "/a", { a: "1" }, 'op "1"'],
+    ["null, apart from nothing", "/a", { a: null }, "op null"],
+    ["nothing there", "/b", { a: 1 }, "op "],
+    ["an object, whatever its order", "/a", { a: { y: 1, x: 2 } }, 'op {"x":2,"y":1}'],
+    ["a place in a list", "/l/1", { l: [1, 2] }, "op 2"],
+    ["an escaped name", "/a~1b~0c", { "a/b~c": 3 }, "op 3"],
+    ["an empty name", "/", { "": 4 }, "op 4"],
+    ["all of the input", "", "x", 'op "x"'],
+    ["what only the prototype has", "/constructor", {}, "op "],
+    ["a way through a text", "/a/length", { a: "xyz" }, "op "],
+  ])("finds %s", async (_what, key, input, lane) => {
+    expect(await placeOf(limited(key), "async", input)).toMatchObject({ lane });
+  });
+
+  it("shortens a long one, and keeps apart what differs at its end", async () => {
+    const [one, same, other] = await Promise.all(
+      ["a", "a", "b"].map((end) => placeOf(limited("/v"), "async", { v: "x".repeat(5_000) + end })),
+    );
+    expect(one?.lane.length).toBeLessThan(200);
+    expect(one).toEqual(same);
+    expect(one?.lane).not.toBe(other?.lane);
+  });
+
+  it("ties a limited one to a shard, and neither an unlimited nor a synchronous one", async () => {
+    const { shard } = await placeOf(limited("/a"), "async", { a: 1 });
+    expect(shard).toBeLessThan(SHARDS);
+    expect((await placeOf(limited("/a"), "async", { a: 1, b: 2 })).shard).toBe(shard);
+    expect((await placeOf({ name: "op", concurrency: null }, "async", {})).shard).toBeUndefined();
+    expect((await placeOf(limited("/a"), "sync", { a: 1 })).shard).toBeUndefined();
+  });
+});
+
+describe("Keeper", () => {
+  function setUpKeeper(world: TestWorld) {
+    const namespace = world.namespace();
+    const waiting = new Waiting();
+    const accepter = new Accepter({ namespace, background: () => undefined, waiting: () => waiting.size });
+    const payloads = new Payloads({ put: async () => undefined, get: async () => "0" });
+    return {
+      waiting,
+      accepter,
+      keeper: new Keeper({ namespace, accepter, payloads, waiting, hold: async () => undefined, now: Date.now }),
+    };
+  }
+
+  function kept(changes: Partial<KeptCall> = {}): KeptCall {
+    return {
+      mode: "async",
+      operation,
+      input: { text: '{"n":1}', value: { n: 1 } },
+      principal: { id: "tok", name: "t", scopes: [] },
+      caller: { type: "token", id: "tok" },
+      depth: 0,
+      traceparent: "t",
+      idempotencyKey: undefined,
+      delayMs: 0,
+      expiresMs: undefined,
+      ...changes,
+    };
+  }
+
+  const limited = { ...operation, concurrency: { limit: 1, key: "/n", max_queued: null } };
+  const shardOf = (id: string): number => shardOfExecutionId(id) ?? -1;
+
+  it("sends calls that come together in one message, and answers each its own", async () => {
+    const world = new TestWorld();
+    const { keeper, accepter } = setUpKeeper(world);
+    const shard = accepter.shard;
+    const calls = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => keeper.keep(kept({ input: { text: `${n}`, value: n } }))),
+    );
+    expect(new Set(calls.map(({ id }) => id)).size).toBe(20);
+    expect(new Set(calls.map(({ id }) => shardOf(id)))).toEqual(new Set([shard]));
+    const inputs = (await world.claims(shard)).map(({ id, input }) => [id, input]);
+    expect(inputs).toEqual(calls.map(({ id }, n) => [id, { text: `${n}` }]));
+  });
+
+  it.each<[string, ResolvedOperation]>([
+    ["in the key's shard", operation],
+    ["in the lane's shard, with the key in another", limited],
+  ])("runs a key once, %s", async (_where, called) => {
+    const world = new TestWorld();
+    const { keeper } = setUpKeeper(world);
+    for (let n = 0; n < 6; n++) {
+      const idempotencyKey = `key ${n}`;
+      const call = kept({ operation: called, idempotencyKey });
+      const all = await Promise.all([keeper.keep(call), keeper.keep(call), keeper.keep(call)]);
+      expect(new Set(all.map(({ id }) => id)).size).toBe(1);
+      expect(all.filter(({ repeated }) => !repeated)).toHaveLength(1);
+      expect(await keeper.keep({ ...call, input: { text: '{ "n": 1 }', value: { n: 1 } } })).toMatchObject({
+        repeated: true,
+      });
+      await expect(keeper.keep({ ...call, input: { text: "2", value: 2 } })).rejects.toMatchObject({
+        code: "idempotency_key_reused",
+      });
+      const others = [
+        { ...call, principal: { id: "other", name: "o", scopes: [] } },
+        { ...call, operation: { ...called, name: "another" } },
+      ];
+      for (const other of others) expect(await keeper.keep(other)).toMatchObject({ repeated: false });
+    }
+    const [rows] = await Promise.all([
+      Promise.all(
+        Array.from({ length: SHARDS }, (_, n) => world.shard(n).listIds({ limit: 100 }, { from: "", before: "~" })),
+      ),
+    ]);
+    expect(rows.flat().length).toBe(6 * 3);
+  });
+
+  it("mends a crash between the two shards of a key with the next call", async () => {
+    const world = new TestWorld();
+    const { keeper } = setUpKeeper(world);
+    const lane = (await placeOf(limited, "async", { n: 1 })).shard ?? 0;
+    let call = kept({ operation: limited, idempotencyKey: "k" });
+    world.silent.add(nameOfShard(lane));
+    // A key of another shard than the lane's.
+    for (let n = 0; ; n++) {
+      call = kept({ operation: limited, idempotencyKey: `k${n}` });
+      await expect(keeper.keep(call)).rejects.toThrow();
+      world.silent.clear();
+      const reserved = [];
+      for (let shard = 0; shard < SHARDS; shard++) {
+        if (shard === lane) continue;
+        const rows = await world.inside(
+          (_, { storage }) => storage.sql.exec("SELECT execution FROM keys").toArray(),
+          shard,
+        );
+        reserved.push(...rows.map(({ execution }) => String(execution as string)));
+      }
+      if (reserved.length > 0) {
+        const again = await keeper.keep(call);
+        expect(again).toEqual({ id: reserved[0], repeated: false });
+        expect(shardOf(again.id)).toBe(lane);
+        expect(await keeper.keep(call)).toEqual({ id: reserved[0], repeated: true });
+        return;
+      }
+      world.silent.add(nameOfShard(lane));
+    }
+  });
+
+  it("does not call a call accepted whose shard is silent", async () => {
+    const world = new TestWorld();
+    const { keeper, accepter } = setUpKeeper(world);
+    world.silent.add(nameOfShard(accepter.shard));
+    await expect(keeper.keep(kept())).rejects.toMatchObject({ code: "state_unavailable" });
+    world.silent.add(nameOfShard(accepter.shard));
+    await expect(keeper.keepAndWait(kept(), 60_000)).rejects.toMatchObject({ code: "state_unavailable" });
+  });
+
+  it("cancels at once what a cancelled parent starts", async () => {
+    const world = new TestWorld();
+    const { keeper } = setUpKeeper(world);
+    const { id: parent } = await keeper.keep(kept());
+    const child = kept({ caller: { type: "execution", id: parent } });
+    const before = await keeper.keep(child);
+    await world.shard(shardOf(parent)).cancel(parent);
+    const { id: after } = await keeper.keep(child);
+    expect(await world.status(after, shardOf(after))).toBe("cancelled");
+    expect(await world.shard(shardOf(before.id)).find(before.id)).toMatchObject({ parent, trigger: "execution" });
+  });
+
+  it("waits through the short cut and through the shard, and knows every end", async () => {
+    const world = new TestWorld();
+    const { keeper, waiting, accepter } = setUpKeeper(world);
+    let shard = accepter.shard;
+    const first = keeper.keepAndWait(kept(), 60_000);
+    await until(() => world.launched.length > 0);
+    waiting.ended(world.launched[0]!.id, done);
+    expect(await first).toMatchObject({ kept: { repeated: false }, outcome: done });
+    world.launched.length = 0;
+    shard = accepter.shard;
+    const second = keeper.keepAndWait(kept(), 60_000);
+    await until(() => world.launched.length > 0);
+    await world.settle([ended(world.launched[0]!)], shard);
+    expect(await second).toMatchObject({ outcome: { ok: true, output: '"out"' } });
+    world.launched.length = 0;
+    shard = accepter.shard;
+    const third = keeper.keepAndWait(kept(), 60_000);
+    await until(() => world.launched.length > 0);
+    await world.shard(shard).cancel(world.launched[0]!.id);
+    expect(await third).toMatchObject({ outcome: { ok: false, error: { code: "execution_cancelled" } } });
+  });
+
+  it("keeps the end of a synchronous call for whoever comes with its key", async () => {
+    const world = new TestWorld();
+    const { keeper } = setUpKeeper(world);
+    const call = kept({ mode: "sync", idempotencyKey: "k" });
+    const { id } = await keeper.keep(call);
+    expect(await keeper.outcome(id, 0)).toBeUndefined();
+    await keeper.finish(id, { outcome: failure("implementation_failed"), environment: "inline", startedAt: clock.now });
+    expect(await keeper.keep(call)).toEqual({ id, repeated: true });
+    expect(await keeper.outcome(id, 0)).toMatchObject({ ok: false, error: { code: "implementation_failed" } });
+    const view = await world.shard(shardOf(id)).find(id);
+    expect(view).toMatchObject({ status: "failed", mode: "sync", attempts: [{ environment: "inline" }] });
+    // The record stays as long as the key stands for it.
+    expect(Date.parse(view?.kept_until ?? "")).toBeGreaterThanOrEqual(clock.now + DAY);
+  });
+});
