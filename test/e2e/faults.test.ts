@@ -248,9 +248,10 @@ describe.skipIf(disk === undefined)("a full disk", () => {
     const on = full.dev;
     await install(on, "identity", "export function identity(input) { return input; }", { is_async: true });
     const input = "z".repeat(100_000);
+    const dueAt = Date.now() + 2_000;
     const acknowledged = [
       await accepted(on, "identity", input),
-      await accepted(on, "identity", input, "?delay_ms=3000"),
+      await accepted(on, "identity", input, "?delay_ms=2000"),
     ];
     const filler = path.join(disk ?? "", "filler");
     fill(filler);
