@@ -62,8 +62,8 @@ class Waits {
       const due = this.#open.filter(({ at }) => at <= this.#now);
       this.#open = this.#open.filter(({ at }) => at > this.#now);
       for (const { end } of due) end();
-      // oxlint-disable-next-line no-await-in-loop -- what they wake goes on in between
-      for (let turns = 0; turns < 40; turns++) await null;
+      // What they wake goes on in between.
+      for (let turns = 0; turns < 40; turns++) await Promise.resolve();
     }
   }
 }
@@ -238,10 +238,10 @@ describe("runClaims()", () => {
     ends.get("c")?.(failure("implementation_failed"));
     await waits.pass(500);
     await run;
-    expect(settled.map(({ id, ending }) => [id, ending.kind]).toSorted()).toEqual([
-      ["a", "succeeded"],
-      ["b", "succeeded"],
-      ["c", "failed"],
+    expect(settled.map(({ id, ending }) => `${id} ${ending.kind}`).toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
+      "a succeeded",
+      "b succeeded",
+      "c failed",
     ]);
   });
 
@@ -268,9 +268,7 @@ describe("runClaims()", () => {
     });
     for (const { ports, shard, settled, invoked } of [answered, thrown]) {
       const run = runClaims([claim("a")], shard, ports);
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       await waits.pass(100);
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       await run;
       expect(settled[0]?.ending).toMatchObject({
         kind,
@@ -295,10 +293,11 @@ describe("runClaims()", () => {
   });
 });
 
-describe("Waiting", () => {
-  const view = (status: string): ExecutionView => ({ status }) as ExecutionView;
-  const never = (): Promise<undefined> => new Promise(() => undefined);
+const view = (status: string): ExecutionView => ({ status }) as ExecutionView;
 
+const never = (): Promise<undefined> => new Promise(() => undefined);
+
+describe("Waiting", () => {
   it("takes the short cut when it is told, and asks nobody", async () => {
     const waiting = new Waiting();
     const ask = vi.fn(never);
@@ -345,9 +344,9 @@ describe("Waiting", () => {
   });
 });
 
-describe("placeOf()", () => {
-  const limited = (key: string | null) => ({ name: "op", concurrency: { limit: 1, key, max_queued: null } });
+const withKey = (key: string | null) => ({ name: "op", concurrency: { limit: 1, key, max_queued: null } });
 
+describe("placeOf()", () => {
   it.each<[string, string | null, unknown, string]>([
     ["no key", null, { a: 1 }, "op"],
     ["a value", "/a", { a: 1 }, "op 1"],
@@ -362,12 +361,12 @@ describe("placeOf()", () => {
     ["what only the prototype has", "/constructor", {}, "op "],
     ["a way through a text", "/a/length", { a: "xyz" }, "op "],
   ])("finds %s", async (_what, key, input, lane) => {
-    expect(await placeOf(limited(key), "async", input)).toMatchObject({ lane });
+    expect(await placeOf(withKey(key), "async", input)).toMatchObject({ lane });
   });
 
   it("shortens a long one, and keeps apart what differs at its end", async () => {
     const [one, same, other] = await Promise.all(
-      ["a", "a", "b"].map((end) => placeOf(limited("/v"), "async", { v: "x".repeat(5_000) + end })),
+      ["a", "a", "b"].map((end) => placeOf(withKey("/v"), "async", { v: "x".repeat(5_000) + end })),
     );
     expect(one?.lane.length).toBeLessThan(200);
     expect(one).toEqual(same);
@@ -375,46 +374,47 @@ describe("placeOf()", () => {
   });
 
   it("ties a limited one to a shard, and neither an unlimited nor a synchronous one", async () => {
-    const { shard } = await placeOf(limited("/a"), "async", { a: 1 });
+    const { shard } = await placeOf(withKey("/a"), "async", { a: 1 });
     expect(shard).toBeLessThan(SHARDS);
-    expect((await placeOf(limited("/a"), "async", { a: 1, b: 2 })).shard).toBe(shard);
+    expect((await placeOf(withKey("/a"), "async", { a: 1, b: 2 })).shard).toBe(shard);
     expect((await placeOf({ name: "op", concurrency: null }, "async", {})).shard).toBeUndefined();
-    expect((await placeOf(limited("/a"), "sync", { a: 1 })).shard).toBeUndefined();
+    expect((await placeOf(withKey("/a"), "sync", { a: 1 })).shard).toBeUndefined();
   });
 });
 
+function setUpKeeper(world: TestWorld) {
+  const namespace = world.namespace();
+  const waiting = new Waiting();
+  const accepter = new Accepter({ namespace, background: () => undefined, waiting: () => waiting.size });
+  const payloads = new Payloads({ put: async () => undefined, get: async () => "0" });
+  return {
+    waiting,
+    accepter,
+    keeper: new Keeper({ namespace, accepter, payloads, waiting, hold: async () => undefined, now: Date.now }),
+  };
+}
+
+function kept(changes: Partial<KeptCall> = {}): KeptCall {
+  return {
+    mode: "async",
+    operation,
+    input: { text: '{"n":1}', value: { n: 1 } },
+    principal: { id: "tok", name: "t", scopes: [] },
+    caller: { type: "token", id: "tok" },
+    depth: 0,
+    traceparent: "t",
+    idempotencyKey: undefined,
+    delayMs: 0,
+    expiresMs: undefined,
+    ...changes,
+  };
+}
+
+const limited = { ...operation, concurrency: { limit: 1, key: "/n", max_queued: null } };
+
+const shardOf = (id: string): number => shardOfExecutionId(id) ?? -1;
+
 describe("Keeper", () => {
-  function setUpKeeper(world: TestWorld) {
-    const namespace = world.namespace();
-    const waiting = new Waiting();
-    const accepter = new Accepter({ namespace, background: () => undefined, waiting: () => waiting.size });
-    const payloads = new Payloads({ put: async () => undefined, get: async () => "0" });
-    return {
-      waiting,
-      accepter,
-      keeper: new Keeper({ namespace, accepter, payloads, waiting, hold: async () => undefined, now: Date.now }),
-    };
-  }
-
-  function kept(changes: Partial<KeptCall> = {}): KeptCall {
-    return {
-      mode: "async",
-      operation,
-      input: { text: '{"n":1}', value: { n: 1 } },
-      principal: { id: "tok", name: "t", scopes: [] },
-      caller: { type: "token", id: "tok" },
-      depth: 0,
-      traceparent: "t",
-      idempotencyKey: undefined,
-      delayMs: 0,
-      expiresMs: undefined,
-      ...changes,
-    };
-  }
-
-  const limited = { ...operation, concurrency: { limit: 1, key: "/n", max_queued: null } };
-  const shardOf = (id: string): number => shardOfExecutionId(id) ?? -1;
-
   it("sends calls that come together in one message, and answers each its own", async () => {
     const world = new TestWorld();
     const { keeper, accepter } = setUpKeeper(world);
@@ -452,11 +452,9 @@ describe("Keeper", () => {
       ];
       for (const other of others) expect(await keeper.keep(other)).toMatchObject({ repeated: false });
     }
-    const [rows] = await Promise.all([
-      Promise.all(
-        Array.from({ length: SHARDS }, (_, n) => world.shard(n).listIds({ limit: 100 }, { from: "", before: "~" })),
-      ),
-    ]);
+    const rows = await Promise.all(
+      Array.from({ length: SHARDS }, (_, n) => world.shard(n).listIds({ limit: 100 }, { from: "", before: "~" })),
+    );
     expect(rows.flat().length).toBe(6 * 3);
   });
 
@@ -478,7 +476,7 @@ describe("Keeper", () => {
           (_, { storage }) => storage.sql.exec("SELECT execution FROM keys").toArray(),
           shard,
         );
-        reserved.push(...rows.map(({ execution }) => String(execution as string)));
+        reserved.push(...rows.map(({ execution }) => execution));
       }
       if (reserved.length > 0) {
         const again = await keeper.keep(call);

@@ -1,7 +1,7 @@
 /** Runs a function of the platform itself. The function checks the principal's scope, so a duplicated row keeps it. */
-import { ERRORS, SwitchyardError, toErrorData, toSwitchyardError } from "../../core/errors.ts";
+import { SwitchyardError } from "../../core/errors.ts";
 import type { Outcome } from "../../model/outcome.ts";
-import type { Adapter, AdapterCall } from "../adapter.ts";
+import { outcomeOfThrown, type Adapter, type AdapterCall } from "../adapter.ts";
 
 /** `run` knows registry and executions; it is handed in because one layer-3 folder does not import another. */
 export function builtinAdapter(run: (name: string, call: AdapterCall) => Promise<Outcome>): Adapter {
@@ -19,10 +19,7 @@ export function builtinAdapter(run: (name: string, call: AdapterCall) => Promise
         }
         return await run(implementation.function, call);
       } catch (thrown) {
-        const error = toErrorData(toSwitchyardError(thrown));
-        // What the caller would have to mend is no better at the next try.
-        const kind = ERRORS[error.code].fault === "user" ? "never" : "may";
-        return { ok: false, error, retry: { kind }, logs: [] };
+        return outcomeOfThrown(thrown);
       }
     },
   };

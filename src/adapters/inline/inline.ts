@@ -1,8 +1,8 @@
 /** The adapter of the environment `inline`: runs a module in an isolate beside the platform, through the Executor port. */
-import { SwitchyardError, toErrorData, toSwitchyardError } from "../../core/errors.ts";
+import { SwitchyardError } from "../../core/errors.ts";
 import type { Executor, IsolateDefinition } from "../../model/invocation.ts";
 import type { ResolvedOperation } from "../../model/resolved.ts";
-import type { Adapter } from "../adapter.ts";
+import { outcomeOfThrown, type Adapter } from "../adapter.ts";
 
 /** Where an operation's isolate comes from: the registry, which knows code and secrets. */
 export type IsolateSource = {
@@ -34,7 +34,7 @@ export function inlineAdapter(executor: Executor, source: IsolateSource): Adapte
           options,
         );
       } catch (thrown) {
-        return { ok: false, error: toErrorData(toSwitchyardError(thrown)), retry: { kind: "may" }, logs: [] };
+        return outcomeOfThrown(thrown);
       }
     },
   };
