@@ -161,8 +161,7 @@ describe("runClaims()", () => {
   });
 
   it("renews every second what goes on, and stops with the last", async () => {
-    let end: (outcome: Outcome) => void = () => undefined;
-    const long = new Promise<Outcome>((resolve) => (end = resolve));
+    const { promise: long, resolve: end } = Promise.withResolvers<Outcome>();
     const { ports, shard, renewed } = setUp(({ execution_id }) =>
       execution_id === "long" ? long : Promise.resolve(done),
     );
@@ -196,8 +195,8 @@ describe("runClaims()", () => {
   });
 
   it("goes on renewing when the shard does not hear it for a while", async () => {
-    let end: (outcome: Outcome) => void = () => undefined;
-    const { ports, shard } = setUp(() => new Promise<Outcome>((resolve) => (end = resolve)));
+    const { promise: long, resolve: end } = Promise.withResolvers<Outcome>();
+    const { ports, shard } = setUp(() => long);
     const renew = vi
       .spyOn(shard, "renew")
       .mockRejectedValueOnce(new Error("away"))
