@@ -24,10 +24,13 @@ declare global {
   // oxlint-disable-next-line no-var -- the only way to declare a member of globalThis
   var executionWorlds: Map<string, TestWorld> | undefined;
   // oxlint-disable-next-line no-var -- the only way to declare a member of globalThis
+  var executionRealNow: (() => number) | undefined;
+  // oxlint-disable-next-line no-var -- the only way to declare a member of globalThis
   var executionClock: { now: number; startedAt: number | undefined } | undefined;
 }
 
-const realNow = Date.now.bind(Date);
+// This file is loaded more than once into one isolate.
+const realNow = (globalThis.executionRealNow ??= Date.now.bind(Date));
 export const clock = (globalThis.executionClock ??= { now: START, startedAt: undefined });
 Date.now = () => clock.now + (clock.startedAt === undefined ? 0 : realNow() - clock.startedAt);
 
