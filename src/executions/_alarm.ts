@@ -2,6 +2,13 @@
  * The one alarm of an object, which only ever moves to an earlier time until it has fired. Setting it is a write, so what is
  * asked for within a transaction is set once, and only when it is sooner than what is set already.
  */
+
+/**
+ * An alarm that failed, as on a full disk, is repeated by the runtime after waits that grow to 17 minutes. One that is so
+ * late is set anew with the next write, since writes go through again.
+ */
+const OVERDUE_MS = 2_000;
+
 export class Alarm {
   readonly #storage: DurableObjectStorage;
   #at = Number.POSITIVE_INFINITY;
@@ -12,9 +19,7 @@ export class Alarm {
   }
 
   async load(): Promise<void> {
-    const at = await this.#storage.getAlarm();
-    // One whose time has passed may be one that the runtime has given up: it is there, and never comes.
-    this.#at = at !== null && at > Date.now() ? at : Number.POSITIVE_INFINITY;
+    this.#at = (await this.#storage.getAlarm()) ?? Number.POSITIVE_INFINITY;
   }
 
   /** Something must happen by then, milliseconds since the epoch. */
@@ -24,10 +29,27 @@ export class Alarm {
 
   /** Writes what was asked for, together with what is written in the same turn. */
   set(): void {
+    const now = Date.now();
+    if (this.#at < now - OVERDUE_MS) {
+      this.#at = now;
+      this.#wanted = Number.POSITIVE_INFINITY;
+      void this.#renew(now);
+    }
     if (this.#wanted >= this.#at) return;
     this.#at = this.#wanted;
     this.#wanted = Number.POSITIVE_INFINITY;
     void this.#storage.setAlarm(this.#at);
+  }
+
+  /** Only one that was deleted is set as a new one; else the runtime goes on waiting before it repeats the old. */
+  async #renew(time: number): Promise<void> {
+    try {
+      await this.#storage.deleteAlarm();
+      await this.#storage.sync();
+      await this.#storage.setAlarm(time);
+    } catch {
+      // The write failed, and with it this object: the next one begins from what is stored.
+    }
   }
 
   /** As set(), for the end of alarm(): waits until it is written. */

@@ -3,10 +3,9 @@ import type { Client } from "./_client.ts";
 import type { Asked, History } from "./_history.ts";
 import type { Random } from "./_random.ts";
 
-const CALLERS = 5;
 const READERS = 3;
-/** With more than these not ended, callers wait: a platform that is down all the time must not drown in work. */
-const MAX_OPEN = 120;
+/** A caller waits while more than these, for each of them, have not ended: a platform that is down must not drown in work. */
+const OPEN_EACH = 24;
 /** Longest pause of a caller. Milliseconds. */
 const PAUSE_MS = 500;
 /** How long one request may be repeated before it counts as never answered. */
@@ -23,14 +22,17 @@ export class Load {
   #readersWork: Promise<unknown> = Promise.resolve();
   #callersAreDone = false;
 
-  constructor(client: Client, history: History, random: Random) {
+  readonly #callers: number;
+
+  constructor(client: Client, history: History, { random, callers }: { random: Random; callers: number }) {
+    this.#callers = callers;
     this.#client = client;
     this.#history = history;
     this.#random = random;
   }
 
   start(): void {
-    this.#work = Promise.all(Array.from({ length: CALLERS }, () => this.#callAgainAndAgain()));
+    this.#work = Promise.all(Array.from({ length: this.#callers }, () => this.#callAgainAndAgain()));
     this.#readersWork = Promise.all(Array.from({ length: READERS }, () => this.#read()));
   }
 
@@ -52,7 +54,7 @@ export class Load {
   async #callAgainAndAgain(): Promise<void> {
     while (!this.#isOver) {
       await pause(this.#random.between(20, PAUSE_MS));
-      if (this.#followed.size >= MAX_OPEN) continue;
+      if (this.#followed.size >= this.#callers * OPEN_EACH) continue;
       const asked = this.#next();
       const id = await this.#client.call(asked, Date.now() + ANSWER_WITHIN_MS);
       if (id === undefined) continue;

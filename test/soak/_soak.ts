@@ -19,6 +19,8 @@ export type SoakOptions = {
     seed: number;
     /** Longest time between two kills. Milliseconds. */
     gapMs: number;
+    /** How many call at the same time. */
+    callers: number;
   };
   /** After the writes of a script. */
   writes?: Omit<EveryWrite, "say">;
@@ -78,10 +80,10 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
 
 async function killUnderLoad(
   { victim, client, history }: Parts,
-  options: { kills: number; seed: number; gapMs: number; endWithinMs: number; say: Say },
+  options: NonNullable<SoakOptions["random"]> & { endWithinMs: number; say: Say },
 ): Promise<void> {
-  const { seed, endWithinMs, say } = options;
-  const load = new Load(client, history, createRandom(seed + 1));
+  const { seed, callers, endWithinMs, say } = options;
+  const load = new Load(client, history, { random: createRandom(seed + 1), callers });
   load.start();
   await killAtRandom(victim, createRandom(seed), options);
   await victim.untilUp();
