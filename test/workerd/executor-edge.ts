@@ -2,6 +2,7 @@
  * A worker with nothing but the executor: what the executor's contract and the supervisor's tests run behind. The
  * operation comes with the request, in a header.
  */
+import { Cancellation } from "../../src/core/cancellation.ts";
 import { SwitchyardError, type ErrorData } from "../../src/core/errors.ts";
 import { createExecutor, type CreatedExecutor, type ExecutorBindings } from "../../src/executor/create-executor.ts";
 import type { Executor, InvocationMeta, InvocationResult, RunOptions } from "../../src/model/invocation.ts";
@@ -45,7 +46,7 @@ export default {
       const group = {};
       const startedAt = Date.now();
       const ends = (await request.json<{ order: Order; input: string }[]>()).map(async ({ order, input }) => {
-        const options = { ...(order.alone === true ? {} : { group }), ...signalOf(order) };
+        const options = { ...(order.alone === true ? {} : { group }), ...cancellationOf(order) };
         const result = await runOrder(executor, order, input, options);
         return { result, took_ms: Date.now() - startedAt };
       });
@@ -56,9 +57,12 @@ export default {
   },
 };
 
-function signalOf({ cancel_after_ms: afterMs }: Order): { signal?: AbortSignal } {
+function cancellationOf({ cancel_after_ms: afterMs }: Order): { cancellation?: Cancellation } {
   if (afterMs === undefined) return {};
-  return { signal: afterMs < 0 ? AbortSignal.abort() : AbortSignal.timeout(afterMs) };
+  const cancellation = new Cancellation();
+  if (afterMs < 0) cancellation.request();
+  else setTimeout(() => cancellation.request(), afterMs);
+  return { cancellation };
 }
 
 function runOrder(executor: Executor, order: Order, input: string, options: RunOptions): Promise<InvocationResult> {

@@ -1,0 +1,62 @@
+/** An attempt at a batch: only items that have not succeeded are run, and what became of each is written down on the way. */
+import { batchOutput, invokeBatch } from "../dispatch/batch.ts";
+import type { RetryAdvice } from "../model/invocation.ts";
+import type { ItemOutcome, Outcome } from "../model/outcome.ts";
+import { endingOf, isHopeless } from "./_ending.ts";
+import type { Run, RunnerPorts, RunnerShard } from "./_runner-ports.ts";
+import type { Claim } from "./messages.ts";
+
+/** How often what became of items is written down while others go on. */
+const PROGRESS_MS = 250;
+
+export async function runBatch(
+  claim: Claim,
+  call: Parameters<typeof invokeBatch>[0],
+  shard: RunnerShard,
+  ports: RunnerPorts,
+): Promise<Run> {
+  let fresh: Record<string, ItemOutcome> = {};
+  let noted = Promise.resolve();
+  let lastAt = ports.now();
+  const note = (): Promise<void> => {
+    const items = JSON.stringify(fresh);
+    fresh = {};
+    lastAt = ports.now();
+    return (noted = noted.then(async () => {
+      // What cannot be written now is run again, should this attempt not come to its end.
+      await shard.progress(claim.id, claim.attempt, items).catch(() => false);
+    }));
+  };
+  const batch = await invokeBatch(call, ports, {
+    ...(claim.items === undefined ? {} : { done: claim.items }),
+    now: ports.now,
+    onDone: (place, outcome) => {
+      if (outcome.ok || isHopeless(outcome)) fresh[String(place)] = outcome;
+      if (ports.now() - lastAt > PROGRESS_MS) void note();
+    },
+  });
+  const { outcomes, environment, logs, failure } = batch;
+  const text = batchOutput(outcomes);
+  if (failure === undefined) {
+    await noted;
+    const outcome: Outcome = { ok: true, output: text, logs };
+    return { outcome, environment, ending: await endingOf(claim, outcome, ports) };
+  }
+  await note();
+  const failed = outcomes.filter((outcome) => !outcome.ok);
+  const outcome: Outcome = { ok: false, error: failure, retry: adviceOf(failed), logs };
+  const lost = failed.find(({ error }) => error.code === "executor_lost");
+  if (lost !== undefined) return { outcome, environment, ending: { kind: "lost", error: lost.error } };
+  const kept = await endingOf(claim, { ok: true, output: text, logs }, ports);
+  if (kept.kind !== "succeeded") return { outcome, environment, ending: kept };
+  // The list so far is the output for as long as there is no better one.
+  return { outcome, environment, ending: { ...kept, kind: "failed", error: failure, retry: outcome.retry } };
+}
+
+/** Again, as long as one item may come to a better end; the longest wait that one of them asks for. */
+function adviceOf(failed: readonly Extract<ItemOutcome, { ok: false }>[]): RetryAdvice {
+  const again = failed.filter((outcome) => !isHopeless(outcome));
+  if (again.length === 0) return { kind: "never" };
+  const waits = again.flatMap(({ retry }) => (retry.kind === "after" ? [retry.after_ms] : []));
+  return waits.length === 0 ? { kind: "may" } : { kind: "after", after_ms: Math.max(...waits) };
+}

@@ -1,0 +1,28 @@
+/** What making attempts needs of the rest of the platform. */
+import type { InvokePorts } from "../dispatch/invoke.ts";
+import type { Outcome } from "../model/outcome.ts";
+import type { Principal } from "../model/principal.ts";
+import type { ResolvedOperation } from "../model/resolved.ts";
+import type { Ending } from "./messages.ts";
+import type { Payloads } from "./payloads.ts";
+
+/** What a runner asks of the shard whose attempts it makes. */
+export type RunnerShard = {
+  settle(text: string): Promise<string>;
+  renew(attempts: { id: string; attempt: number }[]): Promise<string[]>;
+  progress(id: string, attempt: number, items: string): Promise<boolean>;
+};
+
+export type RunnerPorts = InvokePorts & {
+  registry: {
+    resolve(name: string, options: { revision?: number }): Promise<{ operation: ResolvedOperation }>;
+    principalById(id: string): Promise<Principal>;
+  };
+  payloads: Payloads;
+  /** What became of an execution, for those of this isolate who wait for it. */
+  ended(id: string, outcome: Outcome): void;
+  now(): number;
+};
+
+/** One attempt, made. */
+export type Run = { outcome: Outcome; environment: string | null; ending: Ending };

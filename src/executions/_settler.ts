@@ -1,0 +1,58 @@
+/** Reports endings to their shard, those together that come close together, until the shard has heard them. */
+import { isFinal } from "../model/execution-states.ts";
+import type { Outcome } from "../model/outcome.ts";
+import type { RunnerPorts, RunnerShard } from "./_runner-ports.ts";
+import type { Settled, Settlement } from "./messages.ts";
+
+/** How long an ending waits for each attempt of its group that is still open, so that they are reported together. */
+const GATHER_MS_EACH = 0.1;
+const GATHER_MAX_MS = 4;
+
+/** How long a shard may be away before what was done is given up, and done again. */
+const SETTLE_MAX_MS = 5 * 60_000;
+
+export type Ended = { settlement: Settlement; outcome: Outcome };
+
+export class Settler {
+  /** Attempts of the group that have not ended. */
+  readonly #going: () => number;
+  readonly #shard: RunnerShard;
+  readonly #ports: RunnerPorts;
+  #waiting: Ended[] = [];
+  #flush: Promise<void> | undefined;
+
+  constructor(going: () => number, shard: RunnerShard, ports: RunnerPorts) {
+    this.#going = going;
+    this.#shard = shard;
+    this.#ports = ports;
+  }
+
+  async add(ended: Ended): Promise<void> {
+    this.#waiting.push(ended);
+    while (this.#waiting.includes(ended)) await (this.#flush ??= this.#send());
+  }
+
+  async #send(): Promise<void> {
+    await scheduler.wait(Math.min(GATHER_MAX_MS, Math.floor(this.#going() * GATHER_MS_EACH)));
+    const batch = this.#waiting.slice(0, 500);
+    const text = JSON.stringify(batch.map(({ settlement }) => settlement));
+    // The result of an attempt is worth waiting for, and a message that is repeated is refused by its attempt.
+    const giveUpAt = this.#ports.now() + SETTLE_MAX_MS;
+    let settled: Settled | undefined;
+    for (let waitMs = 50; settled === undefined; waitMs = Math.min(waitMs * 2, 2_000)) {
+      try {
+        settled = JSON.parse(await this.#shard.settle(text)) as Settled;
+      } catch (error) {
+        console.error(JSON.stringify({ level: "warn", message: `executions: cannot settle yet: ${String(error)}` }));
+        if (this.#ports.now() > giveUpAt) break;
+        await scheduler.wait(waitMs);
+      }
+    }
+    for (const [place, { settlement, outcome }] of batch.entries()) {
+      const status = settled?.[place];
+      if (status !== null && status !== undefined && isFinal(status)) this.#ports.ended(settlement.id, outcome);
+    }
+    this.#waiting = this.#waiting.slice(batch.length);
+    this.#flush = undefined;
+  }
+}
