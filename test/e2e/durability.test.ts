@@ -13,7 +13,7 @@ describe("durable executions", () => {
     const result = await soak({
       writes: { step: 13, rounds: 3 },
       restarts: { restarts: 3, attemptMs: 2_000 },
-      random: { kills: 14, seed: SEED, gapMs: 700, callers: 5 },
+      random: { kills: 14, seed: SEED, gapMs: 700, callers: 5, freezes: false },
       endWithinMs: 60_000,
       say: (line) => void lines.push(line),
     });

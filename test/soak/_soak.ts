@@ -21,6 +21,8 @@ export type SoakOptions = {
     gapMs: number;
     /** How many call at the same time. */
     callers: number;
+    /** Now and then the edge stands still for longer than a lease. */
+    freezes: boolean;
   };
   /** After the writes of a script. */
   writes?: Omit<EveryWrite, "say">;
@@ -37,6 +39,9 @@ export type SoakResult = {
   records: Map<string, Seen>;
   summary: string[];
 };
+
+/** Longer than a lease. Milliseconds. */
+const FREEZE_MS = 11_000;
 
 const WEIGHTS: readonly (readonly [number, Target])[] = [
   [40, "edge"],
@@ -96,11 +101,12 @@ async function killUnderLoad(
 async function killAtRandom(
   victim: Victim,
   random: Random,
-  { kills, gapMs, say }: { kills: number; gapMs: number; say: Say },
+  { kills, gapMs, freezes, say }: NonNullable<SoakOptions["random"]> & { say: Say },
 ): Promise<void> {
   const before = victim.total;
   for (let said = 0; victim.total - before < kills;) {
     await new Promise((resolve) => setTimeout(resolve, random.between(0, gapMs)));
+    if (freezes && random.next() < 0.03) await victim.freeze(FREEZE_MS);
     const target = random.pick(WEIGHTS);
     // What is dead already is not killed again: somebody else's turn.
     await victim.kill(target, (pids) => pids[random.between(0, pids.length - 1)] ?? 0);
@@ -145,7 +151,7 @@ function summarize(run: {
   const { victim, history, client, records, seconds } = run;
   const ends = [...records.values()].flatMap(({ view }) => view.attempts.map(({ end }) => end));
   return [
-    `kills        ${victim.total} in ${seconds.toFixed(0)} s: ${counted(Object.entries(victim.kills))}`,
+    `kills        ${victim.total} in ${seconds.toFixed(0)} s: ${counted(Object.entries(victim.kills))}; frozen ${victim.freezes} times`,
     `requests     ${history.asked.length}, acknowledged ${history.ids().size}, unknown for want of a key ${history.asked.filter(({ isUnknown }) => isUnknown).length}`,
     `not answered ${counted(client.refusals)}`,
     `executions   ${records.size}: ${counted(count([...records.values()].map(({ view }) => view.status)))}`,

@@ -15,6 +15,7 @@ const BACK_WITHIN_MS = 60_000;
 export class Victim {
   dev: Dev;
   readonly kills: Record<Target, number> = { edge: 0, executor: 0, registry: 0, platform: 0 };
+  freezes = 0;
   readonly #args: readonly string[];
   /** What the processes that are gone had printed. */
   #printed = "";
@@ -64,6 +65,20 @@ export class Victim {
     return true;
   }
 
+  /**
+   * Stops the edge's process for a while, as a machine that sleeps or swaps does. Over the time of a lease, attempts are taken
+   * for lost that then go on and answer late.
+   */
+  async freeze(ms: number): Promise<boolean> {
+    const [pid] = this.pidsOf("edge");
+    if (pid === undefined) return false;
+    signal(pid, "SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    signal(pid, "SIGCONT");
+    this.freezes += 1;
+    return true;
+  }
+
   async #startAgain(): Promise<void> {
     const { child, state, port } = this.dev;
     if (child.exitCode === null && child.signalCode === null) {
@@ -99,8 +114,12 @@ export class Victim {
 }
 
 function kill(pid: number): void {
+  signal(pid, "SIGKILL");
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, name);
   } catch {
     // It has ended by itself.
   }

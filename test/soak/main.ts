@@ -3,7 +3,7 @@
  *
  *     --kills N     at random, under load (500)      --seed N   repeats the choices of an earlier run
  *     --writes N    after the first N writes of the script (all of them; 0: none)      --gap MS   longest pause between kills
- *     --callers N   at the same time (5)
+ *     --callers N   at the same time (5); the edge also stands still now and then, for longer than a lease
  *     --restarts N  of the edge under one long attempt, and nothing else
  */
 import { parseArgs } from "node:util";
@@ -35,7 +35,7 @@ const result = await soak(
   values.restarts === undefined
     ? {
         ...base,
-        ...(kills === 0 ? {} : { random: { kills, seed, gapMs, callers } }),
+        ...(kills === 0 ? {} : { random: { kills, seed, gapMs, callers, freezes: true } }),
         ...(writes === 0 ? {} : { writes: { step: 1, rounds: writes } }),
       }
     : { ...base, restarts: { restarts: Number(values.restarts), attemptMs: 5_000 } },

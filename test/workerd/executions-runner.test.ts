@@ -424,8 +424,11 @@ describe("Keeper", () => {
     );
     expect(new Set(calls.map(({ id }) => id)).size).toBe(20);
     expect(new Set(calls.map(({ id }) => shardOf(id)))).toEqual(new Set([shard]));
-    const inputs = (await world.claims(shard)).map(({ id, input }) => [id, input]);
-    expect(inputs).toEqual(calls.map(({ id }, n) => [id, { text: `${n}` }]));
+    const claims: Claim[] = [];
+    await vi.waitFor(async () => {
+      claims.push(...(await world.claims(shard)));
+      expect(claims.map(({ id, input }) => [id, input])).toEqual(calls.map(({ id }, n) => [id, { text: `${n}` }]));
+    });
   });
 
   it.each<[string, ResolvedOperation]>([
