@@ -4,9 +4,8 @@ import type { Outcome } from "../model/outcome.ts";
 import type { RunnerPorts, RunnerShard } from "./_runner-ports.ts";
 import type { Settled, Settlement } from "./messages.ts";
 
-/** How long an ending waits for each attempt of its group that is still open, so that they are reported together. */
-const GATHER_MS_EACH = 0.1;
-const GATHER_MAX_MS = 4;
+/** An ending waits for others of its group as long as one comes every millisecond, and no longer than this. */
+const GATHER_MAX_MS = 10;
 
 /** How long a shard may be away before what was done is given up, and done again. */
 const SETTLE_MAX_MS = 5 * 60_000;
@@ -33,7 +32,11 @@ export class Settler {
   }
 
   async #send(): Promise<void> {
-    await scheduler.wait(Math.min(GATHER_MAX_MS, Math.floor(this.#going() * GATHER_MS_EACH)));
+    await scheduler.wait(0);
+    for (let joined = 0, ms = 0; this.#going() > 0 && this.#waiting.length > joined && ms < GATHER_MAX_MS; ms++) {
+      joined = this.#waiting.length;
+      await scheduler.wait(1);
+    }
     const batch = this.#waiting.slice(0, 500);
     const text = JSON.stringify(batch.map(({ settlement }) => settlement));
     // The result of an attempt is worth waiting for, and a message that is repeated is refused by its attempt.

@@ -14,16 +14,13 @@ export type ExecutionNamespace = DurableObjectNamespace<ExecutionShard>;
 
 /** Of one message. Characters of JSON text, of which one is at least a byte. */
 const MAX_CHARS = 4 * 1024 * 1024;
-const MAX_CALLS = 500;
+/** Two groups under way are better than one twice as large: the executor works on the one, the edge on the other. */
+const MAX_CALLS = 25;
 /** How long a leader waits for the shard. A message takes milliseconds. */
 const PATIENCE_MS = 20_000;
 
-/**
- * A leader waits this long for each caller that is about, so that those of a crowd travel together and one alone does not
- * wait at all. Milliseconds.
- */
-const GATHER_MS_EACH = 0.1;
-const GATHER_MAX_MS = 4;
+/** A leader waits for company as long as somebody joins every millisecond, and no longer than this. */
+const GATHER_MAX_MS = 10;
 
 type Batch = {
   calls: { text: string; /** Told unless it was simply accepted. */ other: () => void }[];
@@ -102,9 +99,13 @@ export class Accepter {
   async #lead(shard: number, batch: Batch): Promise<AcceptReply[]> {
     // Whoever comes meanwhile joins. The one before belongs to another request: never wait for it without an end.
     const before = this.#onTheWay.get(shard);
-    const gatherMs = Math.min(GATHER_MAX_MS, Math.floor(this.#busy() * GATHER_MS_EACH));
-    if (gatherMs > 0) await scheduler.wait(gatherMs);
-    else await null;
+    await null;
+    // As long as others keep coming. Whoever is alone waits for nobody.
+    for (let joined = 0, ms = 0; this.#busy() > 1 && batch.calls.length > joined && ms < GATHER_MAX_MS; ms++) {
+      joined = batch.calls.length;
+      if (joined >= MAX_CALLS) break;
+      await scheduler.wait(1);
+    }
     if (before !== undefined) await within(1_000, before);
     if (this.#open.get(shard) === batch) this.#open.delete(shard);
     if (this.shard === shard) this.shard = (shard + 1) % SHARDS;
