@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isFinal } from "../../src/model/execution-states.ts";
 import type { ExecutionView } from "../../src/model/execution.ts";
 import { Victim } from "../soak/_victim.ts";
-import { install, temporaryFolder, waitUntil, type Dev } from "./_platform.ts";
+import { accepted, ended, listed, submit, viewOf } from "./_executions.ts";
+import { fill, mountSmallDisk } from "./_small-disk.ts";
+import { install, waitUntil, type Dev } from "./_platform.ts";
 
 const MIB = 2 ** 20;
 
@@ -18,42 +20,6 @@ beforeAll(async () => {
   await install(dev, "identity", "export function identity(input) { return input; }", { is_async: true });
 });
 afterAll(() => victim?.stop());
-
-async function submit(on: Dev, name: string, input: unknown, query = ""): Promise<{ status: number; body: never }> {
-  const response = await on.request(`/ops/${name}${query}`, {
-    method: "POST",
-    body: JSON.stringify(input),
-    headers: { prefer: "respond-async" },
-  });
-  return { status: response.status, body: (await response.json()) as never };
-}
-
-async function accepted(on: Dev, name: string, input: unknown, query = ""): Promise<string> {
-  const { status, body } = await submit(on, name, input, query);
-  expect([status, body]).toMatchObject([202, {}]);
-  return (body as { execution_id: string }).execution_id;
-}
-
-async function viewOf(on: Dev, id: string): Promise<ExecutionView> {
-  const response = await on.request(`/executions/${id}`);
-  expect(response.status).toBe(200);
-  return (await response.json()) as ExecutionView;
-}
-
-async function ended(on: Dev, id: string, withinMs = 30_000): Promise<ExecutionView> {
-  let view: ExecutionView | undefined;
-  await waitUntil(
-    async () => isFinal((view = await viewOf(on, id)).status),
-    withinMs,
-    () => JSON.stringify(view),
-  );
-  return view as ExecutionView;
-}
-
-async function listed(on: Dev, operation: string): Promise<ExecutionView[]> {
-  const response = await on.request(`/executions?operation=${operation}&limit=200`);
-  return ((await response.json()) as { items: ExecutionView[] }).items;
-}
 
 const RETRY = { initial_ms: 10, max_ms: 50 };
 
@@ -221,15 +187,6 @@ function storedBytes(): number {
   }
 }
 
-/** A small disk of its own, which only root can make. */
-function mountSmallDisk(): string | undefined {
-  const folder = temporaryFolder();
-  const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", "size=48m", "tmpfs", folder]);
-  if (status === 0) return folder;
-  rmSync(folder, { recursive: true });
-  return undefined;
-}
-
 const disk = mountSmallDisk();
 if (disk === undefined) console.warn("SKIPPED test/e2e/faults.test.ts, a full disk: only root can mount a tmpfs");
 
@@ -278,13 +235,3 @@ describe.skipIf(disk === undefined)("a full disk", () => {
     }
   }, 180_000);
 });
-
-function fill(file: string): void {
-  for (const bytes of [MIB, 4_096]) {
-    try {
-      for (;;) writeFileSync(file, Buffer.alloc(bytes, 1), { flag: "a" });
-    } catch (error) {
-      expect(error).toMatchObject({ code: "ENOSPC" });
-    }
-  }
-}
