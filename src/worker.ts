@@ -149,6 +149,7 @@ function wire(env: Bindings): Wired {
     registry,
     payloads,
     ended: (id, outcome) => waiting.ended(id, outcome),
+    giveWay: () => accepter.giveWay(),
     now,
   };
   return { platform, runner };

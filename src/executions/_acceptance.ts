@@ -62,7 +62,7 @@ export class Acceptance {
     const base = { seq, id, operation, lane, attempt, head };
     if (starts) {
       queue.start({ ...base, tail: { started_at: now }, leasedUntil: leaseOf(head, now) });
-      if (head.mode === "async") claims.push({ id, operation, attempt, head, input });
+      if (head.mode === "async") claims.push({ id, operation, attempt, head, input, urgent: true });
     } else if (!delayed) {
       queue.ready += 1;
       queue.wait(lane);

@@ -21,6 +21,8 @@ export type RunnerPorts = InvokePorts & {
   payloads: Payloads;
   /** What became of an execution, for those of this isolate who wait for it. */
   ended(id: string, outcome: Outcome): void;
+  /** Waits a moment while there is more urgent work in this isolate. */
+  giveWay(): Promise<void>;
   now(): number;
 };
 

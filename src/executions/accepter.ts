@@ -22,6 +22,10 @@ const PATIENCE_MS = 20_000;
 /** A leader waits for company as long as somebody joins every millisecond, and no longer than this. */
 const GATHER_MAX_MS = 10;
 
+/** So many calls waiting to be accepted are a crowd. */
+const CROWD = 16;
+const GIVE_WAY_MAX_MS = 500;
+
 type Batch = {
   calls: { text: string; /** Told unless it was simply accepted. */ other: () => void }[];
   chars: number;
@@ -94,6 +98,11 @@ export class Accepter {
         }
       },
     };
+  }
+
+  /** For work that nobody waits for: lets a crowd of accepts go first, though never for long. */
+  async giveWay(): Promise<void> {
+    for (let ms = 0; this.#underWay > CROWD && ms < GIVE_WAY_MAX_MS; ms += 10) await scheduler.wait(10);
   }
 
   async #lead(shard: number, batch: Batch): Promise<AcceptReply[]> {

@@ -22,6 +22,7 @@ export async function runClaims(claims: readonly Claim[], shard: RunnerShard, po
   let going = claims.length;
   const settler = new Settler(() => going, shard, ports);
   const group = {};
+  if (claims.every(({ urgent }) => urgent !== true)) await ports.giveWay();
   void renewLeases(open, shard);
   await Promise.all(
     claims.map(async (claim) => {

@@ -77,6 +77,8 @@ export type Claim = {
   attempt: number;
   head: Head;
   input: Payload;
+  /** Somebody waits for its end. */
+  urgent?: boolean;
   /** A batch: what became of its items so far, by their place in the list. */
   items?: Record<string, ItemOutcome>;
   /** A chain: the steps that were begun. */
