@@ -88,6 +88,7 @@ function setUp(handler: Handler, more: Partial<RunnerPorts> = {}) {
     registry: { resolve: async () => ({ operation }), principalById: async () => ({ id: "p", name: "p", scopes: [] }) },
     payloads: new Payloads({ put: async () => undefined, get: async (key) => `"large ${key}"` }),
     ended: (id: string, outcome: Outcome) => void told.push([id, outcome]),
+    giveWay: async () => undefined,
     now: () => clock.now,
     environments: { environment: async () => ({ active: true, adapter: "inline" }) },
     adapters: new Map([
