@@ -32,7 +32,7 @@ export class Settler {
   }
 
   async #send(): Promise<void> {
-    await scheduler.wait(0);
+    await null;
     for (let joined = 0, ms = 0; this.#going() > 0 && this.#waiting.length > joined && ms < GATHER_MAX_MS; ms++) {
       joined = this.#waiting.length;
       await scheduler.wait(1);

@@ -22,6 +22,7 @@ const PATIENCE_MS = 20_000;
 /** A leader waits for company as long as somebody joins every millisecond, and no longer than this. */
 const GATHER_MAX_MS = 10;
 
+const STAY_MS = 50;
 /** So many calls waiting to be accepted are a crowd. */
 const CROWD = 16;
 const GIVE_WAY_MAX_MS = 500;
@@ -45,9 +46,8 @@ export class Accepter {
   readonly #busy: () => number;
   readonly #open = new Map<number, Batch>();
   readonly #onTheWay = new Map<number, Promise<unknown>>();
-  /** Where executions go that are tied to no shard. Changes with each message, so that the shards fill evenly. */
-  shard = crypto.getRandomValues(new Uint8Array(1))[0]! % SHARDS;
-
+  #shard = crypto.getRandomValues(new Uint8Array(1))[0]! % SHARDS;
+  #shardSince = 0;
   #underWay = 0;
 
   constructor(ports: {
@@ -59,6 +59,21 @@ export class Accepter {
     this.#namespace = ports.namespace;
     this.#background = ports.background;
     this.#busy = () => this.#underWay + ports.waiting();
+  }
+
+  /**
+   * Where executions go now that are tied to no shard. The same for a moment, so that what has time can start together; the
+   * next when this one is busy, so that messages do not wait for each other; each in turn, so that all fill evenly.
+   */
+  get shard(): number {
+    const open = this.#open.get(this.#shard);
+    const busy = open === undefined ? this.#onTheWay.has(this.#shard) : open.calls.length >= MAX_CALLS;
+    const now = Date.now();
+    if (busy || now - this.#shardSince > STAY_MS) {
+      this.#shard = (this.#shard + 1) % SHARDS;
+      this.#shardSince = now;
+    }
+    return this.#shard;
   }
 
   /** Joins the next message to the shard. */
@@ -117,7 +132,6 @@ export class Accepter {
     }
     if (before !== undefined) await within(1_000, before);
     if (this.#open.get(shard) === batch) this.#open.delete(shard);
-    if (this.shard === shard) this.shard = (shard + 1) % SHARDS;
     const sent = this.#sendInTime(shard, batch);
     const settled = sent.then(
       () => undefined,

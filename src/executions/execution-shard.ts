@@ -45,7 +45,7 @@ export const SHARDS = 16;
 const CAPACITY = 64;
 /** Attempts that are worth a message to a runner; fewer wait GATHER_MS for others. */
 const GROUP = 16;
-const GATHER_MS = 5;
+const GATHER_MS = 10;
 /** Rows handled by one alarm; the next follows at once. */
 const DUE_AT_ONCE = 500;
 /** Until an execution is looked at again that was kept long enough, but whose output another still refers to. */
