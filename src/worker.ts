@@ -12,7 +12,6 @@ import { Capabilities } from "./dispatch/capability.ts";
 import { createApp } from "./edge/app.ts";
 import type { Platform } from "./edge/context.ts";
 import { Accepter } from "./executions/accepter.ts";
-import type { ArtifactShardRpc, Remote } from "./executions/artifacts/artifact-rpc.ts";
 import { ShardedArtifacts } from "./executions/artifacts/artifacts.ts";
 import { PayloadStore } from "./executions/artifacts/payload-store.ts";
 import type { RunnerPorts } from "./executions/_runner-ports.ts";
@@ -92,7 +91,7 @@ function wire(env: Bindings): Wired {
   const { executor, control } = createExecutor(env);
   const shard = (id: string) => namespace.getByName(nameOfShard(shardOfExecutionId(id) ?? 0));
   const artifacts = new ShardedArtifacts({
-    shard: (number) => namespace.getByName(nameOfShard(number)) as unknown as Remote<ArtifactShardRpc>,
+    shard: (number) => namespace.getByName(nameOfShard(number)),
     shards: SHARDS,
     bucket: env.ARTIFACTS,
     outputOf: (id) => executions.output(id),
@@ -109,7 +108,11 @@ function wire(env: Bindings): Wired {
     runChain(
       {
         steps: parseInput(chainInput, inputValue, CHAIN_FUNCTION).steps,
-        ...{ principal, meta, depth, begun: steps, cancellation: options?.cancellation },
+        principal,
+        meta,
+        depth,
+        begun: steps,
+        cancellation: options?.cancellation,
       },
       {
         dispatch: platform.dispatch,
@@ -163,7 +166,7 @@ export class AttemptRunner extends WorkerEntrypoint<Bindings> {
   async run(shard: string, claims: string): Promise<void> {
     wired ??= wire(this.env);
     const stub = this.env.EXECUTIONS.getByName(shard);
-    await runClaims(JSON.parse(claims) as Claim[], stub as never, wired.runner);
+    await runClaims(JSON.parse(claims) as Claim[], stub, wired.runner);
   }
 }
 

@@ -221,7 +221,10 @@ async function run(
   if (operation.batch) {
     const items = input.value as unknown[];
     const deadline = startedAt + operation.timeoutMs;
-    const batch = await invokeBatch({ operation, items, principal, depth, meta }, ports, { deadline, now: ports.now });
+    const batch = await invokeBatch({ operation, items, principal, depth, meta }, ports, {
+      deadline,
+      now: () => ports.now(),
+    });
     const { environment, logs, failure } = batch;
     end = { outcome: { ok: true, output: batchOutput(batch.outcomes), logs }, environment, failure: failure ?? null };
   } else {
@@ -235,7 +238,15 @@ async function run(
 function keptCall(call: Call, { mode, operation, input }: Pick<KeptCall, "mode" | "operation" | "input">): KeptCall {
   const { principal, caller, depth, traceparent, idempotencyKey, expiresMs } = call;
   return {
-    ...{ mode, operation, input, principal, caller, depth, traceparent, idempotencyKey, expiresMs },
+    mode,
+    operation,
+    input,
+    principal,
+    caller,
+    depth,
+    traceparent,
+    idempotencyKey,
+    expiresMs,
     delayMs: call.delayMs ?? 0,
   };
 }

@@ -29,7 +29,7 @@ export async function runBatch(
   };
   const batch = await invokeBatch(call, ports, {
     ...(claim.items === undefined ? {} : { done: claim.items }),
-    now: ports.now,
+    now: () => ports.now(),
     onDone: (place, outcome) => {
       if (outcome.ok || isHopeless(outcome)) fresh[String(place)] = outcome;
       if (ports.now() - lastAt > PROGRESS_MS) void note();

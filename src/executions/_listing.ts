@@ -23,7 +23,13 @@ export function listIds(sql: SqlStorage, query: ExecutionQuery, { from, before }
     return select(
       `SELECT id FROM executions WHERE parent = ? AND id >= ? AND id < ? AND operation = coalesce(?, operation)
          AND status = coalesce(?, status) AND trigger = coalesce(?, trigger) ORDER BY id DESC LIMIT ?`,
-      ...[parent, from, before, operation ?? null, status ?? null, trigger ?? null, limit],
+      parent,
+      from,
+      before,
+      operation ?? null,
+      status ?? null,
+      trigger ?? null,
+      limit,
     );
   }
   if (operation === undefined && status === undefined && trigger === undefined) {
@@ -35,16 +41,25 @@ export function listIds(sql: SqlStorage, query: ExecutionQuery, { from, before }
         ? select(
             `SELECT id FROM executions INDEXED BY by_trigger
              WHERE trigger = ? AND status = ? AND id >= ? AND id < ? ORDER BY id DESC LIMIT ?`,
-            ...[type, state, from, before, limit],
+            type,
+            state,
+            from,
+            before,
+            limit,
           )
         : select(
             `SELECT id FROM executions INDEXED BY by_operation
              WHERE operation = ? AND trigger = ? AND status = ? AND id >= ? AND id < ? ORDER BY id DESC LIMIT ?`,
-            ...[operation, type, state, from, before, limit],
+            operation,
+            type,
+            state,
+            from,
+            before,
+            limit,
           ),
     ),
   );
-  return ids.sort().reverse().slice(0, limit);
+  return ids.toSorted().toReversed().slice(0, limit);
 }
 
 /** Executions of this shard that have an output, newest first; see ArtifactIndex. */
@@ -80,10 +95,12 @@ export function listOutputs(sql: SqlStorage, query: OutputQuery): OutputEntry[] 
       limit,
     )
     .toArray()
-    .map(({ id, operation: name, tail, sha256: hash }) => {
+    .map(({ id, operation: name, tail, sha256: hash }): OutputEntry => {
       const { output, finished_at: finishedAt } = JSON.parse(tail) as Tail;
       return {
-        ...{ execution_id: id, operation: name, sha256: hash },
+        execution_id: id,
+        operation: name,
+        sha256: hash,
         size_bytes: output?.size_bytes ?? 0,
         created_at: finishedAt ?? 0,
       };

@@ -48,7 +48,11 @@ export class Progress {
         news.tell(id);
         const input = store.input(seq) ?? { text: "null" };
         claims.push({
-          ...{ id, operation, attempt, head, input },
+          id,
+          operation,
+          attempt,
+          head,
+          input,
           ...(head.batch ? { items: store.items(seq) } : {}),
           ...(tail.steps === undefined ? {} : { steps: tail.steps }),
         });
@@ -104,7 +108,11 @@ export class Progress {
   interrupt(attempts: readonly Running[], now: number): void {
     this.settle(
       attempts.map(({ id, operation, attempt, tail }) => ({
-        ...{ id, attempt, environment: null, started_at: tail.started_at ?? now, finished_at: now },
+        id,
+        attempt,
+        environment: null,
+        started_at: tail.started_at ?? now,
+        finished_at: now,
         ending: {
           kind: "interrupted",
           error: {
@@ -148,7 +156,16 @@ export class Progress {
     const { store, news } = this.#parts;
     if (attempt > row.attempt) return;
     const kept = lines.slice(0, Math.max(0, LIMITS.logLines + 1 - first));
-    store.addLogs(kept.map((line, place) => ({ ...line, seq: row.seq, attempt, line: first + place })));
+    store.addLogs(
+      kept.map(({ at_ms, level, message }, place) => ({
+        seq: row.seq,
+        attempt,
+        line: first + place,
+        at_ms,
+        level,
+        message,
+      })),
+    );
     news.tell(row.id);
   }
 

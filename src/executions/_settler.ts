@@ -32,7 +32,8 @@ export class Settler {
   }
 
   async #send(): Promise<void> {
-    await null;
+    // Those of this turn join before the first look.
+    await Promise.resolve();
     for (let joined = 0, ms = 0; this.#going() > 0 && this.#waiting.length > joined && ms < GATHER_MAX_MS; ms++) {
       joined = this.#waiting.length;
       await scheduler.wait(1);

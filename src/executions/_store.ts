@@ -49,8 +49,18 @@ export class Store {
        SELECT ${COLUMNS_12}, 1 FROM json_each(?) WHERE true ON CONFLICT (id) DO NOTHING`,
       JSON.stringify(
         rows.map((row) => [
-          ...[row.seq, row.id, row.operation, row.status, row.trigger, row.parent, row.lane, row.ready, row.due],
-          ...[row.attempt, JSON.stringify(row.head), JSON.stringify(row.tail)],
+          row.seq,
+          row.id,
+          row.operation,
+          row.status,
+          row.trigger,
+          row.parent,
+          row.lane,
+          row.ready,
+          row.due,
+          row.attempt,
+          JSON.stringify(row.head),
+          JSON.stringify(row.tail),
         ]),
       ),
     );
@@ -233,7 +243,10 @@ export class Store {
       .exec<LogRow>(
         `SELECT attempt, line, at, level, message FROM logs
          WHERE seq = ? AND (attempt, line) > (?, ?) ORDER BY attempt, line LIMIT ?`,
-        ...[seq, attempt, line, limit],
+        seq,
+        attempt,
+        line,
+        limit,
       )
       .toArray()
       .map(toLogLine);

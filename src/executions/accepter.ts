@@ -123,7 +123,8 @@ export class Accepter {
   async #lead(shard: number, batch: Batch): Promise<AcceptReply[]> {
     // Whoever comes meanwhile joins. The one before belongs to another request: never wait for it without an end.
     const before = this.#onTheWay.get(shard);
-    await null;
+    // Those of this turn join before the first look.
+    await Promise.resolve();
     // As long as others keep coming. Whoever is alone waits for nobody.
     for (let joined = 0, ms = 0; this.#busy() > 1 && batch.calls.length > joined && ms < GATHER_MAX_MS; ms++) {
       joined = batch.calls.length;

@@ -22,7 +22,6 @@ import { headOf, LEASE_MS, leaseOf, runningOf, type ShardParts } from "./_shard-
 import { Store, type NewRow } from "./_store.ts";
 import { ArtifactIndex } from "./artifacts/artifact-index.ts";
 import type {
-  ArtifactPeerRpc,
   ArtifactShardRpc,
   BeginReply,
   BeginRequest,
@@ -30,7 +29,6 @@ import type {
   Content,
   FinishReply,
   LocatedArtifact,
-  Remote,
   ShardArtifactQuery,
 } from "./artifacts/artifact-rpc.ts";
 import { PayloadStore } from "./artifacts/payload-store.ts";
@@ -82,7 +80,7 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
     this.#artifacts = new ArtifactIndex({
       ...common,
       shards: SHARDS,
-      peer: (shard) => env.EXECUTIONS.getByName(nameOfShard(shard)) as unknown as Remote<ArtifactPeerRpc>,
+      peer: (shard) => env.EXECUTIONS.getByName(nameOfShard(shard)),
       execution: (id) => store.find(id),
       outputsOf: (query) => listOutputs(sql, query),
       wake: (at) => alarm.by(at),

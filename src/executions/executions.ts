@@ -28,7 +28,7 @@ const TIME_AT = "ex_00_".length;
 const CURSOR = /^[0-9a-z]{25}$/;
 
 export function createExecutions(ports: Ports): Executions {
-  const { namespace, payloads, now } = ports;
+  const { namespace, payloads } = ports;
   const shardAt = (shard: number) => namespace.getByName(nameOfShard(shard));
   const shardOf = (id: string) => {
     const shard = shardOfExecutionId(id);
@@ -52,7 +52,7 @@ export function createExecutions(ports: Ports): Executions {
           return shardAt(shard).listIds({ ...query, limit: limit + 1 }, { from, before });
         }),
       );
-      const ids = offered.flat().sort(newestFirst);
+      const ids = offered.flat().toSorted(newestFirst);
       const page = ids.slice(0, limit);
       const found = await Promise.all(
         [...Map.groupBy(page, (id) => shardOfExecutionId(id) ?? 0)].map(([shard, some]) =>
@@ -60,7 +60,7 @@ export function createExecutions(ports: Ports): Executions {
         ),
       );
       // One that was forgotten meanwhile is missing; the cursor stands where the page ends all the same.
-      const items = found.flat().sort((a, b) => newestFirst(a.id, b.id));
+      const items = found.flat().toSorted((a, b) => newestFirst(a.id, b.id));
       return { items, next_cursor: ids.length > limit ? (page.at(-1)?.slice(TIME_AT) ?? null) : null };
     },
 
@@ -117,7 +117,7 @@ export function createExecutions(ports: Ports): Executions {
         original.operation,
         revision === "latest" ? {} : { revision: revision === "same" ? original.head.revision : revision },
       );
-      const at = now();
+      const at = ports.now();
       // Copied, since the original may be forgotten before this one.
       const text = await payloads.read(original.input);
       const { lane, shard: tied } = await placeOf(operation, "async", JSON.parse(text));

@@ -84,7 +84,13 @@ function toRow(record: ExecutionRecord): Omit<NewRow, "seq"> {
     replay_of: null,
   };
   return {
-    ...{ id, operation, status, head, lane: "", ready: 0, attempt: 1 },
+    id,
+    operation,
+    status,
+    head,
+    lane: "",
+    ready: 0,
+    attempt: 1,
     trigger: caller.type,
     parent: caller.type === "execution" && caller.id.startsWith("ex_") ? caller.id : null,
     due: finished_at + record.retention_ms,

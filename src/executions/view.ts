@@ -30,10 +30,13 @@ export function toView(row: Row): ExecutionView {
     kept_until: final ? timeOrNull(row.due) : null,
     expires_at: timeOrNull(head.expires_at),
     attempt: row.attempt,
-    attempts: attempts.map((attempt) => ({
-      ...attempt,
-      started_at: time(attempt.started_at),
-      finished_at: time(attempt.finished_at),
+    attempts: attempts.map(({ attempt, environment, started_at, finished_at, end, error }) => ({
+      attempt,
+      environment,
+      started_at: time(started_at),
+      finished_at: time(finished_at),
+      end,
+      error,
     })),
     error: tail.error ?? null,
     output: tail.output === undefined ? null : { artifact_id: outputArtifactId(row.id), ...tail.output },
