@@ -65,6 +65,7 @@ function setUp(changes: Partial<ResolvedOperation> = {}, outcome: Outcome = { ok
       ["builtin", adapter("builtin")],
     ]),
     recorder: { shard: 5, add: (record) => void records.push(record) },
+    keeper: { keep: never, keepAndWait: never, outcome: never, finish: never },
     capability: (principal, depth) => `${principal}/${depth}`,
     log: (_id, name, lines) => void logged.push(...lines.map((line) => `${name}: ${line.message}`)),
     now: () => (clock += 10),
@@ -78,6 +79,11 @@ function setUp(changes: Partial<ResolvedOperation> = {}, outcome: Outcome = { ok
     traceparent: "00-1-2-01",
   };
   return { call, ports, records, invoked, logged };
+}
+
+/** See dispatch-kept.test.ts. */
+async function never(): Promise<never> {
+  throw new Error("nothing is kept here");
 }
 
 describe("dispatch()", () => {

@@ -47,6 +47,7 @@ export function callOf(implementation: Implementation, input: unknown = {}): Ada
     operation,
     input: JSON.stringify(input),
     inputValue: input,
+    depth: 0,
     principal: { id: "p", name: "tester", scopes: ["ops:invoke"] },
     meta: {
       execution_id: "ex_00_1",

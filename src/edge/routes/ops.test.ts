@@ -19,6 +19,11 @@ function setUp({ isAsync = true, outcome = undefined as Outcome | undefined, rep
         kept.push(call);
         return { id: ID, repeated };
       },
+      async keepAndWait(call, waitMs) {
+        kept.push(call);
+        waits.push(waitMs);
+        return { kept: { id: ID, repeated }, outcome };
+      },
       async outcome(_id, waitMs) {
         waits.push(waitMs);
         return outcome;
