@@ -21,7 +21,10 @@ export class Progress {
   pump(now: number): Claim[] {
     const { store, queue, news } = this.#parts;
     const claims: Claim[] = [];
+    // Lanes with more to start come round again when each has had its share.
+    const again: string[] = [];
     while (queue.room > 0) {
+      if (queue.lanes === 0) for (const served of again.splice(0)) queue.wait(served);
       const lane = queue.takeTurn();
       if (lane === undefined) break;
       const share = Math.max(1, Math.floor(queue.room / (queue.lanes + 1)));
@@ -43,7 +46,7 @@ export class Progress {
         now,
       );
       queue.ready -= started.length;
-      if (rows.length > share && started.length === share) queue.wait(lane);
+      if (rows.length > share && started.length === share) again.push(lane);
       for (const { seq, id, operation, attempt, head, tail } of started) {
         news.tell(id);
         const input = store.input(seq) ?? { text: "null" };
@@ -58,6 +61,7 @@ export class Progress {
         });
       }
     }
+    for (const served of again) queue.wait(served);
     return claims;
   }
 
