@@ -71,7 +71,7 @@ function unreachable(error: unknown, url: string, timeoutMs: number | undefined)
     return new SwitchyardError(
       "timeout",
       `Cannot wait any longer: --timeout was ${timeoutMs} ms; the platform is still working on it`,
-      { hint: "Give a longer --timeout. Whether the operation goes on to its end is not known." },
+      { hint: "Give a longer --timeout. What runs already goes on to its end." },
     );
   }
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;

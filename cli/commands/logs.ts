@@ -25,13 +25,18 @@ export const command: CommandModule = {
 };
 
 async function show(context: Context, id: string): Promise<void> {
-  const { attempt } = await readExecution(context.client, id);
+  const { attempt, mode } = await readExecution(context.client, id);
   let count = 0;
   for await (const line of readLogs(context.client, id)) {
     print(context, line, attempt > 1);
     count++;
   }
-  if (count === 0) context.output.say(`The execution ${id} has logged nothing.`);
+  if (count > 0) return;
+  context.output.say(
+    mode === "sync"
+      ? "The log of a synchronous call is not kept: its lines are in the platform's own output."
+      : `The execution ${id} has logged nothing.`,
+  );
 }
 
 /** Its states are talk, its lines are data: `opctl logs ID --follow > file` keeps the log alone. */

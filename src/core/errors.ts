@@ -290,7 +290,8 @@ export const ERRORS = {
     status: 502,
     fault: "system",
     title: "The operation's code failed",
-    explain: "The handler threw; the detail is its message. Its stack is in the platform's log.",
+    explain:
+      "The handler threw; the detail is its message. Its stack is in the platform's log, and for an asynchronous execution in `opctl logs ID`.",
   },
   module_invalid: {
     status: 502,
@@ -354,7 +355,7 @@ export const ERRORS = {
     fault: "system",
     title: "The executor was lost while the operation ran",
     explain:
-      "The process that ran the code ended: out of memory, or killed for another call's endless loop. Whether the handler had effects is unknown.",
+      "The process that ran the code ended: out of memory, killed for another call's endless loop, or with the whole platform. Whether the handler had effects is unknown. An asynchronous execution is tried again by itself.",
   },
   timeout: {
     status: 504,

@@ -256,6 +256,6 @@ function refuseForSync(call: Call, mode: "sync" | "async"): void {
   throw new SwitchyardError(
     "bad_request",
     `Cannot delay or expire this call of "${call.name}": only asynchronous calls wait; this one is synchronous`,
-    { hint: "send Prefer: respond-async, or set the operation's is_async" },
+    { hint: "add --async, or the header Prefer: respond-async, or set the operation's is_async" },
   );
 }

@@ -1,9 +1,10 @@
 /** How executions come into a shard: new ones, those that a key or an earlier message brought before, replays, records. */
+import { shardOfExecutionId } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { ExecutionStatus } from "../model/execution-states.ts";
 import type { NewRow } from "./_store.ts";
 import { changeOf, headOf, leaseOf, tailOf, type ShardParts } from "./_shard-parts.ts";
-import type { Accept, AcceptReply, Claim, KeyClaim } from "./messages.ts";
+import type { Accept, AcceptReply, Claim, Head, KeyClaim } from "./messages.ts";
 
 export class Acceptance {
   readonly #parts: ShardParts;
@@ -33,7 +34,9 @@ export class Acceptance {
     for (const { seq, id, head } of rows) {
       if (!("replay_of" in head) || typeof head.replay_of !== "string") continue;
       const original = this.linkReplay(head.replay_of, id, now);
-      if (original !== undefined && "batch" in head && head.batch === true) store.copyGoodItems(original, seq);
+      // What another revision made of an item is no answer of this one.
+      const { batch, revision } = head as Head;
+      if (batch && original !== undefined && original.revision === revision) store.copyGoodItems(original.seq, seq);
     }
     for (const claim of claims) {
       const running = queue.running.get(claim.id);
@@ -46,10 +49,10 @@ export class Acceptance {
   #acceptOne(item: Accept, now: number, rows: NewRow[], claims: Claim[]): AcceptReply {
     const { store, queue, alarm } = this.#parts;
     const { id, operation, head, lane, key, input } = item;
-    const known = key === undefined ? undefined : this.#known(key, now, rows);
+    const known = key === undefined ? undefined : this.#known(item.id, key, now, rows);
     if (known !== undefined) return known;
     const delayed = item.due !== null && item.due > now;
-    const starts = head.mode === "sync" || (item.urgent === true && !delayed && queue.mayStart(lane, head.limit));
+    const starts = head.mode === "sync" || (item.urgent === true && !delayed && queue.mayStart(lane, head));
     if (!starts && !delayed) {
       const full = this.#full(item, rows);
       if (full !== undefined) return full;
@@ -80,14 +83,15 @@ export class Acceptance {
     return { kind: "accepted" };
   }
 
-  #known(key: KeyClaim, now: number, batch: readonly NewRow[]): AcceptReply | undefined {
+  #known(own: string, key: KeyClaim, now: number, batch: readonly NewRow[]): AcceptReply | undefined {
     const { store } = this.#parts;
     const claimed = store.key(key.hash, now);
     if (claimed === undefined) return undefined;
     const id = claimed.execution;
     if (claimed.input !== key.input) return { kind: "key_reused", id };
     const row = batch.find((other) => other.id === id) ?? store.find(id);
-    return row === undefined ? undefined : { kind: "same", id, status: row.status as ExecutionStatus };
+    if (row !== undefined) return { kind: "same", id, status: row.status as ExecutionStatus };
+    return shardOfExecutionId(id) === shardOfExecutionId(own) ? undefined : { kind: "elsewhere", id };
   }
 
   /** The operation's own limit counts its lane, with those of this message that are not written yet; ours the shard. */
@@ -102,7 +106,7 @@ export class Acceptance {
   }
 
   /** The original says by what it was replayed. Answers its place in the tables, if it is in this shard. */
-  linkReplay(original: string, again: string, now: number): number | undefined {
+  linkReplay(original: string, again: string, now: number): { seq: number; revision: number } | undefined {
     const { store, alarm } = this.#parts;
     const row = store.find(original);
     if (row === undefined) return undefined;
@@ -112,7 +116,7 @@ export class Acceptance {
     const due = row.status === "dead" ? now + headOf(row).retention_ms : row.due;
     if (due !== null) alarm.by(due);
     store.change([{ ...changeOf(row), due, tail: { ...tail, replayed_by: replayed } }]);
-    return row.seq;
+    return { seq: row.seq, revision: headOf(row).revision };
   }
 
   /** For a key whose execution lives in another shard: the id that the key stands for from now on. */

@@ -1,4 +1,6 @@
 /** An attempt at a batch: only items that have not succeeded are run, and what became of each is written down on the way. */
+import { utf8Length } from "../core/hash.ts";
+import { LIMITS } from "../core/limits.ts";
 import { batchOutput, invokeBatch } from "../dispatch/batch.ts";
 import type { RetryAdvice } from "../model/invocation.ts";
 import type { ItemOutcome, Outcome } from "../model/outcome.ts";
@@ -8,6 +10,8 @@ import type { Claim } from "./messages.ts";
 
 /** How often what became of items is written down while others go on. */
 const PROGRESS_MS = 250;
+/** What became of an item is written down up to this; a larger one is run again, should the attempt not come to its end. */
+const ITEM_CHARS = 400_000;
 
 export async function runBatch(
   claim: Claim,
@@ -18,7 +22,11 @@ export async function runBatch(
   let fresh: Record<string, ItemOutcome> = {};
   let noted = Promise.resolve();
   let lastAt = ports.now();
+  let chars = 0;
+  // What is noted comes back whole with the next attempt's claim.
+  let room = LIMITS.jsonBytes - JSON.stringify(claim.items ?? {}).length;
   const note = (): Promise<void> => {
+    chars = 0;
     const items = JSON.stringify(fresh);
     fresh = {};
     lastAt = ports.now();
@@ -31,12 +39,25 @@ export async function runBatch(
     ...(claim.items === undefined ? {} : { done: claim.items }),
     now: () => ports.now(),
     onDone: (place, outcome) => {
-      if (outcome.ok || isHopeless(outcome)) fresh[String(place)] = outcome;
-      if (ports.now() - lastAt > PROGRESS_MS) void note();
+      if (outcome.ok || isHopeless(outcome)) {
+        const size = JSON.stringify(outcome).length;
+        if (size <= ITEM_CHARS && size <= room) {
+          fresh[String(place)] = outcome;
+          chars += size;
+          room -= size;
+        }
+      }
+      if (chars > ITEM_CHARS || ports.now() - lastAt > PROGRESS_MS) void note();
     },
   });
   const { outcomes, environment, logs, failure } = batch;
   const text = batchOutput(outcomes);
+  const bytes = utf8Length(text);
+  if (bytes > LIMITS.jsonBytes) {
+    const detail = `Cannot answer for "${claim.operation}": the list of outcomes must be at most ${LIMITS.jsonBytes} bytes; it is ${bytes}`;
+    const outcome: Outcome = { ok: false, error: { code: "output_too_large", detail }, retry: { kind: "never" }, logs };
+    return { outcome, environment, ending: await endingOf(claim, outcome, ports) };
+  }
   if (failure === undefined) {
     await noted;
     const outcome: Outcome = { ok: true, output: text, logs };

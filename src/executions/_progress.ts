@@ -32,7 +32,7 @@ export class Progress {
       const started: Running[] = [];
       for (const row of rows.slice(0, share)) {
         const running = runningOf({ ...row, attempt: row.attempt + 1 }, now + LEASE_MS);
-        if (!queue.hasPlace(lane, running.head.limit)) {
+        if (!queue.hasPlace(lane, running.head)) {
           queue.park(lane);
           break;
         }

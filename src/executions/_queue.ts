@@ -18,6 +18,9 @@ export type Running = {
   leasedUntil: number;
 };
 
+/** Attempts that only wait for others: they cost a little memory each. */
+const WAITS_MAX = 2_000;
+
 export class Queue {
   readonly running = new Map<string, Running>();
   /** Executions that only wait for a place. */
@@ -28,13 +31,16 @@ export class Queue {
   /** Lanes in which somebody is ready, but all places are taken. */
   readonly #full = new Set<string>();
   readonly #capacity: number;
+  /** Those under way that only wait for others. */
+  #waits = 0;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
+  /** Places for attempts that do something. */
   get room(): number {
-    return this.#capacity - this.running.size;
+    return this.#capacity - (this.running.size - this.#waits);
   }
 
   get lanes(): number {
@@ -42,11 +48,12 @@ export class Queue {
   }
 
   /** Whether one more may start now without passing anybody by. */
-  mayStart(lane: string, limit: number | null): boolean {
-    return this.room > 0 && !this.#turns.has(lane) && !this.#full.has(lane) && this.hasPlace(lane, limit);
+  mayStart(lane: string, head: Head): boolean {
+    return this.room > 0 && !this.#turns.has(lane) && !this.#full.has(lane) && this.hasPlace(lane, head);
   }
 
-  hasPlace(lane: string, limit: number | null): boolean {
+  hasPlace(lane: string, { limit, waits }: Head): boolean {
+    if (waits === true && this.#waits >= WAITS_MAX) return false;
     return limit === null || (this.#byLane.get(lane) ?? 0) < limit;
   }
 
@@ -69,12 +76,14 @@ export class Queue {
 
   start(running: Running): void {
     this.running.set(running.id, running);
+    if (running.head.waits === true) this.#waits += 1;
     this.#byLane.set(running.lane, (this.#byLane.get(running.lane) ?? 0) + 1);
   }
 
   /** Its place is free, for whoever waits for it. */
   end(running: Running): void {
     if (!this.running.delete(running.id)) return;
+    if (running.head.waits === true) this.#waits -= 1;
     const left = (this.#byLane.get(running.lane) ?? 1) - 1;
     if (left === 0) this.#byLane.delete(running.lane);
     else this.#byLane.set(running.lane, left);

@@ -6,6 +6,8 @@ import type { Settled, Settlement } from "./messages.ts";
 
 /** An ending waits for others of its group as long as one comes every millisecond, and no longer than this. */
 const GATHER_MAX_MS = 10;
+/** Of one report; one ending that is larger goes alone. */
+const MESSAGE_CHARS = 2_000_000;
 
 /** How long a shard may be away before what was done is given up, and done again. */
 const SETTLE_MAX_MS = 5 * 60_000;
@@ -38,8 +40,15 @@ export class Settler {
       joined = this.#waiting.length;
       await scheduler.wait(1);
     }
-    const batch = this.#waiting.slice(0, 500);
-    const text = JSON.stringify(batch.map(({ settlement }) => settlement));
+    const batch: Ended[] = [];
+    let text = "";
+    for (const ended of this.#waiting) {
+      const one = JSON.stringify(ended.settlement);
+      if (batch.length > 0 && text.length + one.length > MESSAGE_CHARS) break;
+      text += `${text === "" ? "[" : ","}${one}`;
+      batch.push(ended);
+    }
+    text += "]";
     // The result of an attempt is worth waiting for, and a message that is repeated is refused by its attempt.
     const giveUpAt = this.#ports.now() + SETTLE_MAX_MS;
     let settled: Settled | undefined;

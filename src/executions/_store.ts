@@ -21,6 +21,25 @@ export type StoredLine = { seq: number; attempt: number; line: number } & LogLin
 const columns = (count: number): string => Array.from({ length: count }, (_, at) => `value ->> ${at}`).join(", ");
 const [COLUMNS_3, COLUMNS_4, COLUMNS_12] = [columns(3), columns(4), columns(12)];
 
+/** SQLite takes about 2 MB as one value, and a character may be three bytes. One row of the largest payload fits by itself. */
+const PIECE_CHARS = 500_000;
+
+function* pieces(rows: readonly unknown[]): Generator<string> {
+  let texts: string[] = [];
+  let chars = 0;
+  for (const row of rows) {
+    const text = JSON.stringify(row);
+    if (chars + text.length > PIECE_CHARS && texts.length > 0) {
+      yield `[${texts.join(",")}]`;
+      texts = [];
+      chars = 0;
+    }
+    texts.push(text);
+    chars += text.length;
+  }
+  if (texts.length > 0) yield `[${texts.join(",")}]`;
+}
+
 function columnsOf(payload: Payload): [text: string | null, key: string | null] {
   return "text" in payload ? [payload.text, null] : [null, payload.key];
 }
@@ -43,41 +62,41 @@ export class Store {
 
   /** Rows whose id is there already are left as they are. */
   insert(rows: readonly NewRow[]): void {
-    if (rows.length === 0) return;
-    this.#sql.exec(
+    this.#execForAll(
       `INSERT INTO executions (seq, id, operation, status, trigger, parent, lane, ready, due, attempt, head, tail, version)
        SELECT ${COLUMNS_12}, 1 FROM json_each(?) WHERE true ON CONFLICT (id) DO NOTHING`,
-      JSON.stringify(
-        rows.map((row) => [
-          row.seq,
-          row.id,
-          row.operation,
-          row.status,
-          row.trigger,
-          row.parent,
-          row.lane,
-          row.ready,
-          row.due,
-          row.attempt,
-          JSON.stringify(row.head),
-          JSON.stringify(row.tail),
-        ]),
-      ),
+      rows.map((row) => [
+        row.seq,
+        row.id,
+        row.operation,
+        row.status,
+        row.trigger,
+        row.parent,
+        row.lane,
+        row.ready,
+        row.due,
+        row.attempt,
+        JSON.stringify(row.head),
+        JSON.stringify(row.tail),
+      ]),
     );
-    const inputs = rows.flatMap(({ seq, input }) => (input === undefined ? [] : [[seq, ...columnsOf(input)]]));
-    if (inputs.length === 0) return;
-    this.#sql.exec(`INSERT INTO inputs (seq, text, key) SELECT ${COLUMNS_3} FROM json_each(?)`, JSON.stringify(inputs));
+    this.#execForAll(
+      `INSERT INTO inputs (seq, text, key) SELECT ${COLUMNS_3} FROM json_each(?)`,
+      rows.flatMap(({ seq, input }) => (input === undefined ? [] : [[seq, ...columnsOf(input)]])),
+    );
+  }
+
+  /** One statement for many rows, or a few where they are large. */
+  #execForAll(statement: string, rows: readonly unknown[]): void {
+    for (const piece of pieces(rows)) this.#sql.exec(statement, piece);
   }
 
   change(changes: readonly RowChange[]): void {
-    if (changes.length === 0) return;
-    this.#sql.exec(
+    this.#execForAll(
       `UPDATE executions SET status = value ->> 1, ready = value ->> 2, due = value ->> 3, tail = value ->> 4,
          version = version + 1
        FROM json_each(?) WHERE executions.seq = value ->> 0`,
-      JSON.stringify(
-        changes.map(({ seq, status, ready, due, tail }) => [seq, status, ready, due, JSON.stringify(tail)]),
-      ),
+      changes.map(({ seq, status, ready, due, tail }) => [seq, status, ready, due, JSON.stringify(tail)]),
     );
   }
 
@@ -93,21 +112,19 @@ export class Store {
   }
 
   addOutputs(outputs: readonly ({ seq: number; sha256: string } & Payload)[]): void {
-    if (outputs.length === 0) return;
-    this.#sql.exec(
+    this.#execForAll(
       `INSERT OR REPLACE INTO outputs (seq, sha256, text, key) SELECT ${COLUMNS_4} FROM json_each(?)`,
-      JSON.stringify(outputs.map((output) => [output.seq, output.sha256, ...columnsOf(output)])),
+      outputs.map((output) => [output.seq, output.sha256, ...columnsOf(output)]),
     );
   }
 
   /** Lines that are there already, sent while the handler ran, stay as they are. */
   addLogs(lines: readonly StoredLine[]): void {
-    if (lines.length === 0) return;
-    this.#sql.exec(
+    this.#execForAll(
       `INSERT OR IGNORE INTO logs (seq, attempt, line, at, level, message)
        SELECT value ->> 'seq', value ->> 'attempt', value ->> 'line', value ->> 'at_ms', value ->> 'level',
          value ->> 'message' FROM json_each(?)`,
-      JSON.stringify(lines),
+      lines,
     );
   }
 
@@ -200,10 +217,9 @@ export class Store {
   }
 
   addItems(seq: number, items: Readonly<Record<string, ItemOutcome>>): void {
-    this.#sql.exec(
-      "INSERT OR REPLACE INTO items (seq, place, outcome) SELECT ?, CAST(key AS INTEGER), value FROM json_each(?)",
-      seq,
-      JSON.stringify(items),
+    this.#execForAll(
+      `INSERT OR REPLACE INTO items (seq, place, outcome) SELECT ${COLUMNS_3} FROM json_each(?)`,
+      Object.entries(items).map(([place, outcome]) => [seq, Number(place), JSON.stringify(outcome)]),
     );
   }
 

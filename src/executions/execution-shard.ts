@@ -44,6 +44,8 @@ const CAPACITY = 64;
 /** Attempts that are worth a message to a runner; fewer wait GATHER_MS for others. */
 const GROUP = 16;
 const GATHER_MS = 10;
+/** Inputs of one message to a runner; the runtime takes 32 MiB. */
+const LAUNCH_CHARS = 4_000_000;
 /** Rows handled by one alarm; the next follows at once. */
 const DUE_AT_ONCE = 500;
 /** Until an execution is looked at again that was kept long enough, but whose output another still refers to. */
@@ -112,7 +114,7 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
 
   /** For a replay that had to go to another shard. */
   linkReplay(original: string, again: string): void {
-    this.#write((now) => this.#acceptance.linkReplay(original, again, now));
+    this.#write((now) => void this.#acceptance.linkReplay(original, again, now));
   }
 
   reserve(key: KeyClaim, id: string): { id: string; reused: boolean } {
@@ -355,7 +357,22 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
 
   /** One message to one stateless invocation. It leaves when what was written so far is on disk. */
   #launch(claims: readonly Claim[]): void {
-    if (claims.length === 0) return;
+    let group: Claim[] = [];
+    let chars = 0;
+    for (const claim of claims) {
+      const size = "text" in claim.input ? claim.input.text.length : 0;
+      if (chars + size > LAUNCH_CHARS && group.length > 0) {
+        this.#launchGroup(group);
+        group = [];
+        chars = 0;
+      }
+      group.push(claim);
+      chars += size;
+    }
+    if (group.length > 0) this.#launchGroup(group);
+  }
+
+  #launchGroup(claims: readonly Claim[]): void {
     const { AttemptRunner: runner } = exports as unknown as Loopback;
     void (async () => {
       try {

@@ -9,6 +9,9 @@ import type { ResolvedOperation } from "../model/resolved.ts";
 import { inputKey } from "./artifacts/payload-store.ts";
 import type { Accepter, ExecutionNamespace } from "./accepter.ts";
 import { nameOfShard, SHARDS } from "./execution-shard.ts";
+import { checkBatchInput } from "../dispatch/batch.ts";
+import { checkInput } from "../dispatch/check-input.ts";
+import { referencedArtifacts } from "./artifacts/referenced-artifacts.ts";
 import { placeOf } from "./keeper.ts";
 import type { Payloads } from "./payloads.ts";
 import type { Executions, Page, Watched } from "./port.ts";
@@ -19,6 +22,8 @@ type Ports = {
   accepter: Accepter;
   payloads: Payloads;
   recorder: Recorder;
+  /** Keeps artifacts for as long as the execution that names them. */
+  hold(executionId: string, artifacts: string[]): Promise<void>;
   registry: { resolve(name: string, options: { revision?: number }): Promise<{ operation: ResolvedOperation }> };
   now(): number;
 };
@@ -105,7 +110,14 @@ export function createExecutions(ports: Ports): Executions {
     ): Promise<string | undefined> {
       const shard = shardOfExecutionId(id);
       const original = await shardOf(id)?.original(id);
-      if (shard === undefined || original === undefined || original.input === undefined) return undefined;
+      if (shard === undefined || original === undefined) return undefined;
+      if (original.input === undefined) {
+        throw new SwitchyardError(
+          "bad_request",
+          `Cannot replay the execution "${id}": its input must be kept; of a synchronous call it is not`,
+          { hint: "call the operation again" },
+        );
+      }
       if (!isFinal(original.status)) {
         throw new SwitchyardError(
           "execution_final",
@@ -119,9 +131,16 @@ export function createExecutions(ports: Ports): Executions {
       );
       const at = ports.now();
       // Copied, since the original may be forgotten before this one.
-      const text = await payloads.read(original.input);
-      const { lane, shard: tied } = await placeOf(operation, "async", JSON.parse(text));
+      const stored = await payloads.read(original.input);
+      const parsed = { text: stored, value: JSON.parse(stored) as unknown };
+      const same = operation.revision === original.head.revision;
+      const check = operation.batch ? checkBatchInput : checkInput;
+      // It fits the types of the revision that it was accepted with, and only of that.
+      const { text, value } = same ? parsed : check(operation, parsed);
+      const { lane, shard: tied } = await placeOf(operation, "async", value);
       const again = newExecutionId(tied ?? shard, at);
+      const named = referencedArtifacts(text);
+      if (named.length > 0) await ports.hold(again, named);
       const accepting = ports.accepter.accept(tied ?? shard, {
         id: again,
         operation: original.operation,

@@ -18,7 +18,7 @@ import { inputKey, outputKey } from "./artifacts/payload-store.ts";
 import { referencedArtifacts } from "./artifacts/referenced-artifacts.ts";
 import type { Accepter, Accepting, ExecutionNamespace } from "./accepter.ts";
 import { nameOfShard, SHARDS } from "./execution-shard.ts";
-import type { AcceptReply, Head, KeyClaim, Settlement } from "./messages.ts";
+import type { Accept, AcceptReply, Head, KeyClaim, Settlement } from "./messages.ts";
 import type { Payloads } from "./payloads.ts";
 import type { Waiting } from "./waiting.ts";
 
@@ -31,6 +31,8 @@ export type KeeperPorts = {
   hold(executionId: string, artifacts: string[]): Promise<void>;
   now(): number;
 };
+
+type Sent = { item: Accept; accepting: Accepting };
 
 /** How long a caller who waits does without the news that its call was accepted. */
 const EARLY_MS = 200;
@@ -46,38 +48,41 @@ export class Keeper implements KeeperPort {
   }
 
   async keep(call: KeptCall): Promise<Kept> {
-    const { id, accepting } = await this.#accept(call, false);
-    return this.#kept(call, id, accepting);
+    return this.#kept(call, await this.#accept(call, false));
   }
 
   async keepAndWait(call: KeptCall, waitMs: number): Promise<{ kept: Kept; outcome: Outcome | undefined }> {
-    const { id, accepting } = await this.#accept(call, true);
+    const sent = await this.#accept(call, true);
+    const { accepting } = sent;
+    const { id } = sent.item;
     if (call.caller.type !== "execution") {
       // Its end says that it was accepted; one news less to wake for.
       const early = await this.#ports.waiting.early(id, Math.min(waitMs, EARLY_MS), accepting.notAccepted);
       if (early !== undefined) return { kept: { id, repeated: false }, outcome: early.outcome };
     }
-    const kept = await this.#kept(call, id, accepting);
+    const kept = await this.#kept(call, sent);
     return { kept, outcome: await this.outcome(kept.id, waitMs) };
   }
 
-  async #accept(call: KeptCall, urgent: boolean): Promise<{ id: string; accepting: Accepting }> {
+  async #accept(call: KeptCall, urgent: boolean): Promise<Sent> {
     const { operation, input } = call;
     const { lane, shard: laneShard } = await placeOf(operation, call.mode, input.value);
     const key = await keyOf(call, this.#ports.now());
     const keyShard = key === undefined ? undefined : await shardOfText(key.hash);
-    const shard = laneShard ?? keyShard ?? this.#ports.accepter.shard;
+    let shard = laneShard ?? keyShard ?? this.#ports.accepter.shard;
     let id = newExecutionId(shard, this.#ports.now());
     const apart = key !== undefined && keyShard !== undefined && keyShard !== shard;
     if (apart) {
       const reserved = await this.#shard(keyShard).reserve(key, id);
       if (reserved.reused) throw keyReused(call, reserved.id);
       id = reserved.id;
+      // The key was used before an edit of the row's concurrency: its execution is where its id says.
+      shard = shardOfExecutionId(id) ?? shard;
     }
     // Before it is accepted: what its input names is not to be forgotten before the execution is.
     const named = referencedArtifacts(input.text);
     if (named.length > 0) await this.#ports.hold(id, named);
-    const accepting = this.#ports.accepter.accept(shard, {
+    const item: Accept = {
       id,
       operation: operation.name,
       head: headOf(call, this.#ports.now()),
@@ -88,12 +93,19 @@ export class Keeper implements KeeperPort {
       urgent,
       input: await this.#ports.payloads.write(inputKey(id), input.text),
       ...(apart || key === undefined ? {} : { key }),
-    });
-    return { id, accepting };
+    };
+    return { item, accepting: this.#ports.accepter.accept(shard, item) };
   }
 
-  async #kept(call: KeptCall, id: string, accepting: Accepting): Promise<Kept> {
-    const kept = this.#settleReply(call, id, await accepting.reply());
+  async #kept(call: KeptCall, { item, accepting }: Sent): Promise<Kept> {
+    let { id } = item;
+    let reply = await accepting.reply();
+    if (reply.kind === "elsewhere") {
+      ({ id } = reply);
+      const { key: _, ...rest } = item;
+      reply = await this.#ports.accepter.accept(shardOfExecutionId(id) ?? 0, { ...rest, id }).reply();
+    }
+    const kept = this.#settleReply(call, id, reply);
     await this.#followParent(call, kept);
     return kept;
   }
@@ -104,6 +116,8 @@ export class Keeper implements KeeperPort {
         return { id, repeated: false };
       case "same":
         return { id: reply.id, repeated: true };
+      case "elsewhere":
+        throw new TypeError(`the shard of ${reply.id} says that it is elsewhere`);
       case "key_reused":
         throw keyReused(call, reply.id);
       case "queue_full":
@@ -170,6 +184,11 @@ export class Keeper implements KeeperPort {
   }
 }
 
+/** The built-in `chain`, under whatever name. */
+export function isChain({ implementation }: Pick<ResolvedOperation, "implementation">): boolean {
+  return implementation.kind === "builtin" && implementation.function === "chain";
+}
+
 function headOf(call: KeptCall, now: number): Head {
   const { mode, operation, caller, principal, traceparent, depth, expiresMs, idempotencyKey } = call;
   const start = now + call.delayMs;
@@ -190,6 +209,7 @@ function headOf(call: KeptCall, now: number): Head {
     expires_at: expiresMs === undefined ? null : start + expiresMs,
     limit: mode === "sync" ? null : (operation.concurrency?.limit ?? null),
     batch: operation.batch,
+    ...(isChain(operation) ? { waits: true } : {}),
     replay_of: null,
   };
 }

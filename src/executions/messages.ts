@@ -28,6 +28,8 @@ export type Head = {
   /** Of its lane; null: none. */
   limit: number | null;
   batch: boolean;
+  /** Its attempts do nothing but wait for other executions: they take no place that those would need. */
+  waits?: boolean;
   replay_of: string | null;
 };
 
@@ -67,6 +69,8 @@ export type AcceptReply =
   | { kind: "accepted" }
   /** The key, or the id, was there before: this is its execution. */
   | { kind: "same"; id: string; status: ExecutionStatus }
+  /** The key stands for this execution, which another shard keeps, or was to keep. */
+  | { kind: "elsewhere"; id: string }
   | { kind: "key_reused"; id: string }
   | { kind: "queue_full"; limit: number; waiting: number };
 

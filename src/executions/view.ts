@@ -38,7 +38,8 @@ export function toView(row: Row): ExecutionView {
       end,
       error,
     })),
-    error: tail.error ?? null,
+    // That of the attempt before is with the attempt, and no word about the one under way.
+    error: status === "running" ? null : (tail.error ?? null),
     output: tail.output === undefined ? null : { artifact_id: outputArtifactId(row.id), ...tail.output },
     parent: row.parent,
     replay_of: head.replay_of,

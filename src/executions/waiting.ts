@@ -10,8 +10,6 @@ import type { Outcome } from "../model/outcome.ts";
 export type Told = { outcome: Outcome };
 type Ask = (waitMs: number) => Promise<ExecutionView | undefined>;
 
-/** How long to wait for the short cut alone. Most executions that somebody waits for take less. */
-const SHORT_CUT_MS = 200;
 /** Of one question to the shard. */
 const ASK_MS = 20_000;
 const AWAY_MS = 100;
@@ -24,7 +22,10 @@ export class Waiting {
   }
 
   ended(id: string, outcome: Outcome): void {
-    for (const tell of this.#waiting.get(id) ?? []) tell({ outcome });
+    const waiting = this.#waiting.get(id);
+    // A request that was hung up on never comes to take its entry away itself.
+    this.#waiting.delete(id);
+    for (const tell of waiting ?? []) tell({ outcome });
   }
 
   /** The short cut alone: undefined when nobody in this isolate tells within `waitMs`, or `unless` comes first. */
@@ -39,8 +40,6 @@ export class Waiting {
   wait(id: string, waitMs: number, ask: Ask): Promise<Told | { view: ExecutionView } | undefined> {
     return this.#listening(id, async (told) => {
       const giveUpAt = Date.now() + waitMs;
-      const first = await within(Math.min(SHORT_CUT_MS, waitMs), told);
-      if (first !== undefined) return first.value;
       for (;;) {
         const remaining = Math.max(0, giveUpAt - Date.now());
         const answer = await Promise.race([told, asked(ask, remaining)]);

@@ -39,6 +39,6 @@ export function unknownExecution(id: string): SwitchyardError {
   return new SwitchyardError(
     "entity_not_found",
     `Cannot find the execution "${id.slice(0, 100)}": there is none of that id, it is no longer kept, or it is another principal's`,
-    { hint: "the record of a synchronous call is written within a second of its answer" },
+    { hint: "opctl get executions lists them; the record of a synchronous call comes within a second of its answer" },
   );
 }

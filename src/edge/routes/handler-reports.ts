@@ -45,7 +45,7 @@ export async function putArtifact(context: RouteContext): Promise<Response> {
 const LineSchema = v.strictObject({
   level: v.picklist(["debug", "info", "warn", "error"]),
   message: v.pipe(v.string(), v.maxLength(LIMITS.logLineChars + 100)),
-  at_ms: v.pipe(v.number(), v.finite()),
+  at_ms: v.pipe(v.number(), v.minValue(0), v.maxValue(8_640_000_000_000_000)),
 });
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const ReportSchema = v.strictObject({
