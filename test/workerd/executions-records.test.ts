@@ -425,6 +425,7 @@ describe("listings", () => {
     const executions = createExecutions({
       namespace,
       accepter,
+      hold: async () => undefined,
       recorder: { unwritten: () => undefined } as never,
       payloads: undefined as never,
       registry: undefined as never,

@@ -56,6 +56,31 @@ describe("a message that comes twice", () => {
   });
 });
 
+describe("what is large", () => {
+  it("is taken in one message and ends in one, though it is more than one value of the database holds", async () => {
+    const world = new TestWorld();
+    const text = JSON.stringify('"'.repeat(400_000));
+    const many = Array.from({ length: 6 }, () => item({ input: { text } }));
+    expect(await world.accept(many)).toEqual(many.map(() => ({ kind: "accepted" })));
+    expect((await world.claims()).map(({ input }) => input)).toEqual(many.map(() => ({ text })));
+    const ending = { kind: "succeeded" as const, output: { text }, sha256: "a".repeat(64), size_bytes: text.length };
+    expect(await world.settle(many.map((one) => ended(one, ending)))).toEqual(many.map(() => "succeeded"));
+    for (const { id } of many) expect(await world.shard().output(id)).toEqual({ text });
+  });
+});
+
+describe("attempts that only wait for others", () => {
+  it("take no place that those need", async () => {
+    const world = new TestWorld();
+    const chains = Array.from({ length: 100 }, () => item({ operation: "chain", head: { waits: true } }));
+    await world.accept(chains);
+    expect(await world.taken()).toHaveLength(100);
+    const step = item();
+    await world.accept([step]);
+    expect(await world.taken()).toEqual([step.id]);
+  });
+});
+
 describe("settle()", () => {
   it.each<[string, number]>([
     ["an attempt before", 1],
