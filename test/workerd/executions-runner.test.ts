@@ -433,6 +433,21 @@ describe("Keeper", () => {
     });
   });
 
+  it.each<[string, ResolvedOperation, ResolvedOperation]>([
+    ["set", operation, limited],
+    ["taken off", limited, operation],
+  ])("gives a key's execution although concurrency was %s since", async (_edit, before, after) => {
+    const { keeper } = setUpKeeper(new TestWorld());
+    for (let n = 0; n < 6; n++) {
+      const idempotencyKey = `edited ${n}`;
+      const { id } = await keeper.keep(kept({ operation: before, idempotencyKey }));
+      for (let again = 0; again < 2; again++) {
+        const repeated = await keeper.keep(kept({ operation: after, idempotencyKey }));
+        expect(repeated).toEqual({ id, repeated: true });
+      }
+    }
+  });
+
   it.each<[string, ResolvedOperation]>([
     ["in the key's shard", operation],
     ["in the lane's shard, with the key in another", limited],
