@@ -86,15 +86,7 @@ function wire(env: Bindings): Wired {
     hold: (id, named) => artifacts.hold(id, named),
     now,
   });
-  const executions = createExecutions({
-    namespace,
-    accepter,
-    payloads,
-    recorder,
-    registry,
-    hold: (id, named) => artifacts.hold(id, named),
-    now,
-  });
+  const executions = createExecutions({ namespace, keeper, payloads, recorder, registry });
   const capabilities = new Capabilities(env.CAPABILITY_KEY);
   const { executor, control } = createExecutor(env);
   const shard = (id: string) => namespace.getByName(nameOfShard(shardOfExecutionId(id) ?? 0));

@@ -5,7 +5,7 @@ import type { Kind } from "../../src/model/entities.ts";
 import { attributeOf, cellOf, checkAttributes } from "../attributes.ts";
 import { collect, contextOf, examples, type CommandModule, type Context } from "../command.ts";
 import { EXECUTION_STATUSES } from "../../src/model/execution-states.ts";
-import type { Caller } from "../../src/model/principal.ts";
+import { CALLER_TYPES } from "../../src/model/principal.ts";
 import { getRecords, RECORD_CONDITIONS, type Format, type RecordOptions } from "../executions/get-records.ts";
 import { ALL_KIND_NAMES, parseAnyKind, type RecordKind } from "../executions/records.ts";
 import { parseFilter } from "../filter.ts";
@@ -20,8 +20,6 @@ type Options = RecordOptions & {
   output?: string;
   all?: boolean;
 };
-
-const TRIGGERS: readonly Caller["type"][] = ["token", "execution", "webhook", "schedule", "agent"];
 
 /** The platform's own operations: some fifty rows that would bury everybody's own. */
 const BUILT_IN = "registry";
@@ -43,7 +41,7 @@ export const command: CommandModule = {
       .option("-o, --output <format>", "table, json or yaml", "table")
       .option("--operation <name>", "executions and artifacts: of this operation")
       .addOption(new Option("--status <status>", "executions: with this status").choices(EXECUTION_STATUSES))
-      .addOption(new Option("--trigger <what>", "executions: started by such a caller").choices(TRIGGERS))
+      .addOption(new Option("--trigger <what>", "executions: started by such a caller").choices(CALLER_TYPES))
       .option("--parent <id>", "executions: that this execution started")
       .option("--since <when>", "executions: accepted since then; how long ago (2h, 7d) or an RFC 3339 time")
       .option("--execution <id>", "artifacts: of this execution")

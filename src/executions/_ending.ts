@@ -4,7 +4,7 @@ import { sha256, utf8Length } from "../core/hash.ts";
 import type { RetryAdvice } from "../model/invocation.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { outputKey } from "./artifacts/payload-store.ts";
-import type { Claim, Ending, Payload } from "./messages.ts";
+import type { Claim, Ending } from "./messages.ts";
 import type { Payloads } from "./payloads.ts";
 
 /** The platform's own failures, after which an attempt has not begun: it is put back and costs no try. */
@@ -42,10 +42,19 @@ export async function endingOf(claim: Claim, outcome: Outcome, { payloads }: { p
   }
   const { output: text } = outcome;
   try {
-    const output: Payload = await payloads.write(outputKey(claim.id, claim.attempt), text);
-    return { kind: "succeeded", output, sha256: await sha256(text), size_bytes: utf8Length(text) };
+    return await succeeded(claim, text, payloads);
   } catch (thrown) {
     // It has run; only its result cannot be kept. Another try may find the store back.
     return { kind: "failed", error: toErrorData(toSwitchyardError(thrown)), retry: { kind: "may" } };
   }
+}
+
+/** Stores the output where its size says. Throws artifact_store_unavailable. */
+export async function succeeded(
+  { id, attempt }: Pick<Claim, "id" | "attempt">,
+  text: string,
+  payloads: Payloads,
+): Promise<Ending> {
+  const output = await payloads.write(outputKey(id, attempt), text);
+  return { kind: "succeeded", output, sha256: await sha256(text), size_bytes: utf8Length(text) };
 }

@@ -2,9 +2,9 @@
  * Listings of one shard, newest first. Every mix of conditions is answered from an index: where the query leaves trigger
  * or status open, each of their few values is asked for by itself, and the answers are merged.
  */
+import { CALLER_TYPES } from "../model/principal.ts";
 import { EXECUTION_STATUSES } from "../model/execution-states.ts";
 import type { ExecutionQuery } from "../model/execution.ts";
-import { TRIGGERS } from "./_tables.ts";
 import type { OutputEntry, OutputQuery } from "./artifacts/artifact-rpc.ts";
 import type { Tail } from "./messages.ts";
 
@@ -35,7 +35,7 @@ export function listIds(sql: SqlStorage, query: ExecutionQuery, { from, before }
   if (operation === undefined && status === undefined && trigger === undefined) {
     return select("SELECT id FROM executions WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT ?", from, before, limit);
   }
-  const ids = (trigger === undefined ? TRIGGERS : [trigger]).flatMap((type) =>
+  const ids = (trigger === undefined ? CALLER_TYPES : [trigger]).flatMap((type) =>
     (status === undefined ? EXECUTION_STATUSES : [status]).flatMap((state) =>
       operation === undefined
         ? select(

@@ -1,4 +1,5 @@
 /** Reports endings to their shard, those together that come close together, until the shard has heard them. */
+import { inPieces } from "../core/pieces.ts";
 import { isFinal } from "../model/execution-states.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { RunnerPorts, RunnerShard } from "./_runner-ports.ts";
@@ -40,15 +41,10 @@ export class Settler {
       joined = this.#waiting.length;
       await scheduler.wait(1);
     }
-    const batch: Ended[] = [];
-    let text = "";
-    for (const ended of this.#waiting) {
-      const one = JSON.stringify(ended.settlement);
-      if (batch.length > 0 && text.length + one.length > MESSAGE_CHARS) break;
-      text += `${text === "" ? "[" : ","}${one}`;
-      batch.push(ended);
-    }
-    text += "]";
+    const texts = this.#waiting.map(({ settlement }) => JSON.stringify(settlement));
+    const [first = []] = inPieces(texts, ({ length }) => length, MESSAGE_CHARS);
+    const batch = this.#waiting.slice(0, first.length);
+    const text = `[${first.join(",")}]`;
     // The result of an attempt is worth waiting for, and a message that is repeated is refused by its attempt.
     const giveUpAt = this.#ports.now() + SETTLE_MAX_MS;
     let settled: Settled | undefined;

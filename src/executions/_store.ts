@@ -2,13 +2,15 @@
  * The statements of a shard. Groups go through json_each(), one statement for all: a statement a row costs several times
  * as much.
  */
+import { CALLER_TYPES } from "../model/principal.ts";
+import { inPieces } from "../core/pieces.ts";
 import type { ExecutionStatus } from "../model/execution-states.ts";
 import type { ExecutionLogLine } from "../model/execution.ts";
 import type { LogLine } from "../model/invocation.ts";
 import type { ItemOutcome } from "../model/outcome.ts";
 import type { KeyClaim, Payload, Tail } from "./messages.ts";
 import { afterLogSeq, toLogLine, type LogRow } from "./view.ts";
-import { TABLES, TRIGGERS, type Row } from "./_tables.ts";
+import { TABLES, type Row } from "./_tables.ts";
 
 /** `head` as it is to be kept, parsed. */
 export type NewRow = Omit<Row, "version" | "head" | "tail"> & { head: object; tail: Tail; input?: Payload };
@@ -23,22 +25,6 @@ const [COLUMNS_3, COLUMNS_4, COLUMNS_12] = [columns(3), columns(4), columns(12)]
 
 /** SQLite takes about 2 MB as one value, and a character may be three bytes. One row of the largest payload fits by itself. */
 const PIECE_CHARS = 500_000;
-
-function* pieces(rows: readonly unknown[]): Generator<string> {
-  let texts: string[] = [];
-  let chars = 0;
-  for (const row of rows) {
-    const text = JSON.stringify(row);
-    if (chars + text.length > PIECE_CHARS && texts.length > 0) {
-      yield `[${texts.join(",")}]`;
-      texts = [];
-      chars = 0;
-    }
-    texts.push(text);
-    chars += text.length;
-  }
-  if (texts.length > 0) yield `[${texts.join(",")}]`;
-}
 
 function columnsOf(payload: Payload): [text: string | null, key: string | null] {
   return "text" in payload ? [payload.text, null] : [null, payload.key];
@@ -88,7 +74,10 @@ export class Store {
 
   /** One statement for many rows, or a few where they are large. */
   #execForAll(statement: string, rows: readonly unknown[]): void {
-    for (const piece of pieces(rows)) this.#sql.exec(statement, piece);
+    const texts = rows.map((row) => JSON.stringify(row));
+    for (const piece of inPieces(texts, ({ length }) => length, PIECE_CHARS)) {
+      this.#sql.exec(statement, `[${piece.join(",")}]`);
+    }
   }
 
   change(changes: readonly RowChange[]): void {
@@ -152,7 +141,7 @@ export class Store {
       .exec<Row>(
         `SELECT * FROM executions INDEXED BY by_trigger WHERE trigger IN (SELECT value FROM json_each(?))
            AND status = 'running'`,
-        JSON.stringify(TRIGGERS),
+        JSON.stringify(CALLER_TYPES),
       )
       .toArray();
   }

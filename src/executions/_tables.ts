@@ -7,11 +7,6 @@
  * `due` is when something must happen to the row by itself: its delay or its wait for the next attempt ends, it expires,
  * or its time to be kept is over. NULL: nothing will. `ready` marks those that only wait for a free place.
  */
-import type { Caller } from "../model/principal.ts";
-
-/** Every type of caller, since conditions on an index must name them. */
-export const TRIGGERS: readonly Caller["type"][] = ["token", "execution", "webhook", "schedule", "agent"];
-
 export const TABLES = `
   CREATE TABLE IF NOT EXISTS executions (
     seq INTEGER PRIMARY KEY,

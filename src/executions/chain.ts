@@ -73,6 +73,9 @@ export async function runChain(call: ChainCall, ports: ChainPorts): Promise<Outc
       while (outcome === undefined) {
         if (call.cancellation?.requested === true) return stopped(where);
         outcome = await ports.dispatch.keeper.outcome(child, WAIT_MS);
+        if (outcome !== undefined || (await ports.statusOf(child)) !== undefined) continue;
+        // A chain that went on after its step was forgotten: what the step answered is not to be had.
+        throw new SwitchyardError("entity_not_found", `Cannot go on: the step's execution ${child} is no longer kept`);
       }
       steps[place] = {
         operation: step.operation,

@@ -8,6 +8,7 @@
  * - Nothing stays running with nothing running: a runner renews its leases, and an alarm is set as long as there are any.
  */
 import { DurableObject, exports } from "cloudflare:workers";
+import { inPieces } from "../core/pieces.ts";
 import { isFinal, type ExecutionStatus } from "../model/execution-states.ts";
 import type { ExecutionLogLine, ExecutionQuery, ExecutionView, Step } from "../model/execution.ts";
 import type { LogLine } from "../model/invocation.ts";
@@ -357,19 +358,7 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
 
   /** One message to one stateless invocation. It leaves when what was written so far is on disk. */
   #launch(claims: readonly Claim[]): void {
-    let group: Claim[] = [];
-    let chars = 0;
-    for (const claim of claims) {
-      const size = "text" in claim.input ? claim.input.text.length : 0;
-      if (chars + size > LAUNCH_CHARS && group.length > 0) {
-        this.#launchGroup(group);
-        group = [];
-        chars = 0;
-      }
-      group.push(claim);
-      chars += size;
-    }
-    if (group.length > 0) this.#launchGroup(group);
+    for (const group of inPieces(claims, inputChars, LAUNCH_CHARS)) this.#launchGroup(group);
   }
 
   #launchGroup(claims: readonly Claim[]): void {
@@ -433,6 +422,10 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
 /** The name under which a shard's object is found. */
 export function nameOfShard(shard: number): string {
   return `shard-${shard}`;
+}
+
+function inputChars({ input }: Claim): number {
+  return "text" in input ? input.text.length : 0;
 }
 
 function shardOfName(name: string | undefined): number {

@@ -1,31 +1,26 @@
 /** What the edge can do with executions, over the shards: one of them for an id, all of them for a listing. */
 import { SwitchyardError } from "../core/errors.ts";
-import { firstExecutionIdAt, newExecutionId, shardOfExecutionId } from "../core/ids.ts";
+import { firstExecutionIdAt, shardOfExecutionId } from "../core/ids.ts";
+import { checkBatchInput } from "../dispatch/batch.ts";
+import { checkInput } from "../dispatch/check-input.ts";
 import { isFinal } from "../model/execution-states.ts";
 import type { ExecutionLogLine, ExecutionQuery, ExecutionView } from "../model/execution.ts";
 import type { LogLine } from "../model/invocation.ts";
 import type { Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
-import { inputKey } from "./artifacts/payload-store.ts";
-import type { Accepter, ExecutionNamespace } from "./accepter.ts";
+import type { ExecutionNamespace } from "./accepter.ts";
 import { nameOfShard, SHARDS } from "./execution-shard.ts";
-import { checkBatchInput } from "../dispatch/batch.ts";
-import { checkInput } from "../dispatch/check-input.ts";
-import { referencedArtifacts } from "./artifacts/referenced-artifacts.ts";
-import { placeOf } from "./keeper.ts";
+import type { Keeper } from "./keeper.ts";
 import type { Payloads } from "./payloads.ts";
 import type { Executions, Page, Watched } from "./port.ts";
 import type { Recorder } from "./recorder.ts";
 
 type Ports = {
   namespace: ExecutionNamespace;
-  accepter: Accepter;
+  keeper: Keeper;
   payloads: Payloads;
   recorder: Recorder;
-  /** Keeps artifacts for as long as the execution that names them. */
-  hold(executionId: string, artifacts: string[]): Promise<void>;
   registry: { resolve(name: string, options: { revision?: number }): Promise<{ operation: ResolvedOperation }> };
-  now(): number;
 };
 
 /** `ex_`, two digits of the shard, `_`: what follows sorts by time over all shards. */
@@ -129,53 +124,26 @@ export function createExecutions(ports: Ports): Executions {
         original.operation,
         revision === "latest" ? {} : { revision: revision === "same" ? original.head.revision : revision },
       );
-      const at = ports.now();
-      // Copied, since the original may be forgotten before this one.
-      const stored = await payloads.read(original.input);
-      const parsed = { text: stored, value: JSON.parse(stored) as unknown };
-      const same = operation.revision === original.head.revision;
+      const text = await payloads.read(original.input);
+      const stored = { text, value: JSON.parse(text) as unknown };
       const check = operation.batch ? checkBatchInput : checkInput;
-      // It fits the types of the revision that it was accepted with, and only of that.
-      const { text, value } = same ? parsed : check(operation, parsed);
-      const { lane, shard: tied } = await placeOf(operation, "async", value);
-      const again = newExecutionId(tied ?? shard, at);
-      const named = referencedArtifacts(text);
-      if (named.length > 0) await ports.hold(again, named);
-      const accepting = ports.accepter.accept(tied ?? shard, {
-        id: again,
-        operation: original.operation,
-        head: {
-          ...original.head,
+      const { id: again } = await ports.keeper.replay(
+        {
           mode: "async",
-          revision: operation.revision,
-          digest: operation.digest,
+          operation,
+          // It fits the types of the revision that it was accepted with, and only of that.
+          input: operation.revision === original.head.revision ? stored : check(operation, stored),
+          principal: options.principal,
           caller: { type: "token", id: options.principal.id },
-          principal: options.principal.id,
+          depth: original.head.depth,
           traceparent: options.traceparent,
-          accepted_at: at,
-          timeout_ms: operation.attemptTimeoutMs,
-          retry: operation.retry,
-          retention_ms: operation.retentionMs,
-          expires_at: null,
-          limit: operation.concurrency?.limit ?? null,
-          batch: operation.batch,
-          replay_of: id,
+          idempotencyKey: undefined,
+          delayMs: 0,
+          expiresMs: undefined,
         },
-        lane,
-        max_queued: operation.concurrency?.max_queued ?? null,
-        parent: null,
-        due: null,
-        input: await payloads.write(inputKey(again), text),
-      });
-      const reply = await accepting.reply();
-      if (reply.kind === "accepted") {
-        if (tied !== undefined && tied !== shard) await shardAt(shard).linkReplay(id, again);
-        return again;
-      }
-      throw new SwitchyardError(
-        "queue_full",
-        `Cannot replay the execution "${id}": too many wait already${reply.kind === "queue_full" ? `; ${reply.waiting} do` : ""}`,
+        id,
       );
+      return again;
     },
 
     async appendLogs(id: string, entry: { attempt: number; first: number; lines: readonly LogLine[] }): Promise<void> {

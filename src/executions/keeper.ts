@@ -6,7 +6,7 @@
  * the next call with that key, which finds the id and writes it again.
  */
 import { SwitchyardError } from "../core/errors.ts";
-import { canonicalJson, digestOf, sha256, utf8Length } from "../core/hash.ts";
+import { canonicalJson, digestOf, sha256 } from "../core/hash.ts";
 import { newExecutionId, shardOfExecutionId } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Kept, KeeperPort, KeptCall } from "../dispatch/dispatch.ts";
@@ -14,7 +14,8 @@ import { isFinal } from "../model/execution-states.ts";
 import type { ExecutionView } from "../model/execution.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
-import { inputKey, outputKey } from "./artifacts/payload-store.ts";
+import { succeeded } from "./_ending.ts";
+import { inputKey } from "./artifacts/payload-store.ts";
 import { referencedArtifacts } from "./artifacts/referenced-artifacts.ts";
 import type { Accepter, Accepting, ExecutionNamespace } from "./accepter.ts";
 import { nameOfShard, SHARDS } from "./execution-shard.ts";
@@ -64,12 +65,21 @@ export class Keeper implements KeeperPort {
     return { kept, outcome: await this.outcome(kept.id, waitMs) };
   }
 
-  async #accept(call: KeptCall, urgent: boolean): Promise<Sent> {
+  /** The same call once more, beside the execution that it repeats as long as no limit ties it elsewhere. */
+  async replay(call: KeptCall, original: string): Promise<Kept> {
+    const kept = await this.#kept(call, await this.#accept(call, false, original));
+    const home = shardOfExecutionId(original) ?? 0;
+    if (home !== shardOfExecutionId(kept.id)) await this.#shard(home).linkReplay(original, kept.id);
+    return kept;
+  }
+
+  async #accept(call: KeptCall, urgent: boolean, original?: string): Promise<Sent> {
     const { operation, input } = call;
     const { lane, shard: laneShard } = await placeOf(operation, call.mode, input.value);
     const key = await keyOf(call, this.#ports.now());
     const keyShard = key === undefined ? undefined : await shardOfText(key.hash);
-    let shard = laneShard ?? keyShard ?? this.#ports.accepter.shard;
+    const home = original === undefined ? undefined : shardOfExecutionId(original);
+    let shard = laneShard ?? keyShard ?? home ?? this.#ports.accepter.shard;
     let id = newExecutionId(shard, this.#ports.now());
     const apart = key !== undefined && keyShard !== undefined && keyShard !== shard;
     if (apart) {
@@ -85,7 +95,7 @@ export class Keeper implements KeeperPort {
     const item: Accept = {
       id,
       operation: operation.name,
-      head: headOf(call, this.#ports.now()),
+      head: { ...headOf(call, this.#ports.now()), replay_of: original ?? null },
       lane,
       max_queued: operation.concurrency?.max_queued ?? null,
       parent: call.caller.type === "execution" ? call.caller.id : null,
@@ -163,12 +173,7 @@ export class Keeper implements KeeperPort {
       started_at: startedAt,
       finished_at: this.#ports.now(),
       ending: outcome.ok
-        ? {
-            kind: "succeeded",
-            output: await this.#ports.payloads.write(outputKey(id, 1), outcome.output),
-            sha256: await sha256(outcome.output),
-            size_bytes: utf8Length(outcome.output),
-          }
+        ? await succeeded({ id, attempt: 1 }, outcome.output, this.#ports.payloads)
         : { kind: "failed", error: outcome.error, retry: { kind: "never" } },
       logs: outcome.logs,
     };
@@ -185,11 +190,11 @@ export class Keeper implements KeeperPort {
 }
 
 /** The built-in `chain`, under whatever name. */
-export function isChain({ implementation }: Pick<ResolvedOperation, "implementation">): boolean {
+function isChain({ implementation }: Pick<ResolvedOperation, "implementation">): boolean {
   return implementation.kind === "builtin" && implementation.function === "chain";
 }
 
-function headOf(call: KeptCall, now: number): Head {
+function headOf(call: KeptCall, now: number): Omit<Head, "replay_of"> {
   const { mode, operation, caller, principal, traceparent, depth, expiresMs, idempotencyKey } = call;
   const start = now + call.delayMs;
   return {
@@ -210,7 +215,6 @@ function headOf(call: KeptCall, now: number): Head {
     limit: mode === "sync" ? null : (operation.concurrency?.limit ?? null),
     batch: operation.batch,
     ...(isChain(operation) ? { waits: true } : {}),
-    replay_of: null,
   };
 }
 

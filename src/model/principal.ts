@@ -10,7 +10,10 @@ export type Principal = {
   scopes: readonly Scope[];
 };
 
-export type Caller = { type: "token" | "execution" | "webhook" | "schedule" | "agent"; id: string };
+/** Whatever can start something. */
+export const CALLER_TYPES = ["token", "execution", "webhook", "schedule", "agent"] as const;
+
+export type Caller = { type: (typeof CALLER_TYPES)[number]; id: string };
 
 /**
  * Whether the scopes include the one asked for. `admin` includes every other, `registry:write` includes

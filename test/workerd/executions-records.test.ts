@@ -1,11 +1,10 @@
 /** What is kept, how it is found, and when it goes: rows, logs, listings, waits, replays, retention. */
 import { describe, expect, it } from "vitest";
 import { firstExecutionIdAt, newExecutionId } from "../../src/core/ids.ts";
-import { Accepter } from "../../src/executions/accepter.ts";
 import { createExecutions } from "../../src/executions/executions.ts";
 import { listIds } from "../../src/executions/_listing.ts";
 import { Store, type NewRow } from "../../src/executions/_store.ts";
-import { TRIGGERS } from "../../src/executions/_tables.ts";
+import { CALLER_TYPES } from "../../src/model/principal.ts";
 import { EXECUTION_STATUSES } from "../../src/model/execution-states.ts";
 import type { ExecutionQuery } from "../../src/model/execution.ts";
 import type { LogLine } from "../../src/model/invocation.ts";
@@ -381,7 +380,7 @@ describe("listings", () => {
     const rows: Omit<NewRow, "seq">[] = [];
     for (let n = 0; n < 320; n++) {
       const at = clock.now + Math.floor(n / 3) * 10;
-      const trigger = pick(TRIGGERS);
+      const trigger = pick(CALLER_TYPES);
       rows.push(
         record({
           id: newExecutionId(Math.floor(random() * SHARDS), at),
@@ -421,15 +420,12 @@ describe("listings", () => {
   it("give for each mix of conditions what a filter over all rows gives, without gaps or repeats over pages", async () => {
     const { world, rows } = await filled();
     const namespace = world.namespace();
-    const accepter = new Accepter({ namespace, background: () => undefined, waiting: () => 0 });
     const executions = createExecutions({
       namespace,
-      accepter,
-      hold: async () => undefined,
+      keeper: undefined as never,
       recorder: { unwritten: () => undefined } as never,
       payloads: undefined as never,
       registry: undefined as never,
-      now: Date.now,
     });
     const random = randomFrom(7);
     expect(mixes.length).toBe(144);

@@ -4,7 +4,7 @@
  */
 import { SwitchyardError } from "../../core/errors.ts";
 import type { ExecutionView } from "../../model/execution.ts";
-import { allows } from "../../model/principal.ts";
+import { allows, mayControl } from "../../model/principal.ts";
 import type { RouteContext } from "../context.ts";
 
 /** The execution in the path. Throws entity_not_found. */
@@ -19,7 +19,7 @@ export async function readable(context: RouteContext): Promise<ExecutionView> {
 export async function controllable(context: RouteContext): Promise<ExecutionView> {
   const view = await readable(context);
   const { principal } = context.var.identity;
-  if (view.principal === principal.id || allows(principal, "registry:write")) return view;
+  if (mayControl(principal, view)) return view;
   throw new SwitchyardError(
     "forbidden",
     `Cannot change the execution "${view.id}": another principal's needs the scope registry:write; the token "${principal.name}" has ${principal.scopes.join(", ")}`,

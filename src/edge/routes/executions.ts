@@ -3,7 +3,7 @@ import { SwitchyardError, type ErrorData } from "../../core/errors.ts";
 import { shardOfExecutionId } from "../../core/ids.ts";
 import { EXECUTION_STATUSES, isFinal } from "../../model/execution-states.ts";
 import type { ExecutionQuery, ExecutionView } from "../../model/execution.ts";
-import type { Caller } from "../../model/principal.ts";
+import { CALLER_TYPES } from "../../model/principal.ts";
 import type { RouteContext } from "../context.ts";
 import { integerOf, oneOf, operationNameOf, queryOf, timeOf } from "../parameters.ts";
 import { parsePrefer, preferenceApplied } from "../prefer.ts";
@@ -12,7 +12,6 @@ import { readable, unknownExecution } from "./_access.ts";
 
 const NO_STORE = { "cache-control": "no-store" };
 const PAGE = { usual: 100, max: 1_000 };
-const TRIGGERS: readonly Caller["type"][] = ["token", "execution", "webhook", "schedule", "agent"];
 
 export async function listExecutions(context: RouteContext): Promise<Response> {
   const query = queryOf(context, [
@@ -29,7 +28,7 @@ export async function listExecutions(context: RouteContext): Promise<Response> {
   const wanted: ExecutionQuery = {
     ...(operation === undefined ? {} : { operation: operationNameOf(operation, "operation") }),
     ...(status === undefined ? {} : { status: oneOf(status, "status", EXECUTION_STATUSES) }),
-    ...(trigger === undefined ? {} : { trigger: oneOf(trigger, "trigger", TRIGGERS) }),
+    ...(trigger === undefined ? {} : { trigger: oneOf(trigger, "trigger", CALLER_TYPES) }),
     ...(parent === undefined ? {} : { parent: executionIdOf(parent, "parent") }),
     ...(since === undefined ? {} : { since: timeOf(since, "since") }),
     ...(until === undefined ? {} : { until: timeOf(until, "until") }),

@@ -3,9 +3,8 @@ import * as v from "valibot";
 import type { ErrorCode } from "../../core/errors.ts";
 import { EXECUTION_STATUSES } from "../../model/execution-states.ts";
 import { NameSchema } from "../../model/names.ts";
+import { CALLER_TYPES } from "../../model/principal.ts";
 import { LimitSchema, NO_NUL, pageOutput } from "./schemas.ts";
-
-const TRIGGERS = ["token", "execution", "webhook", "schedule", "agent"] as const;
 
 /** What is no id finds nothing: the objects that keep executions decide what one looks like. */
 const IdSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(64), NO_NUL);
@@ -29,7 +28,7 @@ function exactly<T extends v.GenericSchema<string>>(value: T) {
 export const listExecutionInput = v.strictObject({
   operation: exactly(NameSchema),
   status: exactly(v.picklist(EXECUTION_STATUSES)),
-  trigger: exactly(v.picklist(TRIGGERS)),
+  trigger: exactly(v.picklist(CALLER_TYPES)),
   parent: exactly(IdSchema),
   /** Bounds of accepted_at. */
   since: v.optional(TimeSchema),
@@ -82,8 +81,8 @@ export const executionOutput = v.strictObject({
   digest: v.string(),
   mode: v.picklist(["sync", "async"]),
   status: StatusSchema,
-  trigger: v.picklist(TRIGGERS),
-  caller: v.strictObject({ type: v.picklist(TRIGGERS), id: v.string() }),
+  trigger: v.picklist(CALLER_TYPES),
+  caller: v.strictObject({ type: v.picklist(CALLER_TYPES), id: v.string() }),
   principal: v.string(),
   traceparent: v.string(),
   environment: nullableText,
