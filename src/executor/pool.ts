@@ -178,7 +178,8 @@ export class PoolExecutor implements Executor {
   async #watch(slot: number, call: Call, answer: Promise<AttemptEnd>): Promise<AttemptEnd> {
     let started = false;
     for (;;) {
-      if (!started && this.#state.stalled.includes(slot)) {
+      // Stalled, or at its end: the connection of a process that has gigabytes to give back breaks a second after that.
+      if (!started && !this.#state.ready.includes(slot)) {
         const verdict = await this.#ask(slot, call, false);
         if (verdict?.started === false) {
           return { kind: "moved" };

@@ -55,13 +55,6 @@ const settled = () =>
     () => executors.report().filter((slot) => slot.slot < 2 && slot.status === "ready").length === 2,
   );
 
-/**
- * Within what time a call is answered though another one has stopped its process: the time after which it moves, the
- * start of its code on the spare, and what the kernel takes to free a killed process's memory on a machine of two cores.
- * Whoever waited for the guilty call's time-out instead, or for all that it would allocate, takes longer.
- */
-const OTHERS_WITHIN_MS = 1_500;
-
 const isAlive = (pid: number) => existsSync(`/proc/${pid}`);
 
 /** How long a request that needs no executor takes now: what a busy machine adds to every time measured here. */
@@ -215,7 +208,7 @@ describe("a process that is stopped by its code", () => {
       const answers = await Promise.all(others);
       expect(answers.map(codeOf).filter((each) => each !== "ok")).toEqual([]);
       const lagMs = Math.max(...(await Promise.all(bare)));
-      expect(Math.max(...answers.map((each) => each.ms))).toBeLessThan(OTHERS_WITHIN_MS + lagMs);
+      expect(Math.max(...answers.map((each) => each.ms))).toBeLessThan(1_000 + lagMs);
     },
     20_000,
   );
@@ -293,8 +286,8 @@ describe("a platform at rest", () => {
     const other = await run(echo);
     expect(codeOf(other)).toBe("ok");
     // Not answered for 300 ms, after a ping that may have been answered just before the loop began.
-    expect(stalls[0]).toBeLessThan(OTHERS_WITHIN_MS / 2 + (await bareMs()));
-    expect(other.ms).toBeLessThan(OTHERS_WITHIN_MS);
+    expect(stalls[0]).toBeLessThan(500 + (await bareMs()));
+    expect(other.ms).toBeLessThan(1_000);
     const end = await guilty;
     expect(codeOf(end)).toBe("timeout");
     expect(end.ms).toBeLessThan(3_000);
