@@ -4,7 +4,7 @@
  * journal: one line with a call's id just before its code starts. Whatever happens to the process, the journal says
  * exactly which calls had started.
  */
-import { splitFrame, type RunHead } from "./executor/frame.ts";
+import { splitFrame, type RunHead } from "./model/frame.ts";
 import { FrameReader } from "./executor/frames.ts";
 import { Gate, type GateProps } from "./executor/gate.ts";
 import { type Answer, answerGroup } from "./executor/group-answers.ts";

@@ -350,6 +350,48 @@ export const ERRORS = {
     title: "No environment can run the operation now",
     explain: "The detail says what is missing. `opctl get environments` lists what is there.",
   },
+  environment_unavailable: {
+    status: 503,
+    fault: "system",
+    title: "The environment does not answer",
+    explain:
+      "The place where the operation runs cannot be reached, or has nobody to take the work; nothing has run. `opctl environment check NAME` looks closer. An asynchronous execution waits and is tried again.",
+  },
+  environment_refused: {
+    status: 502,
+    fault: "system",
+    title: "The environment refuses the platform",
+    explain:
+      "The credentials in the environment's secrets are wrong, have expired, or lack a permission; the detail has the environment's own words. Nothing has run. `opctl environment check NAME` names what is missing.",
+  },
+  environment_throttled: {
+    status: 503,
+    fault: "system",
+    title: "The environment has no room now",
+    explain:
+      "The place limits how much runs at once, and the limit is reached; nothing has run. It is asked again later, less often each time. Raise the limit there, or name a second environment in the row.",
+  },
+  environment_forbids: {
+    status: 502,
+    fault: "system",
+    title: "The environment does not run such work",
+    explain:
+      "A runner runs only what its own allow-list says (`opctl runner start --allow …`), and the work is not on it. Nothing has run.",
+  },
+  environment_misconfigured: {
+    status: 502,
+    fault: "system",
+    title: "The environment lacks something",
+    explain:
+      "What the row names does not exist there: a function, a cluster, an image, a host that was never installed. The detail names it. `opctl environment install NAME` puts the host there; `opctl environment check NAME` looks closer.",
+  },
+  host_outdated: {
+    status: 502,
+    fault: "system",
+    title: "The host or runner is of another version than the platform",
+    explain:
+      "The two speak different protocols, and guessing would be worse. Upgrade the older one: `npm i -g switchyard@latest` on the runner's machine, `opctl environment install NAME` for a host in a cloud.",
+  },
   executor_lost: {
     status: 503,
     fault: "system",

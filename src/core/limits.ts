@@ -20,6 +20,8 @@ export const LIMITS = {
   interruptedAttempts: 100,
   /** Inputs and outputs up to this stay in the row, larger ones go to the artifact store. Bytes of JSON text. */
   payloadInRowBytes: 1024 * 1024,
+  /** Where an order is too large for what carries it, parts longer than this travel as artifacts. Characters. */
+  offloadChars: 256 * 1024,
   /** One artifact that a handler puts. */
   artifactBytes: 5 * 1024 * 1024 * 1024,
   /** How long an Idempotency-Key is remembered, and its length. */

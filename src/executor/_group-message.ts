@@ -3,7 +3,7 @@
  * one response as each is there. A message a call costs several times as much as the rest of it; calls of different
  * requests still never share one, because they would share a fate when one of the requests is cancelled.
  */
-import { joinFrame, type RunHead } from "./frame.ts";
+import { joinFrame, type RunHead } from "../model/frame.ts";
 import { FrameReader, packFrame } from "./frames.ts";
 import type { AttemptEnd } from "./_pool-call.ts";
 import { SECRET_HEADER } from "./protocol.ts";

@@ -1,5 +1,5 @@
 /** Puts calls on the wire to executor processes: each in a request of its own, or with the others of its group. */
-import { joinFrame, type RunHead } from "./frame.ts";
+import { joinFrame, type RunHead } from "../model/frame.ts";
 import { GroupMessages, type Ticket } from "./_group-message.ts";
 import { type AttemptEnd, type Call, orTimer } from "./_pool-call.ts";
 import { SECRET_HEADER } from "./protocol.ts";

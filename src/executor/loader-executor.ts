@@ -11,7 +11,7 @@ import type {
   IsolateSpec,
   RunOptions,
 } from "../model/invocation.ts";
-import { joinFrame, parseResult } from "./frame.ts";
+import { joinFrame, parseResult } from "../model/frame.ts";
 import type { GateProps } from "./gate.ts";
 import { workerCode } from "./isolate/modules.ts";
 import { InvocationLife } from "./invocation-life.ts";

@@ -7,7 +7,7 @@ import { RpcTarget } from "cloudflare:workers";
 import type { ErrorCode, ErrorData } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { InvocationMeta } from "../model/invocation.ts";
-import { isLog } from "./frame.ts";
+import { isLog } from "../model/frame.ts";
 import type { InvocationLife } from "./invocation-life.ts";
 import type { ArtifactContent, CallOptions, Failed, GetAnswer, OutputAnswer, Platform } from "./platform.ts";
 import { sleep } from "./_pool-call.ts";

@@ -8,7 +8,7 @@
  */
 import { toErrorData, toSwitchyardError } from "../core/errors.ts";
 import type { Executor, InvocationMeta, InvocationResult, IsolateSpec, RunOptions } from "../model/invocation.ts";
-import { joinFrame, parseResult, type RunHead } from "./frame.ts";
+import { joinFrame, parseResult, type RunHead } from "../model/frame.ts";
 import { type LossAnswer, NO_PROCESSES, type PoolState } from "./pool-state.ts";
 import { callId, MOVE_AFTER_MS, NEED_DEFINITION, SECRET_HEADER, REFUSED } from "./protocol.ts";
 import { cancelled, unlessCancelled } from "./_cancellation.ts";

@@ -37,19 +37,74 @@ function integer(least: number, most: number) {
   return v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
 }
 
+const words = v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(4096))), v.maxLength(256));
+const shortText = v.pipe(v.string(), v.minLength(1), v.maxLength(2048));
+
+/** Any program: the input as JSON on stdin, the output as JSON on stdout, stderr is the log, an exit code but 0 a failure. */
+export const ProcessSchema = v.strictObject({
+  /** The program and its arguments; no shell reads them. */
+  command: v.pipe(words, v.minLength(1)),
+});
+export type ProcessImplementation = v.InferOutput<typeof ProcessSchema>;
+
+/** A container that the team already has: as a process where it runs beside us, as a job that calls back elsewhere. */
+export const ContainerSchema = v.strictObject({
+  image: shortText,
+  /** In place of what the image starts. */
+  command: v.optional(v.nullable(words), null),
+});
+export type ContainerImplementation = v.InferOutput<typeof ContainerSchema>;
+
+/** A service or function that the team already has: the input is the body of a POST, the output that of the answer. */
+export const HttpSchema = v.strictObject({
+  /** A whole URL, or a path under the environment's own address. */
+  url: v.pipe(shortText, v.regex(/^(?:https?:\/\/|\/)/, "must begin with https://, http:// or /")),
+  method: v.optional(v.picklist(["POST", "PUT", "PATCH"]), "POST"),
+});
+export type HttpImplementation = v.InferOutput<typeof HttpSchema>;
+
+/** A Lambda function that the team already has. */
+export const LambdaSchema = v.strictObject({
+  /** Its name or ARN. */
+  function: v.pipe(v.string(), v.regex(/^[A-Za-z0-9:_-]{1,170}$/, "must be a function's name or ARN")),
+  /** A version or an alias. null: $LATEST. */
+  qualifier: v.optional(v.nullable(v.pipe(v.string(), v.regex(/^[A-Za-z0-9$_-]{1,128}$/))), null),
+});
+export type LambdaImplementation = v.InferOutput<typeof LambdaSchema>;
+
+const MODULE_EXPORT = /^[a-z][a-z0-9_.-]{0,127}:[A-Za-z_$][A-Za-z0-9_$]{0,127}$/;
+
+/** Sorts of code that is not stored here: `{process: {…}}`, `{container: {…}}`, `{http: {…}}`, `{lambda: {…}}`. */
+export const ExternalSchema = v.union([
+  v.strictObject({ process: ProcessSchema }),
+  v.strictObject({ container: ContainerSchema }),
+  v.strictObject({ http: HttpSchema }),
+  v.strictObject({ lambda: LambdaSchema }),
+]);
+export type ExternalImplementation = v.InferOutput<typeof ExternalSchema>;
+
+/** Of an environment: what it has. Of an operation: what it needs; a number is the least that is enough. */
+export const CapabilitiesSchema = v.pipe(
+  v.record(
+    v.pipe(v.string(), v.regex(/^[a-z][a-z0-9_.-]{0,63}$/, "must be a lower-case name")),
+    v.union([v.boolean(), v.pipe(v.number(), v.finite()), v.pipe(v.string(), v.minLength(1), v.maxLength(256))]),
+  ),
+  v.check((all) => Object.keys(all).length <= 64, "must be at most 64 capabilities"),
+);
+
 export const OperationSchema = v.strictObject({
   name: NameSchema,
   description,
   group,
   active: v.optional(v.boolean(), true),
-  /** `module:export`, resolved to the hash of the module's newest code when the row is written. */
-  implemented_at: v.pipe(
-    v.string(),
-    v.regex(/^[a-z][a-z0-9_.-]{0,127}:[A-Za-z_$][A-Za-z0-9_$]{0,127}$/, "must be module:export"),
-  ),
+  /**
+   * `module:export`, resolved to the hash of the module's newest code when the row is written; or something that the team
+   * already has.
+   */
+  implemented_at: v.union([v.pipe(v.string(), v.regex(MODULE_EXPORT, "must be module:export")), ExternalSchema]),
   input_type: v.optional(TypeReferenceSchema, null),
   output_type: v.optional(TypeReferenceSchema, null),
-  /** An environment's name, or names in order of preference. null is inline. */
+  /** An environment's name, or names in order of preference. null: any that has what `requires` says, else inline. */
   environment: v.optional(
     v.nullable(v.union([NameSchema, v.pipe(v.array(NameSchema), v.minLength(1), v.maxLength(16))])),
     null,
@@ -96,15 +151,16 @@ export const OperationSchema = v.strictObject({
   record: v.optional(v.picklist(["all", "errors", "none"]), "all"),
   /** How long records, outputs and artifacts are kept after the end. Milliseconds. null is LIMITS.retentionMs. */
   retention_ms: v.optional(v.nullable(integer(60_000, LIMITS.retentionMaxMs)), null),
+  /** Capabilities that the environment must have. */
+  requires: v.optional(CapabilitiesSchema, {}),
   // Known to the design, refused until something acts on them (see UNSUPPORTED_SETTINGS).
   provided_by: v.optional(v.nullable(v.string()), null),
-  requires: v.optional(JsonObjectSchema, {}),
   path: v.optional(v.nullable(v.string()), null),
 });
 export type Operation = v.InferOutput<typeof OperationSchema>;
 
 /** Settings that this version would ignore. A row that sets one to anything but its default is refused. */
-export const UNSUPPORTED_SETTINGS = ["provided_by", "requires", "path"] as const satisfies readonly (keyof Operation)[];
+export const UNSUPPORTED_SETTINGS = ["provided_by", "path"] as const satisfies readonly (keyof Operation)[];
 
 /** `schema` (JSON Schema 2020-12) or the shorthand `attributes`; never both. */
 export const TypeSchema = v.strictObject({
@@ -124,9 +180,14 @@ const CodeTypeSchema = v.strictObject({
 });
 export type CodeType = v.InferOutput<typeof CodeTypeSchema>;
 
+/** Where a module can run: JavaScript everywhere, Python on runners that allow it. */
+export const MODULE_LANGUAGES = ["javascript", "python"] as const;
+export type ModuleLanguage = (typeof MODULE_LANGUAGES)[number];
+
 export const ModuleSchema = v.strictObject({
   name: NameSchema,
   description,
+  language: v.optional(v.picklist(MODULE_LANGUAGES), "javascript"),
   /** The code this name points at now. The code itself is immutable, stored under its hash by PUT /modules/:sha256. */
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "must be a SHA-256 in lower-case hex")),
   /** For each exported handler, the types found in the code. */
@@ -143,14 +204,20 @@ export const EnvironmentSchema = v.strictObject({
   active: v.optional(v.boolean(), true),
   /** The adapter that knows this sort of environment; the registry accepts those that are installed. */
   adapter: NameSchema,
+  /** Checked by the adapter's own schema. */
   config: v.optional(JsonObjectSchema, {}),
+  /** The adapter's word for a secret → the secret's name in the registry. */
+  secrets: v.optional(v.record(NameSchema, NameSchema), {}),
+  /** What the place has. Runners add what they declare themselves. */
+  capabilities: v.optional(CapabilitiesSchema, {}),
 });
 export type Environment = v.InferOutput<typeof EnvironmentSchema>;
 
-/** `ops:invoke`, `ops:invoke:GROUP`, `registry:read`, `registry:write`, `secrets:use`, `admin`. */
+/** `ops:invoke`, `ops:invoke:GROUP`, `registry:read`, `registry:write`, `secrets:use`, `runner:ENVIRONMENT`, `admin`. */
 export type Scope =
   | "ops:invoke"
   | `ops:invoke:${string}`
+  | `runner:${string}`
   | "registry:read"
   | "registry:write"
   | "secrets:use"
@@ -159,8 +226,8 @@ export type Scope =
 export const ScopeSchema = v.pipe(
   v.string(),
   v.regex(
-    /^(?:ops:invoke(?::[a-z][a-z0-9_.-]{0,127})?|registry:read|registry:write|secrets:use|admin)$/,
-    "must be ops:invoke, ops:invoke:GROUP, registry:read, registry:write, secrets:use or admin",
+    /^(?:ops:invoke(?::[a-z][a-z0-9_.-]{0,127})?|runner:[a-z][a-z0-9_.-]{0,127}|registry:read|registry:write|secrets:use|admin)$/,
+    "must be ops:invoke, ops:invoke:GROUP, runner:ENVIRONMENT, registry:read, registry:write, secrets:use or admin",
   ),
 ) as unknown as v.GenericSchema<string, Scope>;
 

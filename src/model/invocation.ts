@@ -5,12 +5,14 @@
  */
 import type { Cancellation } from "../core/cancellation.ts";
 import type { ErrorData } from "../core/errors.ts";
+import type { ModuleLanguage } from "./entities.ts";
 import type { Caller } from "./principal.ts";
 
 /** Everything that decides how an isolate behaves. The same `id` always has the same content. */
 export type IsolateDefinition = {
-  /** The module's source: one ESM file. */
+  /** The module's source: one file. */
   code: string;
+  language: ModuleLanguage;
   export: string;
   /** Hosts the code may reach. Empty: no network at all. */
   network: readonly string[];

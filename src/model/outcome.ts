@@ -1,12 +1,18 @@
 /** What one accepted call came to, and the record that is kept of it. */
-import type { ErrorData } from "../core/errors.ts";
+import type { ErrorCode, ErrorData } from "../core/errors.ts";
 import type { LogLine, RetryAdvice } from "./invocation.ts";
 import type { Caller } from "./principal.ts";
 
-/** `output` is JSON text that fits the operation's output type. */
+/**
+ * `output` is JSON text that fits the operation's output type. `unstarted`: it is certain that nothing of the
+ * implementation has run, so another environment may be tried, and the try costs the execution nothing.
+ */
 export type Outcome =
   | { ok: true; output: string; logs: readonly LogLine[] }
-  | { ok: false; error: ErrorData; retry: RetryAdvice; logs: readonly LogLine[] };
+  | { ok: false; error: ErrorData; retry: RetryAdvice; logs: readonly LogLine[]; unstarted?: true };
+
+/** An environment that came first in the row's order and did not run it, and why. */
+export type PassedOver = { environment: string; code: ErrorCode; reason: string };
 
 /** What became of one item of a batch. */
 export type ItemOutcome = { ok: true; output: unknown } | { ok: false; error: ErrorData; retry: RetryAdvice };
@@ -18,6 +24,8 @@ export type ExecutionRecord = {
   revision: number;
   digest: string;
   environment: string | null;
+  /** Absent: the first environment ran it. */
+  passed_over?: readonly PassedOver[];
   status: "succeeded" | "failed";
   caller: Caller;
   principal: string;

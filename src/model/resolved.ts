@@ -1,5 +1,13 @@
 /** One closed revision of an operation, ready to run: what the registry hands to dispatch. */
 import type { Issue } from "../core/errors.ts";
+import type {
+  ContainerImplementation,
+  HttpImplementation,
+  LambdaImplementation,
+  ModuleLanguage,
+  ProcessImplementation,
+} from "./entities.ts";
+import type { Capabilities } from "./environment.ts";
 import type { ConcurrencyPolicy, RecordPolicy, RetryPolicy } from "./execution.ts";
 
 /** The verdict on a value. `value` is the checked one with defaults filled in; the one passed in is not changed. */
@@ -16,7 +24,11 @@ export type CompiledType = {
 };
 
 export type Implementation =
-  | { kind: "module"; sha256: string; export: string }
+  | { kind: "module"; sha256: string; export: string; language: ModuleLanguage }
+  | ({ kind: "process" } & ProcessImplementation)
+  | ({ kind: "container" } & ContainerImplementation)
+  | ({ kind: "http" } & HttpImplementation)
+  | ({ kind: "lambda" } & LambdaImplementation)
   /** A function of the platform itself. `scope` is what its principal must hold, whatever the row is called. */
   | { kind: "builtin"; function: string };
 
@@ -41,8 +53,9 @@ export type ResolvedOperation = {
   implementation: Implementation;
   input: CompiledType;
   output: CompiledType;
-  /** Environments in order of preference; `inline` where the row names none. */
-  environments: readonly string[];
+  /** Environments in order of preference; null: any that has what `requires` asks for. */
+  environments: readonly string[] | null;
+  requires: Capabilities;
   network: readonly string[];
   secrets: readonly string[];
 };

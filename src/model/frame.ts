@@ -4,7 +4,7 @@
  */
 import type { ErrorCode, ErrorData } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
-import type { InvocationMeta, InvocationResult, IsolateDefinition, LogLine, RetryAdvice } from "../model/invocation.ts";
+import type { InvocationMeta, InvocationResult, IsolateDefinition, LogLine, RetryAdvice } from "./invocation.ts";
 
 export type RunHead = {
   isolate: string;
@@ -37,6 +37,10 @@ const ISOLATE_CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
   "output_too_large",
   "timeout",
   "executor_lost",
+  // Of hosts.
+  "not_supported",
+  "environment_forbids",
+  "host_outdated",
 ]);
 
 /** Reads what an isolate answered. The isolate shares its memory with the operation's code, so nothing is taken on trust. */

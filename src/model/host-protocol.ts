@@ -1,0 +1,69 @@
+/**
+ * What a host (src/host) is asked and what it answers, whatever carries it: an HTTP body, a Lambda event, a runner's
+ * WebSocket, a job that fetches it. An order and a reply are frames (frame.ts): a line of JSON, then the raw input or
+ * output.
+ *
+ *     order:  HostOrder \n input          reply:  {"ok":true,"logs":[…]} \n output
+ *                                                 {"ok":false,"error":{…},"retry":{…},"logs":[…]} \n
+ *                                                 {"need":"definition"} \n
+ *
+ * A host keeps definitions by isolate id; the first order for one is answered with `need`, nothing has run then, and the
+ * same order comes again with the definition. What is too large for what carries it travels as an artifact of the
+ * execution, fetched or stored with the capability of the order.
+ */
+import type {
+  ContainerImplementation,
+  HttpImplementation,
+  ModuleLanguage,
+  ProcessImplementation,
+} from "./entities.ts";
+import { parseResult, splitFrame, joinFrame } from "./frame.ts";
+import type { InvocationMeta, InvocationResult, IsolateDefinition } from "./invocation.ts";
+
+/** Raised when an older host would misunderstand. A host refuses another number with host_outdated. */
+export const HOST_PROTOCOL = 1;
+
+export type Work =
+  | { kind: "module"; language: ModuleLanguage }
+  | ({ kind: "process" } & ProcessImplementation)
+  | ({ kind: "container" } & ContainerImplementation)
+  | ({ kind: "http" } & HttpImplementation);
+
+export type HostOrder = {
+  protocol: number;
+  /** Decides all of the behaviour of a module: see IsolateSpec.id. Empty for other work. */
+  isolate: string;
+  work: Work;
+  meta: InvocationMeta;
+  /** Where ctx reaches the platform; null: ctx.call and artifacts do not work here, and say so. */
+  platform_url: string | null;
+  definition?: IsolateDefinition;
+  /** The input's or the code's text is this artifact's content; what stands in its place is empty. */
+  input_artifact?: string;
+  code_artifact?: string;
+};
+
+export type HostReply =
+  | { kind: "result"; result: InvocationResult }
+  | { kind: "need_definition" }
+  /** The output is this artifact's content. */
+  | { kind: "output_artifact"; id: string; result: InvocationResult & { ok: true } };
+
+export const NEED_REPLY = joinFrame({ need: "definition" }, "");
+
+/** Reads what a host answered. A host runs the users' code, so nothing is taken on trust. */
+export function parseReply(frame: string): HostReply {
+  if (frame === NEED_REPLY) return { kind: "need_definition" };
+  const [head] = splitFrame(frame);
+  if (head.includes('"output_artifact"')) {
+    const result = parseResult(`${head}\nnull`);
+    const id = artifactIn(head);
+    if (result.ok && id !== undefined) return { kind: "output_artifact", id, result };
+  }
+  return { kind: "result", result: parseResult(frame) };
+}
+
+function artifactIn(head: string): string | undefined {
+  const { output_artifact: id } = JSON.parse(head) as { output_artifact?: unknown };
+  return typeof id === "string" && id !== "" ? id : undefined;
+}
