@@ -41,7 +41,8 @@ export function platformOverHttp(edge: Edge): Platform {
       if (failed !== undefined) return failed;
       // The status alone decides: an operation's data may look like anything.
       if (response.status !== 202) return { ok: true, output: await response.text() };
-      return { ok: true, accepted: ((await response.json()) as { execution_id: string }).execution_id };
+      const { execution_id: accepted } = JSON.parse(await response.text()) as { execution_id: string };
+      return { ok: true, accepted };
     },
 
     async output(id, meta) {

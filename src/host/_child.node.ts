@@ -6,6 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { SwitchyardError } from "../core/errors.ts";
 import type { IsolateDefinition } from "../model/invocation.ts";
+import { residentBytes } from "../executor/workerd.node.ts";
 import { javascriptChild } from "./child/javascript.node.ts";
 
 /** Deno lets code import files that its first module graph names; no address of a file leads anywhere here. */
@@ -14,6 +15,9 @@ const IMPORT_MAP = `data:application/json,${encodeURIComponent(
     imports: { "file:///": "https://denied.invalid/", "node:worker_threads": "https://denied.invalid/worker_threads" },
   }),
 )}`;
+/** A process over it is killed. */
+const CEILING_BYTES = 512 * 1024 * 1024;
+const LOOK_MS = 50;
 const MOST_BYTES = 10 * 1024 * 1024;
 
 export type Head = { t: string; id?: number; call?: number; method?: string; args?: unknown[] };
@@ -64,6 +68,7 @@ export class Child {
   readonly #process: ChildProcess;
   #rest = Buffer.alloc(0);
   #stderr = "";
+  readonly #looking: NodeJS.Timeout;
   isGone = false;
   onFrame: (head: Head, body: string) => void = () => undefined;
   onGone: (why: string) => void = () => undefined;
@@ -83,6 +88,7 @@ export class Child {
     this.#process.on("exit", (code, signal) =>
       this.#gone(this.#stderr.trim().split("\n").at(-1) || `it ended with ${signal ?? code}`),
     );
+    this.#looking = setInterval(() => this.#look(), LOOK_MS).unref();
     this.send({ t: "load", export: definition.export, secrets: definition.secrets }, definition.code);
   }
 
@@ -103,9 +109,17 @@ export class Child {
     }
   }
 
+  #look(): void {
+    const { pid } = this.#process;
+    if (pid === undefined || (residentBytes(pid) ?? 0) <= CEILING_BYTES) return;
+    this.#stderr = `it took more than ${CEILING_BYTES} bytes of memory`;
+    this.kill();
+  }
+
   #gone(why: string): void {
     if (this.isGone) return;
     this.isGone = true;
+    clearInterval(this.#looking);
     this.onGone(why);
   }
 

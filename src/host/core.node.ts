@@ -182,7 +182,7 @@ function platformAt(base: string | null) {
           { status: 501 },
         );
       }
-      return fetch(url.replace("http://edge", base), init as RequestInit);
+      return fetch(url.replace("http://edge", base), { ...init, duplex: "half" });
     },
   });
 }

@@ -1,5 +1,6 @@
 /** The host on its two runtimes: what handlers come to, and the walls around them. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Cancellation } from "../core/cancellation.ts";
 import { HOST_PROTOCOL, NEED_REPLY, parseReply } from "../model/host-protocol.ts";
 import { parseAllow } from "./allow.ts";
 import { createHost, type Host } from "./core.node.ts";
@@ -61,6 +62,29 @@ describe.each(["deno", "node"] as const)("the host on %s", (runtime) => {
       }),
     ).toMatchObject({ error: { code: "timeout" } });
     expect(await run("return 2", { isolate: `after-${runtime}` })).toMatchObject({ output: "2" });
+  });
+
+  it("answers execution_cancelled when nobody wants the result", async () => {
+    const cancellation = new Cancellation();
+    const code = "export async function handler(input, ctx) { await new Promise((r) => setTimeout(r, 30_000)) }";
+    const reply = host.run(order(code, {}, 20_000, `c${count++}`), { cancellation });
+    cancellation.request();
+    expect(await reply).toContain('"execution_cancelled"');
+  });
+
+  it("gives each of eight calls at once its own answer", async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, (_, n) => run(`return ${n}`, { isolate: `many-${n}` })),
+    );
+    expect(answers.map((answer) => answer.ok && answer.output)).toEqual(["0", "1", "2", "3", "4", "5", "6", "7"]);
+  });
+
+  it("kills a process that takes too much memory", async () => {
+    const hoard =
+      "const all = []; for (;;) { all.push(new Uint8Array(16e6).fill(1)); await new Promise((r) => setTimeout(r, 5)); }";
+    expect(await run(hoard)).toMatchObject({
+      error: { code: "executor_lost", detail: expect.stringContaining("memory") },
+    });
   });
 
   it("keeps secrets out of the log", async () => {
