@@ -69,6 +69,7 @@ export class Child {
   #rest = Buffer.alloc(0);
   #stderr = "";
   readonly #looking: NodeJS.Timeout;
+  #ending: NodeJS.Timeout | undefined;
   isGone = false;
   onFrame: (head: Head, body: string) => void = () => undefined;
   onGone: (why: string) => void = () => undefined;
@@ -98,6 +99,14 @@ export class Child {
     lengths.writeUInt32BE(a.length, 0);
     lengths.writeUInt32BE(b.length, 4);
     this.#process.stdin?.write(Buffer.concat([lengths, a, b]));
+  }
+
+  endAfter(ms: number): void {
+    this.#ending = setTimeout(() => this.kill(), ms).unref();
+  }
+
+  keep(): void {
+    clearTimeout(this.#ending);
   }
 
   kill(): void {

@@ -19,6 +19,8 @@ import { runExternalWork } from "./work/run-work.node.ts";
 /** After its time-out a child that has not answered is killed; after a cancellation it has a little longer. */
 const KILL_AFTER_MS = 100;
 const CANCEL_GRACE_MS = 500;
+/** So long a process waits for the next call of its isolate. */
+const IDLE_MS = 60_000;
 const MOST_DEFINITIONS = 64;
 
 export type Host = {
@@ -52,6 +54,7 @@ export function createHost(options: HostOptions): Host {
   const take = (isolate: string, definition: IsolateDefinition): Child => {
     const at = idle.findIndex((each) => each.isolate === isolate);
     const [warm] = at === -1 ? [] : idle.splice(at, 1);
+    warm?.child.keep();
     if (warm !== undefined && !warm.child.isGone) return warm.child;
     const child = new Child(options.runtime, definition);
     children.add(child);
@@ -62,6 +65,7 @@ export function createHost(options: HostOptions): Host {
     child.onGone = () => void children.delete(child);
     if (child.isGone) return void children.delete(child);
     idle.push({ isolate, child });
+    child.endAfter(IDLE_MS);
     if (idle.length > 2 * options.slots) idle.shift()?.child.kill();
   };
 
@@ -103,10 +107,7 @@ export function createHost(options: HostOptions): Host {
       `Cannot finish "${meta.operation}": it may run for ${meta.timeout_ms} ms; it is still running`,
     );
     const timers = [killWith(late, meta.timeout_ms + KILL_AFTER_MS)];
-    const gone = failed(
-      "execution_cancelled",
-      `Cannot finish "${meta.operation}": somebody must want the result; nobody does`,
-    );
+    const gone = cancelledAnswer(meta.operation);
     const forget = cancellation?.onRequest(() => {
       child.send({ t: "cancel" }, "");
       timers.push(killWith(gone, CANCEL_GRACE_MS));
@@ -154,6 +155,7 @@ export function createHost(options: HostOptions): Host {
     if (!definitions.has(order.isolate)) return NEED_REPLY;
     const [oldest] = definitions.keys();
     if (definitions.size > MOST_DEFINITIONS && oldest !== undefined) definitions.delete(oldest);
+    if (cancellation?.requested === true) return replyOf(cancelledAnswer(meta.operation));
     return replyOf(await runModule(order, input, cancellation));
   };
 
@@ -189,6 +191,10 @@ function platformAt(base: string | null) {
 
 function failed(code: ErrorCode, detail: string): InvocationResult {
   return { ok: false, error: { code, detail }, retry: { kind: "may" }, logs: [] };
+}
+
+function cancelledAnswer(operation: string): InvocationResult {
+  return failed("execution_cancelled", `Cannot finish "${operation}": somebody must want the result; nobody does`);
 }
 
 function replyOf(result: InvocationResult): string {
