@@ -32,13 +32,16 @@ import { CHAIN_FUNCTION, chainInput } from "./registry/builtins/chain-input.ts";
 import { parseInput } from "./registry/builtins/parse-input.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
 import { ADAPTERS } from "./model/adapters.ts";
+import { RunnerPool } from "./runners/runner-pool.ts";
 import { openDatabase } from "./registry/database.ts";
 import { createRegistry } from "./registry/registry.ts";
 
-export { ExecutionShard, Gate };
+export { ExecutionShard, Gate, RunnerPool };
 
 export type Bindings = ExecutorBindings &
   ShardEnv & {
+    /** Self-hosted runners, an object for each environment. */
+    RUNNERS: DurableObjectNamespace<RunnerPool>;
     /** Artifacts, and inputs and outputs too large for a row. */
     ARTIFACTS: R2Bucket;
     /** The registry's libSQL server; with REGISTRY, a service binding through which its URL is reached. */
@@ -145,6 +148,10 @@ function wire(env: Bindings): Wired {
     executions,
     artifacts,
     control,
+    runners: {
+      pool: (environment) => env.RUNNERS.getByName(environment),
+      connect: (environment, request) => env.RUNNERS.getByName(environment).fetch(request),
+    },
     version,
   };
   const runner: RunnerPorts = {

@@ -98,7 +98,10 @@ async function launch(options: EdgeOptions): Promise<Launched> {
         modules: [{ type: "ESModule", path: "worker.js", contents: script }],
         compatibilityDate: COMPATIBILITY_DATE,
         unsafeDirectSockets: [{ host: "127.0.0.1", port }],
-        durableObjects: { EXECUTIONS: { className: "ExecutionShard", useSQLite: true } },
+        durableObjects: {
+          EXECUTIONS: { className: "ExecutionShard", useSQLite: true },
+          RUNNERS: { className: "RunnerPool", useSQLite: true },
+        },
         r2Buckets: { ARTIFACTS: "artifacts" },
         outboundService: { network: { allow: ["public"], deny: ["64:ff9b::/96"] } },
         bindings: {

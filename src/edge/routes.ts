@@ -13,6 +13,7 @@ import { getModuleCode, putModuleCode } from "./routes/modules.ts";
 import { openapi } from "./routes/openapi.ts";
 import { callOperation, describeOperation } from "./routes/ops.ts";
 import * as registry from "./routes/registry.ts";
+import { connectRunner, listRunners } from "./routes/runners.ts";
 import type { Route } from "./context.ts";
 
 const REGISTRY = "/registry/:kind";
@@ -227,6 +228,22 @@ export const ROUTES: readonly Route[] = [
     handle: getModuleCode,
   },
   ...EXECUTION_ROUTES,
+  {
+    method: "GET",
+    path: "/runners/:environment/connect",
+    access: "runner",
+    summary: "A runner connects, by WebSocket",
+    produces: "*/*",
+    status: 101,
+    handle: connectRunner,
+  },
+  {
+    method: "GET",
+    path: "/runners/:environment",
+    access: "registry:read",
+    summary: "Runners of an environment, and calls that wait for one",
+    handle: listRunners,
+  },
   { method: "GET", path: "/openapi.json", access: "registry:read", summary: "This description", handle: openapi },
   {
     method: "GET",
