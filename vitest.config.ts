@@ -14,8 +14,21 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["test/workerd/**/*.test.ts"],
-          exclude: ["test/workerd/artifacts*.test.ts", "test/workerd/executions*.test.ts"],
+          exclude: ["test/workerd/artifacts*.test.ts", "test/workerd/executions*.test.ts", "test/workerd/runner-*.test.ts"],
         },
+      },
+      {
+        // The pool of runners, with real sockets.
+        plugins: [
+          cloudflareTest({
+            main: "./src/runners/runner-pool.ts",
+            miniflare: {
+              compatibilityDate: "2026-07-01",
+              durableObjects: { RUNNERS: { className: "RunnerPool", useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: "workerd-runners", include: ["test/workerd/runner-*.test.ts"] },
       },
       {
         // Artifacts by themselves: on shards that keep nothing else, whose store and whose clock the tests hold.
