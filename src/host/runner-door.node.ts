@@ -61,6 +61,7 @@ type Timer = ReturnType<typeof setTimeout>;
 const ANSWER_WITHIN_MS = LEASE_MS;
 /** A connection that lasted so long begins the waits anew. */
 const STEADY_MS = 10_000;
+const TOGETHER_CHARS = 1024 * 1024;
 
 export function openRunnerDoor(options: RunnerDoorOptions): RunnerDoor {
   const door = new Door(options);
@@ -254,8 +255,19 @@ class Door implements RunnerDoor {
   #flush(): void {
     const parcels = this.#outbox;
     this.#outbox = [];
-    if (parcels.length === 0) return;
-    if (this.#isWelcome && this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(packParcels(parcels));
+    if (!this.#isWelcome || this.#socket?.readyState !== WebSocket.OPEN) return;
+    // One message of the socket takes so much and no more.
+    let together: Parcel<FromRunner>[] = [];
+    let chars = 0;
+    for (const parcel of parcels) {
+      if (together.length > 0 && chars + parcel.body.length > TOGETHER_CHARS) {
+        this.#socket.send(packParcels(together));
+        [together, chars] = [[], 0];
+      }
+      together.push(parcel);
+      chars += parcel.body.length;
+    }
+    if (together.length > 0) this.#socket.send(packParcels(together));
   }
 
   #beat(): void {
