@@ -10,6 +10,7 @@ import { inlineAdapter } from "./adapters/inline/inline.ts";
 import { shardOfExecutionId } from "./core/ids.ts";
 import { Capabilities } from "./dispatch/capability.ts";
 import { Health } from "./dispatch/health.ts";
+import { Tickets } from "./dispatch/ticket.ts";
 import { createApp } from "./edge/app.ts";
 import type { Platform } from "./edge/context.ts";
 import { Accepter } from "./executions/accepter.ts";
@@ -20,6 +21,8 @@ import { runClaims } from "./executions/attempt-runner.ts";
 import { runChain } from "./executions/chain.ts";
 import { ExecutionShard, nameOfShard, SHARDS, type ShardEnv } from "./executions/execution-shard.ts";
 import { createExecutions, wakeShards } from "./executions/executions.ts";
+import { JobBoard } from "./executions/jobs/job-board.ts";
+import { jobsPort } from "./executions/jobs/jobs.ts";
 import { Keeper } from "./executions/keeper.ts";
 import type { Claim } from "./executions/messages.ts";
 import { Payloads } from "./executions/payloads.ts";
@@ -35,12 +38,16 @@ import { runBuiltin } from "./registry/builtins/run-builtin.ts";
 import { openDatabase } from "./registry/database.ts";
 import { createRegistry, type Registry } from "./registry/registry.ts";
 
-export { ExecutionShard, Gate };
+export { ExecutionShard, Gate, JobBoard };
 
 export type Bindings = ExecutorBindings &
   ShardEnv & {
     /** Artifacts, and inputs and outputs too large for a row. */
     ARTIFACTS: R2Bucket;
+    /** Jobs that run elsewhere and report back. */
+    JOBS: DurableObjectNamespace<JobBoard>;
+    /** Where jobs and hosts reach the platform, such as https://switchyard.example.com. */
+    PUBLIC_URL?: string;
     /** The registry's libSQL server; with REGISTRY, a service binding through which its URL is reached. */
     REGISTRY_URL: string;
     REGISTRY_AUTH_TOKEN?: string;
@@ -99,6 +106,13 @@ function wire(env: Bindings): Wired {
   });
   const executions = createExecutions({ namespace, keeper, payloads, recorder, registry });
   const capabilities = new Capabilities(env.CAPABILITY_KEY);
+  const jobs = jobsPort(env.JOBS, {
+    tickets: new Tickets(env.CAPABILITY_KEY),
+    capabilities,
+    registry,
+    platformUrl: env.PUBLIC_URL?.replace(/\/+$/, ""),
+    now,
+  });
   const shard = (id: string) => namespace.getByName(nameOfShard(shardOfExecutionId(id) ?? 0));
   const artifacts = new ShardedArtifacts({
     shard: (number) => namespace.getByName(nameOfShard(number)),
@@ -152,6 +166,7 @@ function wire(env: Bindings): Wired {
     capabilities,
     executions,
     artifacts,
+    jobs,
     control,
     version,
   };

@@ -93,14 +93,17 @@ export type OpenedJob = {
 
 /** Work that was started elsewhere and reports back by itself. Durable: it outlives the platform's processes. */
 export interface JobsPort {
-  /** Opens the job of an execution (or item), or finds the one that an interrupted attempt has left. */
+  /**
+   * Opens the job of an execution (or item), or finds the one that an interrupted attempt has left. `order` is a frame
+   * without definition: that is added, fresh, when the order is fetched, so that no secret is kept with it.
+   */
   open(job: { meta: InvocationMeta; environment: string; order: string }): Promise<OpenedJob>;
   /** Notes what the place calls it, so that it can be found again. */
   note(id: string, handle: string): Promise<void>;
   /** What the job reported: JSON text of its outcome; undefined when nothing has come within `waitMs`. */
   wait(id: string, waitMs: number): Promise<string | undefined>;
-  /** Nobody is interested any more; what is reported later is refused. */
-  close(id: string): Promise<void>;
+  /** Nobody is interested any more; what is reported later is refused. Tells whether the order was ever fetched. */
+  close(id: string): Promise<{ fetched: boolean }>;
 }
 
 /** What an adapter answers for what was thrown: what the caller would have to mend is no better at the next try. */
