@@ -4,11 +4,15 @@
  * processes, reached through SLOT_n bindings).
  */
 import { waitUntil, WorkerEntrypoint } from "cloudflare:workers";
-import type { AdapterCall } from "./adapters/adapter.ts";
+import type { Adapter, AdapterCall, IsolateSource } from "./adapters/adapter.ts";
 import { builtinAdapter } from "./adapters/builtin/builtin.ts";
 import { inlineAdapter } from "./adapters/inline/inline.ts";
+import { runnerAdapter } from "./adapters/runner/runner.ts";
+import { SwitchyardError } from "./core/errors.ts";
 import { shardOfExecutionId } from "./core/ids.ts";
 import { Capabilities } from "./dispatch/capability.ts";
+import { Health } from "./dispatch/health.ts";
+import { Tickets } from "./dispatch/ticket.ts";
 import { createApp } from "./edge/app.ts";
 import type { Platform } from "./edge/context.ts";
 import { Accepter } from "./executions/accepter.ts";
@@ -19,6 +23,8 @@ import { runClaims } from "./executions/attempt-runner.ts";
 import { runChain } from "./executions/chain.ts";
 import { ExecutionShard, nameOfShard, SHARDS, type ShardEnv } from "./executions/execution-shard.ts";
 import { createExecutions, wakeShards } from "./executions/executions.ts";
+import { JobBoard } from "./executions/jobs/job-board.ts";
+import { jobsPort } from "./executions/jobs/jobs.ts";
 import { Keeper } from "./executions/keeper.ts";
 import type { Claim } from "./executions/messages.ts";
 import { Payloads } from "./executions/payloads.ts";
@@ -31,12 +37,11 @@ import type { Principal } from "./model/principal.ts";
 import { CHAIN_FUNCTION, chainInput } from "./registry/builtins/chain-input.ts";
 import { parseInput } from "./registry/builtins/parse-input.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
-import { ADAPTERS } from "./model/adapters.ts";
 import { RunnerPool } from "./runners/runner-pool.ts";
 import { openDatabase } from "./registry/database.ts";
-import { createRegistry } from "./registry/registry.ts";
+import { createRegistry, type Registry } from "./registry/registry.ts";
 
-export { ExecutionShard, Gate, RunnerPool };
+export { ExecutionShard, Gate, JobBoard, RunnerPool };
 
 export type Bindings = ExecutorBindings &
   ShardEnv & {
@@ -44,6 +49,10 @@ export type Bindings = ExecutorBindings &
     RUNNERS: DurableObjectNamespace<RunnerPool>;
     /** Artifacts, and inputs and outputs too large for a row. */
     ARTIFACTS: R2Bucket;
+    /** Jobs that run elsewhere and report back. */
+    JOBS: DurableObjectNamespace<JobBoard>;
+    /** Where jobs and hosts reach the platform, such as https://switchyard.example.com. */
+    PUBLIC_URL?: string;
     /** The registry's libSQL server; with REGISTRY, a service binding through which its URL is reached. */
     REGISTRY_URL: string;
     REGISTRY_AUTH_TOKEN?: string;
@@ -64,14 +73,43 @@ type Wired = { platform: Platform; runner: RunnerPorts };
 
 function wire(env: Bindings): Wired {
   const remote = env.REGISTRY;
-  const registry = createRegistry({
+  const isolates: IsolateSource = {
+    isolateId: (operation) => registry.isolateId(operation),
+    loadIsolate: (operation) => registry.loadIsolate(operation),
+  };
+  const { executor, control } = createExecutor(env);
+  const adapters = new Map<string, Adapter>(
+    [
+      inlineAdapter(executor, isolates),
+      builtinAdapter((name, call) => runBuiltinCall(name, call)),
+      runnerAdapter({
+        isolates,
+        artifacts: {
+          put: async (execution, text) => {
+            const content = { name: "order", contentType: "application/json", body: new Blob([text]).stream() };
+            return (await artifacts.put(execution, content)).id;
+          },
+          text: async (id) => {
+            const found = await artifacts.read(id);
+            if (found === undefined)
+              throw new SwitchyardError("payload_lost", `Cannot read the output "${id}": it is gone`);
+            return new Response(found.body).text();
+          },
+        },
+        platformUrl: env.PUBLIC_URL?.replace(/\/+$/, ""),
+        pool: (environment) => env.RUNNERS.getByName(environment),
+        now: Date.now,
+      }),
+    ].map((adapter) => [adapter.name, adapter]),
+  );
+  const registry: Registry = createRegistry({
     database: openDatabase({
       url: env.REGISTRY_URL,
       ...(env.REGISTRY_AUTH_TOKEN === undefined ? {} : { authToken: env.REGISTRY_AUTH_TOKEN }),
       ...(remote === undefined ? {} : { fetch: (request) => remote.fetch(request) }),
     }),
     masterKey: env.MASTER_KEY,
-    adapters: ADAPTERS,
+    adapters: [...adapters.values()],
     background: waitUntil,
     ...(env.REGISTRY_MAX_STALE_MS === undefined ? {} : { maxStaleMs: Number(env.REGISTRY_MAX_STALE_MS) }),
   });
@@ -91,7 +129,13 @@ function wire(env: Bindings): Wired {
   });
   const executions = createExecutions({ namespace, keeper, payloads, recorder, registry });
   const capabilities = new Capabilities(env.CAPABILITY_KEY);
-  const { executor, control } = createExecutor(env);
+  const jobs = jobsPort(env.JOBS, {
+    tickets: new Tickets(env.CAPABILITY_KEY),
+    capabilities,
+    registry,
+    platformUrl: env.PUBLIC_URL?.replace(/\/+$/, ""),
+    now,
+  });
   const shard = (id: string) => namespace.getByName(nameOfShard(shardOfExecutionId(id) ?? 0));
   const artifacts = new ShardedArtifacts({
     shard: (number) => namespace.getByName(nameOfShard(number)),
@@ -125,10 +169,9 @@ function wire(env: Bindings): Wired {
     );
   const invokePorts = {
     environments: registry,
-    adapters: new Map([
-      ["inline", inlineAdapter(executor, registry)],
-      ["builtin", builtinAdapter(runBuiltinCall)],
-    ]),
+    adapters,
+    health: new Health(),
+    now,
     capability: (principalId: string, depth: number) => capabilities.issue(principalId, depth),
   };
   const platform: Platform = {
@@ -142,11 +185,11 @@ function wire(env: Bindings): Wired {
       log: (execution, operation, lines) => {
         for (const line of lines) console.log(JSON.stringify({ ...line, execution, operation }));
       },
-      now,
     },
     capabilities,
     executions,
     artifacts,
+    jobs,
     control,
     runners: {
       pool: (environment) => env.RUNNERS.getByName(environment),
@@ -160,7 +203,6 @@ function wire(env: Bindings): Wired {
     payloads,
     ended: (id, outcome) => waiting.ended(id, outcome),
     giveWay: () => accepter.giveWay(),
-    now,
   };
   return { platform, runner };
 }

@@ -22,7 +22,9 @@ export const command: CommandModule = {
       ["opctl runner start --environment rack-1 --capability gpu=true", "for operations that require a gpu"],
       ["opctl runner start --environment rack-1 --allow module --allow process:./thumb.sh", "a program too"],
     ]);
-    const install = withOptions(runner.command("install").description("write a systemd unit that keeps a runner running"))
+    const install = withOptions(
+      runner.command("install").description("write a systemd unit that keeps a runner running"),
+    )
       .option("--user <user>", "whom it runs as", "switchyard")
       .option("--token-file <file>", "where its token is: a line SWITCHYARD_TOKEN=…")
       .option("--file <file>", "where to write the unit (else switchyard-runner-ENVIRONMENT.service here)")
@@ -89,7 +91,9 @@ function installRunner(context: Context, words: InstallWords): void {
   context.output.say(`written: ${file}. Next, as root where it shall run:`);
   context.output.say(`  useradd --system --no-create-home ${words.user}`);
   context.output.say(`  install -d -m 0700 ${path.dirname(tokenFile)}`);
-  context.output.say(`  opctl token create ${environment}-runner --scope runner:${environment}   (as an admin; prints it once)`);
+  context.output.say(
+    `  opctl token create ${environment}-runner --scope runner:${environment}   (as an admin; prints it once)`,
+  );
   context.output.say(`  install -m 0600 /dev/null ${tokenFile} and put into it: SWITCHYARD_TOKEN=sy_…`);
   context.output.say(`  install -m 0644 ${file} /etc/systemd/system/${service}`);
   context.output.say(`  systemctl daemon-reload && systemctl enable --now ${service}`);

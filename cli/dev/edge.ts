@@ -1,5 +1,5 @@
 /** Runs the platform's worker in miniflare's workerd, served through a direct socket, and starts it again when it is lost. */
-import { randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
@@ -101,6 +101,7 @@ async function launch(options: EdgeOptions): Promise<Launched> {
         durableObjects: {
           EXECUTIONS: { className: "ExecutionShard", useSQLite: true },
           RUNNERS: { className: "RunnerPool", useSQLite: true },
+          JOBS: { className: "JobBoard", useSQLite: true },
         },
         r2Buckets: { ARTIFACTS: "artifacts" },
         outboundService: { network: { allow: ["public"], deny: ["64:ff9b::/96"] } },
@@ -108,7 +109,8 @@ async function launch(options: EdgeOptions): Promise<Launched> {
           REGISTRY_URL: "http://registry",
           REGISTRY_AUTH_TOKEN: registry.secret,
           MASTER_KEY: folder.masterKey,
-          CAPABILITY_KEY: randomBytes(32).toString("hex"),
+          // The same after a restart: jobs that run elsewhere come back with tickets signed by it.
+          CAPABILITY_KEY: createHmac("sha256", folder.masterKey).update("capabilities").digest("hex"),
           INCARNATION: randomBytes(16).toString("hex"),
           ...(executors === undefined ? {} : { EXECUTOR_SECRET: executors.secret }),
         },

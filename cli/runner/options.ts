@@ -35,7 +35,13 @@ export function readRunnerWords(words: RunnerWords): RunnerSettings {
   if (runtime !== "deno" && runtime !== "node") {
     throw new SwitchyardError("usage", `Cannot run modules on "${runtime}": --runtime is deno or node`);
   }
-  const name = words.name ?? os.hostname().replaceAll(/[^A-Za-z0-9_.-]/g, "-").replace(/^[^A-Za-z0-9]+/, "").slice(0, 64);
+  const name =
+    words.name ??
+    os
+      .hostname()
+      .replaceAll(/[^A-Za-z0-9_.-]/g, "-")
+      .replace(/^[^A-Za-z0-9]+/, "")
+      .slice(0, 64);
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(name)) {
     throw new SwitchyardError(
       "usage",
@@ -45,7 +51,10 @@ export function readRunnerWords(words: RunnerWords): RunnerSettings {
   const slotsText = words.slots ?? String(Math.max(1, os.availableParallelism()));
   const slots = /^[0-9]{1,3}$/.test(slotsText) ? Number(slotsText) : 0;
   if (slots < 1 || slots > 256) {
-    throw new SwitchyardError("usage", `Cannot have "${slotsText}" slots: --slots must be a whole number from 1 to 256`);
+    throw new SwitchyardError(
+      "usage",
+      `Cannot have "${slotsText}" slots: --slots must be a whole number from 1 to 256`,
+    );
   }
   const allowWords = words.allow ?? ["module"];
   const allow = parseAllow(allowWords);

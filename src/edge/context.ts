@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import type { DispatchPorts } from "../dispatch/dispatch.ts";
 import type { Capabilities } from "../dispatch/capability.ts";
 import type { Artifacts, Executions } from "../executions/port.ts";
+import type { JobCallbacks } from "../executions/jobs/job-callbacks.ts";
 import type { Scope } from "../model/entities.ts";
 import type { Caller, Principal } from "../model/principal.ts";
 import type { BuiltinResult } from "../registry/builtins/builtin.ts";
@@ -18,10 +19,15 @@ export type Platform = {
   capabilities: Capabilities;
   executions: Executions;
   artifacts: Artifacts;
+  /** What jobs come back to, with their tickets. */
+  jobs: JobCallbacks;
   /** Answers the supervisor of executor processes; undefined where there is none (Cloudflare). */
   control: ((request: Request) => Promise<Response>) | undefined;
   /** Self-hosted runners, by environment; undefined where there are none. */
-  runners?: { pool(environment: string): RunnerPoolPort; connect(environment: string, request: Request): Promise<Response> };
+  runners?: {
+    pool(environment: string): RunnerPoolPort;
+    connect(environment: string, request: Request): Promise<Response>;
+  };
   version: string;
 };
 

@@ -10,6 +10,7 @@ import { getExecution, getInput, getLogs, getOutput, listExecutions } from "./ro
 import { appendLogs, putArtifact } from "./routes/handler-reports.ts";
 import { health } from "./routes/health.ts";
 import { getModuleCode, putModuleCode } from "./routes/modules.ts";
+import { getJobOrder, postJobReport } from "./routes/jobs.ts";
 import { openapi } from "./routes/openapi.ts";
 import { callOperation, describeOperation } from "./routes/ops.ts";
 import * as registry from "./routes/registry.ts";
@@ -243,6 +244,22 @@ export const ROUTES: readonly Route[] = [
     access: "registry:read",
     summary: "Runners of an environment, and calls that wait for one",
     handle: listRunners,
+  },
+  {
+    method: "GET",
+    path: "/jobs/:id",
+    access: "public",
+    summary: "A job fetches its order, with its ticket",
+    produces: "*/*",
+    handle: getJobOrder,
+  },
+  {
+    method: "POST",
+    path: "/jobs/:id",
+    access: "public",
+    summary: "A job reports its end, with its ticket",
+    body: "application/octet-stream",
+    handle: postJobReport,
   },
   { method: "GET", path: "/openapi.json", access: "registry:read", summary: "This description", handle: openapi },
   {

@@ -16,6 +16,7 @@ export async function runHttp(
     stop.abort();
   }, meta.timeout_ms);
   const forget = options.cancellation?.onRequest(() => stop.abort());
+  if (options.cancellation?.requested === true) stop.abort();
   let began = false;
   try {
     const response = await fetch(work.url, {
