@@ -3,6 +3,7 @@
  * a forgotten check cannot be a hole. Tests walk this table, and openapi.json is written from it.
  */
 import { getArtifact, listArtifacts } from "./routes/artifacts.ts";
+import { checkEnvironment } from "./routes/environments.ts";
 import { docs } from "./routes/docs.ts";
 import { cancelExecution, replayExecution } from "./routes/execution-control.ts";
 import { getEvents } from "./routes/execution-events.ts";
@@ -230,20 +231,11 @@ export const ROUTES: readonly Route[] = [
   },
   ...EXECUTION_ROUTES,
   {
-    method: "GET",
-    path: "/runners/:environment/connect",
-    access: "runner",
-    summary: "A runner connects, by WebSocket",
-    produces: "*/*",
-    status: 101,
-    handle: connectRunner,
-  },
-  {
-    method: "GET",
-    path: "/runners/:environment",
+    method: "POST",
+    path: "/environments/:name/check",
     access: "registry:read",
-    summary: "Runners of an environment, and calls that wait for one",
-    handle: listRunners,
+    summary: "Look at an environment: reachable, allowed, how fast, what is missing",
+    handle: checkEnvironment,
   },
   {
     method: "GET",
@@ -260,6 +252,22 @@ export const ROUTES: readonly Route[] = [
     summary: "A job reports its end, with its ticket",
     body: "application/octet-stream",
     handle: postJobReport,
+  },
+  {
+    method: "GET",
+    path: "/runners/:environment/connect",
+    access: "runner",
+    summary: "A runner connects, by WebSocket",
+    produces: "*/*",
+    status: 101,
+    handle: connectRunner,
+  },
+  {
+    method: "GET",
+    path: "/runners/:environment",
+    access: "registry:read",
+    summary: "Runners of an environment, and calls that wait for one",
+    handle: listRunners,
   },
   { method: "GET", path: "/openapi.json", access: "registry:read", summary: "This description", handle: openapi },
   {
