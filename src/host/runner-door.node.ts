@@ -317,7 +317,7 @@ class Door implements RunnerDoor {
       });
       const problem = (await response.json()) as { code?: string; detail?: string; hint?: string };
       // 426 says that all is well but the upgrade; a token may be renewed only by a person.
-      if (![401, 403, 404, 409, 422].includes(response.status) && problem.code !== "environment_misconfigured") {
+      if (![401, 403, 404, 409, 422].includes(response.status)) {
         return undefined;
       }
       const { detail = `the platform answered ${response.status}`, hint } = problem;

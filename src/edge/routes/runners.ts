@@ -43,7 +43,7 @@ async function environmentOf(context: RouteContext): Promise<string> {
   }
   if (row.adapter !== "runner") {
     throw new SwitchyardError(
-      "environment_misconfigured",
+      "setting_unsupported",
       `Cannot use "${name}" for runners: its adapter must be runner; it is ${row.adapter}`,
     );
   }
