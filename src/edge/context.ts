@@ -24,7 +24,10 @@ export type Platform = {
   /** Answers the supervisor of executor processes; undefined where there is none (Cloudflare). */
   control: ((request: Request) => Promise<Response>) | undefined;
   /** Self-hosted runners, by environment; undefined where there are none. */
-  runners?: { pool(environment: string): RunnerPoolPort; connect(environment: string, request: Request): Promise<Response> };
+  runners?: {
+    pool(environment: string): RunnerPoolPort;
+    connect(environment: string, request: Request): Promise<Response>;
+  };
   version: string;
 };
 

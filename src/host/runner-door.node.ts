@@ -99,7 +99,7 @@ class Door implements RunnerDoor {
     const address = `${url.replace(/^http/, "ws")}/runners/${environment}/connect`;
     // Node's own WebSocket takes headers: the token is neither in the address nor in a protocol's name, which are logged.
     const init = { protocols: [RUNNER_SUBPROTOCOL], headers: { authorization: `Bearer ${token}` } };
-    const socket = new WebSocket(address, init as unknown as string[]);
+    const socket = new WebSocket(address, init);
     this.#socket = socket;
     const slow = setTimeout(() => this.#broken(socket, "no answer"), ANSWER_WITHIN_MS);
     socket.addEventListener("open", () => {
@@ -153,7 +153,6 @@ class Door implements RunnerDoor {
   #hello(): FromRunner {
     const { version, name, slots, capabilities, runs, protocol = RUNNER_PROTOCOL } = this.#options;
     this.#forgetOld();
-    const plain = ({ fence, execution, attempt, item }: RunnerJob): RunnerJob => ({ fence, execution, attempt, item });
     return {
       type: "hello",
       protocol,
@@ -163,8 +162,8 @@ class Door implements RunnerDoor {
       slots,
       capabilities,
       runs: [...runs],
-      running: [...this.#running.values()].map(plain),
-      finished: [...this.#kept.values()].map(plain),
+      running: [...this.#running.values()].map(jobOf),
+      finished: [...this.#kept.values()].map(jobOf),
     };
   }
 
@@ -322,7 +321,8 @@ class Door implements RunnerDoor {
         return undefined;
       }
       const { detail = `the platform answered ${response.status}`, hint } = problem;
-      const code = response.status === 404 ? "entity_not_found" : response.status === 401 ? "unauthenticated" : "forbidden";
+      const code =
+        response.status === 404 ? "entity_not_found" : response.status === 401 ? "unauthenticated" : "forbidden";
       return new SwitchyardError(code, detail, hint === undefined ? {} : { hint });
     } catch {
       return undefined;
@@ -338,4 +338,8 @@ class Door implements RunnerDoor {
     if (error === undefined) this.#end.resolve();
     else this.#end.reject(error);
   }
+}
+
+function jobOf({ fence, execution, attempt, item }: RunnerJob): RunnerJob {
+  return { fence, execution, attempt, item };
 }

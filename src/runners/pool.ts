@@ -14,26 +14,15 @@ import {
   KEPT_MS,
   LEASE_IDLE_MS,
   LEASE_MS,
-  packParcels,
   type Declared,
   type FromRunner,
   type Hello,
   type Parcel,
   type PoolOrder,
   type PoolStatus,
-  type RunnerJob,
-  type ToRunner,
 } from "../model/runner-protocol.ts";
+import { Runner, type Answer, type Job, type Settle, type Socket } from "./_runner.ts";
 import { judgeHello, misfit, pick, whyNobody, type Candidate } from "./_decide.ts";
-
-export type Socket = {
-  send(text: string): void;
-  close(code: number, reason: string): void;
-  /** Kept with the socket, beyond this object's memory. */
-  attach(declared: Declared): void;
-  /** The last sign of life that was answered without waking anybody; 0: none yet. */
-  beatAt(): number;
-};
 
 export type PoolDeps = {
   environment: string;
@@ -44,57 +33,14 @@ export type PoolDeps = {
   later(ms: number, callback: () => void): () => void;
 };
 
-type Answer = string | Outcome;
-type Settle = (answer: Answer) => void;
-
-type Job = RunnerJob & {
-  order: PoolOrder | undefined;
-  /** undefined: nobody waits (yet). */
-  settle: Settle | undefined;
-  /** running → answered (the runner keeps the result), or closed (nobody may have it; the runner is still at it). */
-  state: "running" | "answered" | "closed";
-  /** When its time is over; of one without a waiter, when it is forgotten. */
-  endsAt: number;
-};
-
 type Waiting = { order: PoolOrder; settle: Settle; stop: () => void };
+
+export type { Socket };
 
 const TICK_MS = 1_000;
 const TIMEOUT_GRACE_MS = 1_000;
 /** A slot whose work was cancelled is given out again when the runner says so, and at the latest then. */
 const CLOSING_MS = 30_000;
-const WARM_ISOLATES = 512;
-
-class Runner {
-  readonly jobs = new Map<string, Job>();
-  readonly warmFor = new Set<string>();
-  socket: Socket | undefined;
-  draining = false;
-  heardAt: number;
-  stopGrace: (() => void) | undefined;
-
-  declared: Declared;
-
-  constructor(declared: Declared, socket: Socket, now: number) {
-    this.declared = declared;
-    this.socket = socket;
-    this.heardAt = now;
-  }
-
-  seenAt(): number {
-    return Math.max(this.heardAt, this.socket?.beatAt() ?? 0);
-  }
-
-  inFlight(): number {
-    let count = 0;
-    for (const job of this.jobs.values()) if (job.state !== "answered") count += 1;
-    return count;
-  }
-
-  send(head: ToRunner, body = ""): void {
-    this.socket?.send(packParcels([{ head, body }]));
-  }
-}
 
 export class Pool {
   readonly #deps: PoolDeps;
@@ -103,7 +49,7 @@ export class Pool {
   readonly #queue = new Set<Waiting>();
   #fences = 0;
   #resumeMs = 3_000;
-  #stopTick: (() => void) | undefined;
+  #ticking = false;
 
   constructor(deps: PoolDeps) {
     this.#deps = deps;
@@ -130,22 +76,7 @@ export class Pool {
   }
 
   status(): PoolStatus {
-    const runners = [...this.#runners.values()].map((runner) => ({
-      name: runner.declared.name,
-      version: runner.declared.version,
-      slots: runner.declared.slots,
-      in_flight: runner.inFlight(),
-      capabilities: runner.declared.capabilities,
-      runs: runner.declared.runs,
-      state:
-        runner.socket === undefined
-          ? ("lost" as const)
-          : runner.draining
-            ? ("draining" as const)
-            : ("connected" as const),
-      last_seen_at: runner.seenAt(),
-    }));
-    return { runners, queued: this.#queue.size };
+    return { runners: [...this.#runners.values()].map((runner) => runner.view()), queued: this.#queue.size };
   }
 
   received(socket: Socket, { head, body }: Parcel<FromRunner>): void {
@@ -236,10 +167,7 @@ export class Pool {
     if (runner.jobs.size === 0) runner.heardAt = now;
     const endsAt = now + order.timeout_ms + TIMEOUT_GRACE_MS;
     runner.jobs.set(fence, { fence, execution, attempt, item, order, settle, state: "running", endsAt });
-    if (order.isolate !== "") {
-      if (runner.warmFor.size >= WARM_ISOLATES) runner.warmFor.clear();
-      runner.warmFor.add(order.isolate);
-    }
+    runner.warmed(order.isolate);
     runner.send({ type: "run", fence, execution, attempt, item }, order.order);
     this.#tickOn();
   }
@@ -281,7 +209,7 @@ export class Pool {
     const holder =
       this.#runners.get(hello.instance) ??
       [...this.#runners.values()].find(({ declared }) => declared.name === hello.name);
-    const verdict = judgeHello(hello, holder && this.#candidate(holder, ""));
+    const verdict = judgeHello(hello, holder?.candidate("", this.#deps.now()));
     if (verdict.kind === "close") return socket.close(verdict.code, verdict.reason);
     const { version, name, instance, slots, capabilities, runs } = hello;
     const declared: Declared = { version, name, instance, slots, capabilities, runs };
@@ -364,7 +292,9 @@ export class Pool {
     }
     for (const job of runner.jobs.values()) {
       const { environment } = this.#deps;
-      job.settle?.(failure("executor_lost", `Cannot tell what became of it on runner "${name}" of "${environment}": ${why}`));
+      job.settle?.(
+        failure("executor_lost", `Cannot tell what became of it on runner "${name}" of "${environment}": ${why}`),
+      );
     }
     runner.jobs.clear();
     this.#pump();
@@ -381,8 +311,10 @@ export class Pool {
   }
 
   #tickOn(): void {
-    this.#stopTick ??= this.#deps.later(TICK_MS, () => {
-      this.#stopTick = undefined;
+    if (this.#ticking) return;
+    this.#ticking = true;
+    this.#deps.later(TICK_MS, () => {
+      this.#ticking = false;
       this.#tick();
     });
   }
@@ -391,7 +323,7 @@ export class Pool {
   #tick(): void {
     const now = this.#deps.now();
     let isBusy = false;
-    for (const runner of [...this.#runners.values()]) {
+    for (const runner of this.#runners.values()) {
       const leaseMs = runner.inFlight() > 0 ? LEASE_MS : LEASE_IDLE_MS;
       const silentMs = now - runner.seenAt();
       if (runner.socket !== undefined && silentMs > leaseMs) {
@@ -403,7 +335,11 @@ export class Pool {
         if (job.state === "closed" || job.settle === undefined) runner.jobs.delete(job.fence);
         else {
           const timeoutMs = job.order?.timeout_ms ?? 0;
-          this.#close(runner, job, failure("timeout", `Cannot wait longer: it must end within ${timeoutMs} ms; it has not`));
+          this.#close(
+            runner,
+            job,
+            failure("timeout", `Cannot wait longer: it must end within ${timeoutMs} ms; it has not`),
+          );
         }
       }
       isBusy ||= runner.jobs.size > 0;
@@ -414,19 +350,7 @@ export class Pool {
   }
 
   #candidates(isolate: string): (Candidate & { runner: Runner })[] {
-    return [...this.#runners.values()].map((runner) => this.#candidate(runner, isolate));
-  }
-
-  #candidate(runner: Runner, isolate: string): Candidate & { runner: Runner } {
-    return {
-      runner,
-      declared: runner.declared,
-      inFlight: runner.inFlight(),
-      connected: runner.socket !== undefined,
-      draining: runner.draining,
-      silentMs: this.#deps.now() - runner.seenAt(),
-      warm: isolate !== "" && runner.warmFor.has(isolate),
-    };
+    return [...this.#runners.values()].map((runner) => runner.candidate(isolate, this.#deps.now()));
   }
 
   #nobody(order: PoolOrder): Outcome {

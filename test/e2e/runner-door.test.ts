@@ -29,7 +29,10 @@ afterEach(async () => {
 });
 
 const connected = (count = 1) =>
-  until(`${count} connected`, async () => (await status(pools)).runners.filter((one) => one.state === "connected").length === count);
+  until(
+    `${count} connected`,
+    async () => (await status(pools)).runners.filter((one) => one.state === "connected").length === count,
+  );
 
 function open(url: string, host: StubHost, more: Parameters<typeof openDoor>[2] = {}) {
   const opened = openDoor(url, host, more);
@@ -63,7 +66,9 @@ test("a call that waits starts within 50 ms of the runner's welcome", async () =
 });
 
 test("killed with -9 in the middle of work: the work is lost, another takes the next try, once", async () => {
-  const child = spawn(process.execPath, ["test/e2e/_runner-child.ts", pools.url], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["test/e2e/_runner-child.ts", pools.url], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   closing.push(() => child.kill("SIGKILL"));
   await connected();
   const call = run(pools, order("killed", { resume_ms: 200 }));

@@ -60,16 +60,16 @@ async function connect(name: string) {
   const socket = response.webSocket;
   if (socket === null) throw new TypeError(`no socket: ${response.status}`);
   const queue: (Parcel<ToRunner> | string)[] = [];
-  let wake = (): void => undefined;
+  let wake: (() => void) | undefined;
   let closed: { code: number; reason: string } | undefined;
   socket.addEventListener("message", ({ data }) => {
     if (data === PONG) queue.push(PONG);
     else queue.push(...unpackParcels<ToRunner>(String(data), ToRunnerSchema));
-    wake();
+    wake?.();
   });
   socket.addEventListener("close", ({ code, reason }) => {
     closed = { code, reason };
-    wake();
+    wake?.();
   });
   socket.accept();
   const until = async <T>(look: () => T | undefined): Promise<T> => {

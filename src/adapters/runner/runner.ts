@@ -7,7 +7,13 @@ import { SwitchyardError } from "../../core/errors.ts";
 import { runnableOf } from "../../model/environment.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { PoolOrder, PoolStatus, RunnerPoolPort } from "../../model/runner-protocol.ts";
-import { outcomeOfThrown, type Adapter, type AdapterCall, type AdapterPorts, type EnvironmentCheck } from "../adapter.ts";
+import {
+  outcomeOfThrown,
+  type Adapter,
+  type AdapterCall,
+  type AdapterPorts,
+  type EnvironmentCheck,
+} from "../adapter.ts";
 import { runOnHost } from "../host-call.ts";
 
 const whole = (least: number, most: number) => v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
@@ -21,7 +27,9 @@ export const RunnerConfigSchema = v.strictObject({
   resume_ms: v.optional(whole(0, 60_000), 3_000),
 });
 
-export type RunnerPorts = AdapterPorts & { pool(environment: string): RunnerPoolPort };
+export type RunnerPorts = Pick<AdapterPorts, "isolates" | "artifacts" | "platformUrl" | "now"> & {
+  pool(environment: string): RunnerPoolPort;
+};
 
 /** What one message of a WebSocket carries, with room for what is around the order. */
 export const MAX_ORDER_BYTES = 30 * 1024 * 1024;

@@ -17,14 +17,19 @@ export async function connectRunner(context: RouteContext): Promise<Response> {
 }
 
 export async function listRunners(context: RouteContext): Promise<Response> {
-  const { runners, queued } = await runnersOf(context).pool(await environmentOf(context)).status();
+  const { runners, queued } = await runnersOf(context)
+    .pool(await environmentOf(context))
+    .status();
   return context.json({ runners, queued });
 }
 
 function runnersOf(context: RouteContext) {
   const { runners } = context.var.platform;
   if (runners !== undefined) return runners;
-  throw new SwitchyardError("setting_unsupported", "Cannot connect runners: this installation must have pools; it has none");
+  throw new SwitchyardError(
+    "setting_unsupported",
+    "Cannot connect runners: this installation must have pools; it has none",
+  );
 }
 
 async function environmentOf(context: RouteContext): Promise<string> {
@@ -43,9 +48,13 @@ async function environmentOf(context: RouteContext): Promise<string> {
     );
   }
   if (!row.active) {
-    throw new SwitchyardError("environment_unavailable", `Cannot use "${name}" for runners: it must be active; it is not`, {
-      hint: `opctl edit environment ${name} -s active=true`,
-    });
+    throw new SwitchyardError(
+      "environment_unavailable",
+      `Cannot use "${name}" for runners: it must be active; it is not`,
+      {
+        hint: `opctl edit environment ${name} -s active=true`,
+      },
+    );
   }
   return name;
 }
