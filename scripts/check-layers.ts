@@ -15,6 +15,7 @@ export const LAYERS: Record<string, number> = {
   executions: 5,
   edge: 6,
   executor: 6,
+  host: 7,
   "worker.ts": 7,
   "executor-process.ts": 7,
 };

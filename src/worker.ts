@@ -4,11 +4,12 @@
  * processes, reached through SLOT_n bindings).
  */
 import { waitUntil, WorkerEntrypoint } from "cloudflare:workers";
-import type { AdapterCall } from "./adapters/adapter.ts";
+import type { Adapter, AdapterCall, IsolateSource } from "./adapters/adapter.ts";
 import { builtinAdapter } from "./adapters/builtin/builtin.ts";
 import { inlineAdapter } from "./adapters/inline/inline.ts";
 import { shardOfExecutionId } from "./core/ids.ts";
 import { Capabilities } from "./dispatch/capability.ts";
+import { Health } from "./dispatch/health.ts";
 import { Tickets } from "./dispatch/ticket.ts";
 import { createApp } from "./edge/app.ts";
 import type { Platform } from "./edge/context.ts";
@@ -34,9 +35,8 @@ import type { Principal } from "./model/principal.ts";
 import { CHAIN_FUNCTION, chainInput } from "./registry/builtins/chain-input.ts";
 import { parseInput } from "./registry/builtins/parse-input.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
-import { ADAPTERS } from "./model/adapters.ts";
 import { openDatabase } from "./registry/database.ts";
-import { createRegistry } from "./registry/registry.ts";
+import { createRegistry, type Registry } from "./registry/registry.ts";
 
 export { ExecutionShard, Gate, JobBoard };
 
@@ -68,14 +68,25 @@ type Wired = { platform: Platform; runner: RunnerPorts };
 
 function wire(env: Bindings): Wired {
   const remote = env.REGISTRY;
-  const registry = createRegistry({
+  const isolates: IsolateSource = {
+    isolateId: (operation) => registry.isolateId(operation),
+    loadIsolate: (operation) => registry.loadIsolate(operation),
+  };
+  const { executor, control } = createExecutor(env);
+  const adapters = new Map<string, Adapter>(
+    [inlineAdapter(executor, isolates), builtinAdapter((name, call) => runBuiltinCall(name, call))].map((adapter) => [
+      adapter.name,
+      adapter,
+    ]),
+  );
+  const registry: Registry = createRegistry({
     database: openDatabase({
       url: env.REGISTRY_URL,
       ...(env.REGISTRY_AUTH_TOKEN === undefined ? {} : { authToken: env.REGISTRY_AUTH_TOKEN }),
       ...(remote === undefined ? {} : { fetch: (request) => remote.fetch(request) }),
     }),
     masterKey: env.MASTER_KEY,
-    adapters: ADAPTERS,
+    adapters: [...adapters.values()],
     background: waitUntil,
     ...(env.REGISTRY_MAX_STALE_MS === undefined ? {} : { maxStaleMs: Number(env.REGISTRY_MAX_STALE_MS) }),
   });
@@ -102,7 +113,6 @@ function wire(env: Bindings): Wired {
     platformUrl: env.PUBLIC_URL?.replace(/\/+$/, ""),
     now,
   });
-  const { executor, control } = createExecutor(env);
   const shard = (id: string) => namespace.getByName(nameOfShard(shardOfExecutionId(id) ?? 0));
   const artifacts = new ShardedArtifacts({
     shard: (number) => namespace.getByName(nameOfShard(number)),
@@ -136,10 +146,9 @@ function wire(env: Bindings): Wired {
     );
   const invokePorts = {
     environments: registry,
-    adapters: new Map([
-      ["inline", inlineAdapter(executor, registry)],
-      ["builtin", builtinAdapter(runBuiltinCall)],
-    ]),
+    adapters,
+    health: new Health(),
+    now,
     capability: (principalId: string, depth: number) => capabilities.issue(principalId, depth),
   };
   const platform: Platform = {
@@ -153,7 +162,6 @@ function wire(env: Bindings): Wired {
       log: (execution, operation, lines) => {
         for (const line of lines) console.log(JSON.stringify({ ...line, execution, operation }));
       },
-      now,
     },
     capabilities,
     executions,
@@ -168,7 +176,6 @@ function wire(env: Bindings): Wired {
     payloads,
     ended: (id, outcome) => waiting.ended(id, outcome),
     giveWay: () => accepter.giveWay(),
-    now,
   };
   return { platform, runner };
 }

@@ -3,18 +3,14 @@
  * none. Each implementation passes `test/contracts/adapter`. Adding one: CONTRIBUTING.md.
  */
 import { ERRORS, toErrorData, toSwitchyardError, type ErrorCode } from "../core/errors.ts";
-import type { AdapterDescription, ResolvedEnvironment } from "../model/environment.ts";
+import type { AdapterDescription, EnvironmentHandle } from "../model/environment.ts";
 import type { Step } from "../model/execution.ts";
 import type { InvocationMeta, IsolateDefinition, RetryAdvice, RunOptions } from "../model/invocation.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 
-/** An environment's row, with what it may ask for. */
-export type EnvironmentHandle = ResolvedEnvironment & {
-  /** The secrets that the row names, opened: the adapter's word → value. Cached until one changes. Throws secret_unavailable. */
-  openSecrets(): Promise<Readonly<Record<string, string>>>;
-};
+export type { EnvironmentHandle } from "../model/environment.ts";
 
 export type AdapterCall = {
   operation: ResolvedOperation;

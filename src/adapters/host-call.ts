@@ -15,7 +15,12 @@ type Ports = Pick<AdapterPorts, "isolates" | "artifacts" | "platformUrl">;
 /** The longest order and reply that the carrier takes. Bytes. */
 type Options = { maxBytes?: number };
 
-export async function runOnHost(call: AdapterCall, carry: Carry, ports: Ports, options: Options = {}): Promise<Outcome> {
+export async function runOnHost(
+  call: AdapterCall,
+  carry: Carry,
+  ports: Ports,
+  options: Options = {},
+): Promise<Outcome> {
   try {
     const order = await orderOf(call, ports);
     let answer = await carry(await fitted(order, call, ports, options));
