@@ -95,7 +95,7 @@ describe.skipIf(!hasPython)("buildPythonModule()", () => {
       '@dataclass\nclass Tree:\n  next: "Tree | None"',
       "tree",
     ],
-  ])("reads %s", async (hint, schema, declarations = "", name = undefined) => {
+  ])("reads %s", async (hint, schema, declarations = "", name) => {
     const { exports, warnings, language } = await build(
       `${HEADER}${declarations}\ndef f(input: ${hint}, ctx) -> ${hint}:\n  "Doc."\n  return input\n`,
     );
