@@ -18,8 +18,22 @@ export default defineConfig({
             "test/workerd/artifacts*.test.ts",
             "test/workerd/executions*.test.ts",
             "test/workerd/jobs*.test.ts",
+            "test/workerd/runner-*.test.ts",
           ],
         },
+      },
+      {
+        // The pool of runners, with real sockets.
+        plugins: [
+          cloudflareTest({
+            main: "./src/runners/runner-pool.ts",
+            miniflare: {
+              compatibilityDate: "2026-07-01",
+              durableObjects: { RUNNERS: { className: "RunnerPool", useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: "workerd-runners", include: ["test/workerd/runner-*.test.ts"] },
       },
       {
         // Artifacts by themselves: on shards that keep nothing else, whose store and whose clock the tests hold.
