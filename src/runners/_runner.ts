@@ -3,6 +3,7 @@ import type { Outcome } from "../model/outcome.ts";
 import {
   packParcels,
   type Declared,
+  type Parcel,
   type PoolOrder,
   type RunnerJob,
   type RunnerView,
@@ -43,6 +44,7 @@ export class Runner {
   stopGrace: (() => void) | undefined;
 
   declared: Declared;
+  #outbox: Parcel<ToRunner>[] = [];
 
   constructor(declared: Declared, socket: Socket, now: number) {
     this.declared = declared;
@@ -95,6 +97,19 @@ export class Runner {
   }
 
   send(head: ToRunner, body = ""): void {
-    this.socket?.send(packParcels([{ head, body }]));
+    this.#outbox.push({ head, body });
+    this.flush();
+  }
+
+  /** Goes with the next that is sent, or with the next flush: half of all messages would be acknowledgements. */
+  sendAlong(head: ToRunner): void {
+    this.#outbox.push({ head, body: "" });
+  }
+
+  flush(): void {
+    const parcels = this.#outbox;
+    if (parcels.length === 0) return;
+    this.#outbox = [];
+    this.socket?.send(packParcels(parcels));
   }
 }

@@ -153,6 +153,7 @@ describe("an order", () => {
     expect(runner.bodies.at(-1)).toBe("order 1");
     runner.answers();
     expect(await call.now()).toBe("reply");
+    await vi.advanceTimersByTimeAsync(50);
     expect(runner.types()).toEqual(["welcome", "run", "ack"]);
   });
 

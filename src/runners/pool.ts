@@ -38,6 +38,8 @@ type Waiting = { order: PoolOrder; settle: Settle; stop: () => void };
 export type { Socket };
 
 const TICK_MS = 1_000;
+/** How long an acknowledgement waits for company. */
+const ALONG_MS = 50;
 const TIMEOUT_GRACE_MS = 1_000;
 /** A slot whose work was cancelled is given out again when the runner says so, and at the latest then. */
 const CLOSING_MS = 30_000;
@@ -49,6 +51,8 @@ export class Pool {
   readonly #queue = new Set<Waiting>();
   #fences = 0;
   #resumeMs = 3_000;
+  /** Runners that are owed an acknowledgement. */
+  readonly #flushing = new Set<Runner>();
   #ticking = false;
 
   constructor(deps: PoolDeps) {
@@ -192,17 +196,28 @@ export class Pool {
     const job = runner.jobs.get(fence);
     if (job === undefined || job.state === "closed") {
       runner.jobs.delete(fence);
-      runner.send({ type: "refused", fence, reason: "nobody waits for it any more: its time or its lease is over" });
+      runner.send({ type: "refused", fence, reason: "nobody waits for it any more" });
     } else if (job.settle === undefined) {
       job.state = "answered";
       runner.send({ type: "keep", fence });
     } else {
       runner.jobs.delete(fence);
       job.settle(reply);
-      runner.send({ type: "ack", fence });
+      this.#acknowledge(runner, fence);
     }
     this.#pump();
     this.#closeDrained(runner);
+  }
+
+  #acknowledge(runner: Runner, fence: string): void {
+    runner.sendAlong({ type: "ack", fence });
+    if (this.#flushing.size === 0) {
+      this.#deps.later(ALONG_MS, () => {
+        for (const each of this.#flushing) each.flush();
+        this.#flushing.clear();
+      });
+    }
+    this.#flushing.add(runner);
   }
 
   #hello(socket: Socket, hello: Hello): void {
@@ -255,7 +270,7 @@ export class Pool {
         if (state === "answered" && known.settle !== undefined) runner.send({ type: "claim", fence: job.fence });
       } else if (job.fence.startsWith(`${this.#deps.incarnation}.`)) {
         runner.send({ type: "cancel", fence: job.fence });
-        const reason = "nobody waits for it any more: its lease was over";
+        const reason = "nobody waits for it any more";
         if (state === "answered") runner.send({ type: "refused", fence: job.fence, reason });
       } else {
         const endsAt = this.#deps.now() + KEPT_MS;
@@ -307,6 +322,7 @@ export class Pool {
 
   #closeDrained(runner: Runner): void {
     if (!runner.draining || runner.inFlight() > 0) return;
+    runner.flush();
     runner.socket?.close(CLOSE.drained.code, "drained");
   }
 
