@@ -78,6 +78,16 @@ export default defineConfig({
         test: { name: "workerd-jobs", include: ["test/workerd/jobs*.test.ts"] },
       },
       {
+        // What adapters meet that we did not write. What is not on the machine is skipped, by name.
+        test: {
+          name: "counterparts",
+          include: ["test/counterparts/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
         // The real `opctl dev` as a child process, over HTTP and the command line.
         test: {
           name: "e2e",

@@ -209,7 +209,9 @@ function networks({ PRIVATE_NETWORK: own }: Bindings): AdapterPorts["fetchOn"] {
     throw new SwitchyardError(
       "environment_misconfigured",
       "Cannot reach a private address: the installation must have the binding PRIVATE_NETWORK; it has none",
-      { hint: "Only a self-hosted platform has a private network; elsewhere a runner in that network connects outward." },
+      {
+        hint: "Only a self-hosted platform has a private network; elsewhere a runner in that network connects outward.",
+      },
     );
   };
 }

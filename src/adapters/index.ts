@@ -17,9 +17,9 @@ export type AdaptersOptions = {
   ports: AdapterPorts;
   executor: Executor;
   /** Runs a function of the platform itself. */
-  builtin(name: string, call: AdapterCall): Promise<Outcome>;
+  builtin: (name: string, call: AdapterCall) => Promise<Outcome>;
   /** The runners of an environment. */
-  pool(environment: string): RunnerPoolPort;
+  pool: (environment: string) => RunnerPoolPort;
   plugins: readonly ((ports: AdapterPorts) => Adapter)[];
 };
 

@@ -26,7 +26,8 @@ export type EnvironmentPorts = {
 export const ENVIRONMENT_FUNCTIONS: readonly WiredFunction[] = [
   {
     name: "check_environment",
-    description: "Looks whether an environment is reachable, lets the platform in, how fast it answers, and what is missing.",
+    description:
+      "Looks whether an environment is reachable, lets the platform in, how fast it answers, and what is missing.",
     scope: "registry:read",
     input: () => checkInput,
     output: () => checkOutput,
@@ -34,9 +35,13 @@ export const ENVIRONMENT_FUNCTIONS: readonly WiredFunction[] = [
       const { name: wanted } = parseInput(checkInput, input, name);
       const environment = await registry.environment(wanted);
       if (environment !== undefined) return ports.environments.check(environment);
-      throw new SwitchyardError("entity_not_found", `Cannot check the environment "${wanted}": there is none of that name`, {
-        hint: "opctl get environments",
-      });
+      throw new SwitchyardError(
+        "entity_not_found",
+        `Cannot check the environment "${wanted}": there is none of that name`,
+        {
+          hint: "opctl get environments",
+        },
+      );
     },
   },
 ];
