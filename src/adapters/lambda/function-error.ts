@@ -5,7 +5,7 @@ import type { LogLine } from "../../model/invocation.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { AdapterCall } from "../adapter.ts";
 
-type Answer = { Payload?: Uint8Array; LogResult?: string };
+type Answer = { Payload?: Uint8Array | undefined; LogResult?: string | undefined };
 
 export function outcomeOfFunctionError(answer: Answer, call: AdapterCall, { isHost }: { isHost: boolean }): Outcome {
   const { type, message } = errorIn(new TextDecoder().decode(answer.Payload));

@@ -50,7 +50,10 @@ async function setUp(answer: Answer, config: object = {}) {
     config: { region: "eu-central-1", endpoint, ...config },
     openSecrets: async () => secrets,
   } as unknown as EnvironmentHandle;
-  const run = (implementation = MODULE, more: { input?: string; cancellation?: Cancellation; timeoutMs?: number } = {}) =>
+  const run = (
+    implementation = MODULE,
+    more: { input?: string; cancellation?: Cancellation; timeoutMs?: number } = {},
+  ) =>
     adapter.invoke({
       operation: { name: "work", implementation },
       environment,
@@ -88,7 +91,10 @@ describe("lambdaAdapter()", () => {
   it("calls a function of the team's own with the input itself, and passes the trace on", async () => {
     const { seen, run } = await setUp({ body: '{"m":2}' });
     expect(await run(OWN)).toEqual({ ok: true, output: '{"m":2}', logs: [] });
-    expect(seen[0]).toMatchObject({ body: '{"n":1}', url: expect.stringContaining("thumbs/invocations?Qualifier=live") });
+    expect(seen[0]).toMatchObject({
+      body: '{"n":1}',
+      url: expect.stringContaining("thumbs/invocations?Qualifier=live"),
+    });
     expect(atob(String(seen[0]?.headers["x-amz-client-context"]))).toBe(`{"custom":{"traceparent":"${TRACE}"}}`);
   });
 
@@ -120,15 +126,19 @@ describe("lambdaAdapter()", () => {
 
   it("waits as long as a throttled answer says", async () => {
     const answer = service("TooManyRequestsException", 429) as object;
-    const { run } = await setUp({ ...answer, headers: { "x-amzn-errortype": "TooManyRequestsException", "retry-after": "3" } });
+    const { run } = await setUp({
+      ...answer,
+      headers: { "x-amzn-errortype": "TooManyRequestsException", "retry-after": "3" },
+    });
     expect(await run()).toMatchObject({ retry: { kind: "after", after_ms: 3_000 } });
   });
 
   it("does not call a broken connection unstarted, and one that never came about it does", async () => {
     const { run } = await setUp("breaks_off");
     expect(brief(await run())).toBe("executor_lost false");
-    const unreachable = await setUp("hangs", { endpoint: "http://127.0.0.1:1/" });
-    expect(brief(await unreachable.run())).toMatch(/^(environment_unavailable true|executor_lost false)$/);
+    const unreachable = await setUp("hangs");
+    server?.close();
+    expect(brief(await unreachable.run())).toBe("environment_unavailable true");
   });
 
   it("gives up at the time-out, at a cancellation, and on what is too large", async () => {
@@ -136,9 +146,9 @@ describe("lambdaAdapter()", () => {
     expect(brief(await run(MODULE, { timeoutMs: -900 }))).toBe("timeout false");
     const cancellation = new Cancellation();
     const running = run(MODULE, { cancellation });
-    await expect.poll(() => seen.length).toBeGreaterThan(0);
+    await expect.poll(() => seen.length).toBe(2);
     cancellation.request();
-    expect(brief(await running)).toMatch(/^execution_cancelled/);
+    expect(brief(await running)).toBe("execution_cancelled false");
     expect(brief(await run(OWN, { input: `"${"x".repeat(6_300_000)}"` }))).toBe("payload_too_large true");
   });
 

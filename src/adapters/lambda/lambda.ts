@@ -66,7 +66,8 @@ export function lambdaAdapter(ports: AdapterPorts): Adapter {
         return { reachable: true, allowed: true, latency_ms: latency, missing, facts: { function: config.function } };
       } catch (thrown) {
         const { code, detail } = outcomeOfRefusal(thrown, environment.name).error;
-        const reachable = (thrown as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode !== undefined;
+        const reachable =
+          (thrown as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode !== undefined;
         const allowed = code === "environment_refused" ? false : null;
         return { reachable, allowed, latency_ms: null, missing: [detail], facts: {} };
       }
@@ -78,7 +79,12 @@ function targetOf(name: string, qualifier: string | null | undefined): Target {
   return { FunctionName: name, ...(typeof qualifier === "string" ? { Qualifier: qualifier } : {}) };
 }
 
-async function callHost(call: AdapterCall, client: LambdaClient, target: Target, ports: AdapterPorts): Promise<Outcome> {
+async function callHost(
+  call: AdapterCall,
+  client: LambdaClient,
+  target: Target,
+  ports: AdapterPorts,
+): Promise<Outcome> {
   const carry = async (order: string): Promise<string | Outcome> => {
     const answer = await invoke(call, client, target, { payload: JSON.stringify({ order }) });
     if ("ok" in answer) return answer;
@@ -154,7 +160,12 @@ async function invoke(
   }, meta.timeout_ms + GRACE_MS);
   const forget = cancellation?.onRequest(() => abort.abort());
   try {
-    const command = new InvokeCommand({ ...target, InvocationType: "RequestResponse", Payload: bytesOf(payload), ...more });
+    const command = new InvokeCommand({
+      ...target,
+      InvocationType: "RequestResponse",
+      Payload: bytesOf(payload),
+      ...more,
+    });
     return await client.send(command, { abortSignal: abort.signal });
   } catch (thrown) {
     if (cancellation?.requested) return cancelled(call);

@@ -5,13 +5,16 @@ import type { Outcome } from "../../model/outcome.ts";
 import { outcomeOfThrown, unstarted } from "../adapter.ts";
 
 const THROTTLED = /^(TooManyRequests|Throttling|ThrottledException|RequestLimitExceeded)/;
-const MISCONFIGURED = /^(ResourceNotFound|InvalidRuntime|ResourceNotReady|ResourceConflict|KMS|InvalidZipFile|InvalidSecurityGroup|InvalidSubnet|InvalidParameterValue|SnapStartNotReady)/;
-const REFUSED = /^(AccessDenied|UnrecognizedClient|ExpiredToken|InvalidSignature|SignatureDoesNotMatch|MissingAuth|IncompleteSignature|InvalidClientTokenId|InvalidAccessKeyId)/;
+const MISCONFIGURED =
+  /^(ResourceNotFound|InvalidRuntime|ResourceNotReady|ResourceConflict|KMS|InvalidZipFile|InvalidSecurityGroup|InvalidSubnet|InvalidParameterValue|SnapStartNotReady)/;
+const REFUSED =
+  /^(AccessDenied|UnrecognizedClient|ExpiredToken|InvalidSignature|SignatureDoesNotMatch|MissingAuth|IncompleteSignature|InvalidClientTokenId|InvalidAccessKeyId)/;
 const TOO_LARGE = /^(RequestTooLarge|RequestEntityTooLarge)/;
 /** 5xx that say that the function could not be given a place to run. */
 const NO_PLACE = /^(EC2Throttled|EC2Unexpected|EC2AccessDenied|ENILimit|SubnetIPAddressLimit|EFSMount|EFSIO)/;
 /** Of Node and of workerd: no connection came about, so nothing was sent. */
-const NOT_CONNECTED = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|connection refused|dns/i;
+const NOT_CONNECTED =
+  /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|connection refused|dns/i;
 
 type Thrown = {
   name?: string;
@@ -23,7 +26,8 @@ type Thrown = {
 };
 
 export function outcomeOfRefusal(thrown: unknown, environment: string): Outcome & { ok: false } {
-  if (thrown instanceof SwitchyardError) return { ...outcomeOfThrown(thrown), unstarted: true } as Outcome & { ok: false };
+  if (thrown instanceof SwitchyardError)
+    return { ...outcomeOfThrown(thrown), unstarted: true } as Outcome & { ok: false };
   const { name = "Error", message = "", retryAfterSeconds, $metadata } = thrown as Thrown;
   const status = $metadata?.httpStatusCode;
   const detail = `Cannot run in "${environment}": Lambda must take the invocation; it answers ${name}: ${message}`;
