@@ -26,7 +26,6 @@ type Target = { FunctionName: string; Qualifier?: string };
 
 export function lambdaAdapter(ports: AdapterPorts): Adapter {
   const clientOf = createClients(ports);
-  const hostOf = (config: LambdaConfig): Target => targetOf(config.function, config.qualifier);
   return {
     name: "lambda",
     summary: "Functions of AWS Lambda: our host for modules, and those that the team has",
@@ -74,6 +73,8 @@ export function lambdaAdapter(ports: AdapterPorts): Adapter {
     },
   };
 }
+
+const hostOf = (config: LambdaConfig): Target => targetOf(config.function, config.qualifier);
 
 function targetOf(name: string, qualifier: string | null | undefined): Target {
   return { FunctionName: name, ...(typeof qualifier === "string" ? { Qualifier: qualifier } : {}) };
@@ -140,7 +141,7 @@ async function invoke(
   call: AdapterCall,
   client: LambdaClient,
   target: Target,
-  { payload, more = undefined }: Sending,
+  { payload, more }: Sending,
 ): Promise<InvokeCommandOutput | Outcome> {
   const { environment, operation, meta, options } = call;
   const cancellation = options?.cancellation;
