@@ -18,8 +18,22 @@ export default defineConfig({
             "test/workerd/artifacts*.test.ts",
             "test/workerd/executions*.test.ts",
             "test/workerd/jobs*.test.ts",
+            "test/workerd/runner-*.test.ts",
           ],
         },
+      },
+      {
+        // The pool of runners, with real sockets.
+        plugins: [
+          cloudflareTest({
+            main: "./src/runners/runner-pool.ts",
+            miniflare: {
+              compatibilityDate: "2026-07-01",
+              durableObjects: { RUNNERS: { className: "RunnerPool", useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: "workerd-runners", include: ["test/workerd/runner-*.test.ts"] },
       },
       {
         // Artifacts by themselves: on shards that keep nothing else, whose store and whose clock the tests hold.
@@ -62,6 +76,16 @@ export default defineConfig({
           }),
         ],
         test: { name: "workerd-jobs", include: ["test/workerd/jobs*.test.ts"] },
+      },
+      {
+        // What adapters meet that we did not write. What is not on the machine is skipped, by name.
+        test: {
+          name: "counterparts",
+          include: ["test/counterparts/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
       },
       {
         // The real `opctl dev` as a child process, over HTTP and the command line.

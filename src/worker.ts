@@ -4,10 +4,12 @@
  * processes, reached through SLOT_n bindings).
  */
 import { waitUntil, WorkerEntrypoint } from "cloudflare:workers";
-import type { Adapter, AdapterCall, IsolateSource } from "./adapters/adapter.ts";
-import { builtinAdapter } from "./adapters/builtin/builtin.ts";
-import { inlineAdapter } from "./adapters/inline/inline.ts";
+import type { AdapterCall, AdapterPorts } from "./adapters/adapter.ts";
+import { checker } from "./adapters/check.ts";
+import { createAdapters, offeredAdapters, type AdaptersOptions } from "./adapters/index.ts";
+import { SwitchyardError } from "./core/errors.ts";
 import { shardOfExecutionId } from "./core/ids.ts";
+import { LIMITS } from "./core/limits.ts";
 import { Capabilities } from "./dispatch/capability.ts";
 import { Health } from "./dispatch/health.ts";
 import { Tickets } from "./dispatch/ticket.ts";
@@ -22,7 +24,7 @@ import { runChain } from "./executions/chain.ts";
 import { ExecutionShard, nameOfShard, SHARDS, type ShardEnv } from "./executions/execution-shard.ts";
 import { createExecutions, wakeShards } from "./executions/executions.ts";
 import { JobBoard } from "./executions/jobs/job-board.ts";
-import { jobsPort } from "./executions/jobs/jobs.ts";
+import { jobsPort, type JobsOptions } from "./executions/jobs/jobs.ts";
 import { Keeper } from "./executions/keeper.ts";
 import type { Claim } from "./executions/messages.ts";
 import { Payloads } from "./executions/payloads.ts";
@@ -35,15 +37,20 @@ import type { Principal } from "./model/principal.ts";
 import { CHAIN_FUNCTION, chainInput } from "./registry/builtins/chain-input.ts";
 import { parseInput } from "./registry/builtins/parse-input.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
+import { RunnerPool } from "./runners/runner-pool.ts";
 import { openDatabase } from "./registry/database.ts";
 import { createRegistry, type Registry } from "./registry/registry.ts";
 
-export { ExecutionShard, Gate, JobBoard };
+export { ExecutionShard, Gate, JobBoard, RunnerPool };
 
 export type Bindings = ExecutorBindings &
   ShardEnv & {
+    /** Self-hosted runners, an object for each environment. */
+    RUNNERS: DurableObjectNamespace<RunnerPool>;
     /** Artifacts, and inputs and outputs too large for a row. */
     ARTIFACTS: R2Bucket;
+    /** fetch on the team's own network, where the installation has one. */
+    PRIVATE_NETWORK?: Fetcher;
     /** Jobs that run elsewhere and report back. */
     JOBS: DurableObjectNamespace<JobBoard>;
     /** Where jobs and hosts reach the platform, such as https://switchyard.example.com. */
@@ -68,17 +75,33 @@ type Wired = { platform: Platform; runner: RunnerPorts };
 
 function wire(env: Bindings): Wired {
   const remote = env.REGISTRY;
-  const isolates: IsolateSource = {
+  const now = Date.now;
+  const { executor, control } = createExecutor(env);
+  const capabilities = new Capabilities(env.CAPABILITY_KEY);
+  // Adapters are made before the registry, which checks rows by what they say of themselves; they use it only later.
+  const source: JobsOptions["registry"] = {
     isolateId: (operation) => registry.isolateId(operation),
     loadIsolate: (operation) => registry.loadIsolate(operation),
+    resolve: (name, wanted) => registry.resolve(name, wanted),
   };
-  const { executor, control } = createExecutor(env);
-  const adapters = new Map<string, Adapter>(
-    [inlineAdapter(executor, isolates), builtinAdapter((name, call) => runBuiltinCall(name, call))].map((adapter) => [
-      adapter.name,
-      adapter,
-    ]),
-  );
+  const platformUrl = env.PUBLIC_URL?.replace(/\/+$/, "");
+  const tickets = new Tickets(env.CAPABILITY_KEY);
+  const jobs = jobsPort(env.JOBS, { tickets, capabilities, registry: source, platformUrl, now });
+  const adapters = createAdapters({
+    executor,
+    plugins: PLUGINS,
+    builtin: (name, call) => runBuiltinCall(name, call),
+    pool: (environment) => env.RUNNERS.getByName(environment),
+    ports: {
+      isolates: source,
+      fetchOn: networks(env),
+      platformUrl,
+      jobs,
+      artifacts: artifactTexts(() => artifacts),
+      now,
+      sleep: (ms) => scheduler.wait(ms),
+    },
+  });
   const registry: Registry = createRegistry({
     database: openDatabase({
       url: env.REGISTRY_URL,
@@ -86,12 +109,11 @@ function wire(env: Bindings): Wired {
       ...(remote === undefined ? {} : { fetch: (request) => remote.fetch(request) }),
     }),
     masterKey: env.MASTER_KEY,
-    adapters: [...adapters.values()],
+    adapters: offeredAdapters(adapters),
     background: waitUntil,
     ...(env.REGISTRY_MAX_STALE_MS === undefined ? {} : { maxStaleMs: Number(env.REGISTRY_MAX_STALE_MS) }),
   });
   const namespace = env.EXECUTIONS;
-  const now = Date.now;
   const recorder = new Recorder(namespace, waitUntil);
   const payloads = new Payloads(new PayloadStore(env.ARTIFACTS));
   const waiting = new Waiting();
@@ -105,14 +127,6 @@ function wire(env: Bindings): Wired {
     now,
   });
   const executions = createExecutions({ namespace, keeper, payloads, recorder, registry });
-  const capabilities = new Capabilities(env.CAPABILITY_KEY);
-  const jobs = jobsPort(env.JOBS, {
-    tickets: new Tickets(env.CAPABILITY_KEY),
-    capabilities,
-    registry,
-    platformUrl: env.PUBLIC_URL?.replace(/\/+$/, ""),
-    now,
-  });
   const shard = (id: string) => namespace.getByName(nameOfShard(shardOfExecutionId(id) ?? 0));
   const artifacts = new ShardedArtifacts({
     shard: (number) => namespace.getByName(nameOfShard(number)),
@@ -122,7 +136,7 @@ function wire(env: Bindings): Wired {
     now,
   });
   const builtins = (name: string, input: unknown, principal: Principal) =>
-    runBuiltin(registry, name, input, principal, { executions, artifacts });
+    runBuiltin(registry, name, input, principal, { executions, artifacts, environments: { check: checker(adapters) } });
   const runBuiltinCall = async (name: string, call: AdapterCall): Promise<Outcome> => {
     if (name === CHAIN_FUNCTION) return chain(call);
     const { output } = await builtins(name, call.inputValue, call.principal);
@@ -168,6 +182,10 @@ function wire(env: Bindings): Wired {
     artifacts,
     jobs,
     control,
+    runners: {
+      pool: (environment) => env.RUNNERS.getByName(environment),
+      connect: (environment, request) => env.RUNNERS.getByName(environment).fetch(request),
+    },
     version,
   };
   const runner: RunnerPorts = {
@@ -178,6 +196,40 @@ function wire(env: Bindings): Wired {
     giveWay: () => accepter.giveWay(),
   };
   return { platform, runner };
+}
+
+/** Adapters of other packages. */
+const PLUGINS: AdaptersOptions["plugins"] = [];
+
+/** Public addresses are reached directly; private ones through a service that this installation may have. */
+function networks({ PRIVATE_NETWORK: own }: Bindings): AdapterPorts["fetchOn"] {
+  return (network) => {
+    if (network === "public") return (request) => fetch(request, { redirect: "manual" });
+    if (own !== undefined) return (request) => own.fetch(request, { redirect: "manual" });
+    throw new SwitchyardError(
+      "environment_misconfigured",
+      "Cannot reach a private address: the installation must have the binding PRIVATE_NETWORK; it has none",
+      { hint: "Only a self-hosted platform has a private network; elsewhere a runner in that network connects outward." },
+    );
+  };
+}
+
+function artifactTexts(artifacts: () => ShardedArtifacts): AdapterPorts["artifacts"] {
+  return {
+    async put(execution, text) {
+      const body = new Blob([text]).stream();
+      return (await artifacts().put(execution, { name: "payload", contentType: "application/json", body })).id;
+    },
+    async text(id) {
+      const found = await artifacts().read(id);
+      if (found !== undefined && found.view.size_bytes <= LIMITS.jsonBytes) return new Response(found.body).text();
+      await found?.body.cancel();
+      throw new SwitchyardError(
+        found === undefined ? "payload_lost" : "output_too_large",
+        `Cannot read the output "${id}": it must be a stored artifact of at most ${LIMITS.jsonBytes} bytes; it is ${found === undefined ? "gone" : found.view.size_bytes}`,
+      );
+    },
+  };
 }
 
 let wired: Wired | undefined;

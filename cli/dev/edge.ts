@@ -17,6 +17,8 @@ export type EdgeOptions = {
   script: string;
   folder: StateFolder;
   registry: RunningRegistry;
+  /** Where jobs and hosts elsewhere reach the platform; else only what runs on this machine does. */
+  publicUrl?: string;
   /** Executor processes and the secret they share with the edge; without, handlers run in the edge's own process. */
   executors?: { running: Executors; secret: string };
   inspectorPort?: number;
@@ -101,6 +103,7 @@ async function launch(options: EdgeOptions): Promise<Launched> {
         durableObjects: {
           EXECUTIONS: { className: "ExecutionShard", useSQLite: true },
           JOBS: { className: "JobBoard", useSQLite: true },
+          RUNNERS: { className: "RunnerPool", useSQLite: true },
         },
         r2Buckets: { ARTIFACTS: "artifacts" },
         outboundService: { network: { allow: ["public"], deny: ["64:ff9b::/96"] } },
@@ -110,11 +113,14 @@ async function launch(options: EdgeOptions): Promise<Launched> {
           MASTER_KEY: folder.masterKey,
           // The same after a restart: jobs that run elsewhere come back with tickets signed by it.
           CAPABILITY_KEY: createHmac("sha256", folder.masterKey).update("capabilities").digest("hex"),
+          PUBLIC_URL: options.publicUrl ?? `http://127.0.0.1:${port}`,
           INCARNATION: randomBytes(16).toString("hex"),
           ...(executors === undefined ? {} : { EXECUTOR_SECRET: executors.secret }),
         },
         serviceBindings: {
           REGISTRY: external(`unix:${registry.socket}`),
+          // For environments that name it: link-local addresses (the metadata services of clouds) stay out of reach.
+          PRIVATE_NETWORK: { network: { allow: ["public", "private"], deny: ["169.254.0.0/16", "fe80::/10"] } },
           ...(executors === undefined
             ? {}
             : {

@@ -3,6 +3,7 @@
  * a forgotten check cannot be a hole. Tests walk this table, and openapi.json is written from it.
  */
 import { getArtifact, listArtifacts } from "./routes/artifacts.ts";
+import { checkEnvironment } from "./routes/environments.ts";
 import { docs } from "./routes/docs.ts";
 import { cancelExecution, replayExecution } from "./routes/execution-control.ts";
 import { getEvents } from "./routes/execution-events.ts";
@@ -14,6 +15,7 @@ import { getJobOrder, postJobReport } from "./routes/jobs.ts";
 import { openapi } from "./routes/openapi.ts";
 import { callOperation, describeOperation } from "./routes/ops.ts";
 import * as registry from "./routes/registry.ts";
+import { connectRunner, listRunners } from "./routes/runners.ts";
 import type { Route } from "./context.ts";
 
 const REGISTRY = "/registry/:kind";
@@ -229,6 +231,13 @@ export const ROUTES: readonly Route[] = [
   },
   ...EXECUTION_ROUTES,
   {
+    method: "POST",
+    path: "/environments/:name/check",
+    access: "registry:read",
+    summary: "Look at an environment: reachable, allowed, how fast, what is missing",
+    handle: checkEnvironment,
+  },
+  {
     method: "GET",
     path: "/jobs/:id",
     access: "public",
@@ -243,6 +252,22 @@ export const ROUTES: readonly Route[] = [
     summary: "A job reports its end, with its ticket",
     body: "application/octet-stream",
     handle: postJobReport,
+  },
+  {
+    method: "GET",
+    path: "/runners/:environment/connect",
+    access: "runner",
+    summary: "A runner connects, by WebSocket",
+    produces: "*/*",
+    status: 101,
+    handle: connectRunner,
+  },
+  {
+    method: "GET",
+    path: "/runners/:environment",
+    access: "registry:read",
+    summary: "Runners of an environment, and calls that wait for one",
+    handle: listRunners,
   },
   { method: "GET", path: "/openapi.json", access: "registry:read", summary: "This description", handle: openapi },
   {

@@ -4,7 +4,7 @@ import { FakeJobs } from "../../../test/contracts/fake-jobs.ts";
 import { Cancellation } from "../../core/cancellation.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { Implementation } from "../../model/resolved.ts";
-import type { Adapter, AdapterCall, AdapterPorts, EnvironmentHandle } from "../adapter.ts";
+import type { Adapter, AdapterCall, EnvironmentHandle } from "../adapter.ts";
 import { FakeEcs } from "./_fake-ecs.node.ts";
 import { FargateConfigSchema } from "./config.ts";
 import { fargateAdapter } from "./fargate.ts";
@@ -12,6 +12,8 @@ import { stateOfTask } from "./task-state.ts";
 
 const MODULE: Implementation = { kind: "module", sha256: "a".repeat(64), export: "run", language: "javascript" };
 const CONTAINER: Implementation = { kind: "container", image: "team/thumb:1", command: ["thumb", "--fast"] };
+const LAMBDA: Implementation = { kind: "lambda", function: "f", qualifier: null };
+const OTHER_IMAGE: Implementation = { ...CONTAINER, image: "team/other:1" };
 const OK = '{"ok":true,"logs":[]}\n7';
 const CONFIG = {
   region: "eu-central-1",
@@ -35,7 +37,7 @@ class World {
       fetchOn: () => this.ecs.fetch,
       isolates: { isolateId: () => "i", loadIsolate: () => Promise.reject(new Error("not here")) },
       artifacts: { put: async () => "ar_1", text: async () => "1" },
-    } as unknown as AdapterPorts);
+    });
     const row = { name: "fargate-eu", config: { ...CONFIG, ...config } };
     this.environment = { ...row, openSecrets } as unknown as EnvironmentHandle;
   }
@@ -127,14 +129,9 @@ describe("fargateAdapter()", () => {
   });
 
   it.each([
-    [
-      "an image that the task definition does not have",
-      {},
-      { ...CONTAINER, image: "team/other:1" } as Implementation,
-      "environment_misconfigured",
-    ],
+    ["an image that the task definition does not have", {}, OTHER_IMAGE, "environment_misconfigured"],
     ["a module where the row says that there is no host", { host: false }, MODULE, "environment_misconfigured"],
-    ["what is neither", {}, { kind: "lambda", function: "f", qualifier: null } as Implementation, "no_environment"],
+    ["what is neither", {}, LAMBDA, "no_environment"],
   ])("refuses %s before anything is started", async (_what, config, implementation, code) => {
     const world = new World(config);
     expect(await world.run(implementation)).toMatchObject(failure(code, { unstarted: true }));

@@ -1,3 +1,4 @@
+/** The port of the routes that jobs come back to; jobs.ts is what is behind it. Apart from that, since it needs no runtime's types. */
 import type { HostOrder } from "../../model/host-protocol.ts";
 
 /** What a job itself may do, with its ticket. */
