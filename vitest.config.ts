@@ -14,8 +14,26 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["test/workerd/**/*.test.ts"],
-          exclude: ["test/workerd/artifacts*.test.ts", "test/workerd/executions*.test.ts"],
+          exclude: [
+            "test/workerd/artifacts*.test.ts",
+            "test/workerd/executions*.test.ts",
+            "test/workerd/jobs*.test.ts",
+            "test/workerd/runner-*.test.ts",
+          ],
         },
+      },
+      {
+        // The pool of runners, with real sockets.
+        plugins: [
+          cloudflareTest({
+            main: "./src/runners/runner-pool.ts",
+            miniflare: {
+              compatibilityDate: "2026-07-01",
+              durableObjects: { RUNNERS: { className: "RunnerPool", useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: "workerd-runners", include: ["test/workerd/runner-*.test.ts"] },
       },
       {
         // Artifacts by themselves: on shards that keep nothing else, whose store and whose clock the tests hold.
@@ -45,6 +63,29 @@ export default defineConfig({
           }),
         ],
         test: { name: "workerd-executions", include: ["test/workerd/executions*.test.ts"], testTimeout: 60_000 },
+      },
+      {
+        // The boards that keep jobs, and the routes that jobs come back to.
+        plugins: [
+          cloudflareTest({
+            main: "./test/workerd/jobs-world.ts",
+            miniflare: {
+              compatibilityDate: "2026-07-01",
+              durableObjects: { JOBS: { className: "JobBoard", useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: "workerd-jobs", include: ["test/workerd/jobs*.test.ts"] },
+      },
+      {
+        // What adapters meet that we did not write. What is not on the machine is skipped, by name.
+        test: {
+          name: "counterparts",
+          include: ["test/counterparts/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
       },
       {
         // The real `opctl dev` as a child process, over HTTP and the command line.

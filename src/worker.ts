@@ -4,11 +4,15 @@
  * processes, reached through SLOT_n bindings).
  */
 import { waitUntil, WorkerEntrypoint } from "cloudflare:workers";
-import type { AdapterCall } from "./adapters/adapter.ts";
-import { builtinAdapter } from "./adapters/builtin/builtin.ts";
-import { inlineAdapter } from "./adapters/inline/inline.ts";
+import type { AdapterCall, AdapterPorts } from "./adapters/adapter.ts";
+import { checker } from "./adapters/check.ts";
+import { createAdapters, offeredAdapters, type AdaptersOptions } from "./adapters/index.ts";
+import { SwitchyardError } from "./core/errors.ts";
 import { shardOfExecutionId } from "./core/ids.ts";
+import { LIMITS } from "./core/limits.ts";
 import { Capabilities } from "./dispatch/capability.ts";
+import { Health } from "./dispatch/health.ts";
+import { Tickets } from "./dispatch/ticket.ts";
 import { createApp } from "./edge/app.ts";
 import type { Platform } from "./edge/context.ts";
 import { Accepter } from "./executions/accepter.ts";
@@ -19,6 +23,8 @@ import { runClaims } from "./executions/attempt-runner.ts";
 import { runChain } from "./executions/chain.ts";
 import { ExecutionShard, nameOfShard, SHARDS, type ShardEnv } from "./executions/execution-shard.ts";
 import { createExecutions, wakeShards } from "./executions/executions.ts";
+import { JobBoard } from "./executions/jobs/job-board.ts";
+import { jobsPort, type JobsOptions } from "./executions/jobs/jobs.ts";
 import { Keeper } from "./executions/keeper.ts";
 import type { Claim } from "./executions/messages.ts";
 import { Payloads } from "./executions/payloads.ts";
@@ -31,16 +37,24 @@ import type { Principal } from "./model/principal.ts";
 import { CHAIN_FUNCTION, chainInput } from "./registry/builtins/chain-input.ts";
 import { parseInput } from "./registry/builtins/parse-input.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
-import { ADAPTERS } from "./model/adapters.ts";
+import { RunnerPool } from "./runners/runner-pool.ts";
 import { openDatabase } from "./registry/database.ts";
-import { createRegistry } from "./registry/registry.ts";
+import { createRegistry, type Registry } from "./registry/registry.ts";
 
-export { ExecutionShard, Gate };
+export { ExecutionShard, Gate, JobBoard, RunnerPool };
 
 export type Bindings = ExecutorBindings &
   ShardEnv & {
+    /** Self-hosted runners, an object for each environment. */
+    RUNNERS: DurableObjectNamespace<RunnerPool>;
     /** Artifacts, and inputs and outputs too large for a row. */
     ARTIFACTS: R2Bucket;
+    /** fetch on the team's own network, where the installation has one. */
+    PRIVATE_NETWORK?: Fetcher;
+    /** Jobs that run elsewhere and report back. */
+    JOBS: DurableObjectNamespace<JobBoard>;
+    /** Where jobs and hosts reach the platform, such as https://switchyard.example.com. */
+    PUBLIC_URL?: string;
     /** The registry's libSQL server; with REGISTRY, a service binding through which its URL is reached. */
     REGISTRY_URL: string;
     REGISTRY_AUTH_TOKEN?: string;
@@ -61,19 +75,45 @@ type Wired = { platform: Platform; runner: RunnerPorts };
 
 function wire(env: Bindings): Wired {
   const remote = env.REGISTRY;
-  const registry = createRegistry({
+  const now = Date.now;
+  const { executor, control } = createExecutor(env);
+  const capabilities = new Capabilities(env.CAPABILITY_KEY);
+  // Adapters are made before the registry, which checks rows by what they say of themselves; they use it only later.
+  const source: JobsOptions["registry"] = {
+    isolateId: (operation) => registry.isolateId(operation),
+    loadIsolate: (operation) => registry.loadIsolate(operation),
+    resolve: (name, wanted) => registry.resolve(name, wanted),
+  };
+  const platformUrl = env.PUBLIC_URL?.replace(/\/+$/, "");
+  const tickets = new Tickets(env.CAPABILITY_KEY);
+  const jobs = jobsPort(env.JOBS, { tickets, capabilities, registry: source, platformUrl, now });
+  const adapters = createAdapters({
+    executor,
+    plugins: PLUGINS,
+    builtin: (name, call) => runBuiltinCall(name, call),
+    pool: (environment) => env.RUNNERS.getByName(environment),
+    ports: {
+      isolates: source,
+      fetchOn: networks(env),
+      platformUrl,
+      jobs,
+      artifacts: artifactTexts(() => artifacts),
+      now,
+      sleep: (ms) => scheduler.wait(ms),
+    },
+  });
+  const registry: Registry = createRegistry({
     database: openDatabase({
       url: env.REGISTRY_URL,
       ...(env.REGISTRY_AUTH_TOKEN === undefined ? {} : { authToken: env.REGISTRY_AUTH_TOKEN }),
       ...(remote === undefined ? {} : { fetch: (request) => remote.fetch(request) }),
     }),
     masterKey: env.MASTER_KEY,
-    adapters: ADAPTERS,
+    adapters: offeredAdapters(adapters),
     background: waitUntil,
     ...(env.REGISTRY_MAX_STALE_MS === undefined ? {} : { maxStaleMs: Number(env.REGISTRY_MAX_STALE_MS) }),
   });
   const namespace = env.EXECUTIONS;
-  const now = Date.now;
   const recorder = new Recorder(namespace, waitUntil);
   const payloads = new Payloads(new PayloadStore(env.ARTIFACTS));
   const waiting = new Waiting();
@@ -87,8 +127,6 @@ function wire(env: Bindings): Wired {
     now,
   });
   const executions = createExecutions({ namespace, keeper, payloads, recorder, registry });
-  const capabilities = new Capabilities(env.CAPABILITY_KEY);
-  const { executor, control } = createExecutor(env);
   const shard = (id: string) => namespace.getByName(nameOfShard(shardOfExecutionId(id) ?? 0));
   const artifacts = new ShardedArtifacts({
     shard: (number) => namespace.getByName(nameOfShard(number)),
@@ -98,7 +136,7 @@ function wire(env: Bindings): Wired {
     now,
   });
   const builtins = (name: string, input: unknown, principal: Principal) =>
-    runBuiltin(registry, name, input, principal, { executions, artifacts });
+    runBuiltin(registry, name, input, principal, { executions, artifacts, environments: { check: checker(adapters) } });
   const runBuiltinCall = async (name: string, call: AdapterCall): Promise<Outcome> => {
     if (name === CHAIN_FUNCTION) return chain(call);
     const { output } = await builtins(name, call.inputValue, call.principal);
@@ -122,10 +160,9 @@ function wire(env: Bindings): Wired {
     );
   const invokePorts = {
     environments: registry,
-    adapters: new Map([
-      ["inline", inlineAdapter(executor, registry)],
-      ["builtin", builtinAdapter(runBuiltinCall)],
-    ]),
+    adapters,
+    health: new Health(),
+    now,
     capability: (principalId: string, depth: number) => capabilities.issue(principalId, depth),
   };
   const platform: Platform = {
@@ -139,12 +176,16 @@ function wire(env: Bindings): Wired {
       log: (execution, operation, lines) => {
         for (const line of lines) console.log(JSON.stringify({ ...line, execution, operation }));
       },
-      now,
     },
     capabilities,
     executions,
     artifacts,
+    jobs,
     control,
+    runners: {
+      pool: (environment) => env.RUNNERS.getByName(environment),
+      connect: (environment, request) => env.RUNNERS.getByName(environment).fetch(request),
+    },
     version,
   };
   const runner: RunnerPorts = {
@@ -153,9 +194,44 @@ function wire(env: Bindings): Wired {
     payloads,
     ended: (id, outcome) => waiting.ended(id, outcome),
     giveWay: () => accepter.giveWay(),
-    now,
   };
   return { platform, runner };
+}
+
+/** Adapters of other packages. */
+const PLUGINS: AdaptersOptions["plugins"] = [];
+
+/** Public addresses are reached directly; private ones through a service that this installation may have. */
+function networks({ PRIVATE_NETWORK: own }: Bindings): AdapterPorts["fetchOn"] {
+  return (network) => {
+    if (network === "public") return (request) => fetch(request, { redirect: "manual" });
+    if (own !== undefined) return (request) => own.fetch(request, { redirect: "manual" });
+    throw new SwitchyardError(
+      "environment_misconfigured",
+      "Cannot reach a private address: the installation must have the binding PRIVATE_NETWORK; it has none",
+      {
+        hint: "Only a self-hosted platform has a private network; elsewhere a runner in that network connects outward.",
+      },
+    );
+  };
+}
+
+function artifactTexts(artifacts: () => ShardedArtifacts): AdapterPorts["artifacts"] {
+  return {
+    async put(execution, text) {
+      const body = new Blob([text]).stream();
+      return (await artifacts().put(execution, { name: "payload", contentType: "application/json", body })).id;
+    },
+    async text(id) {
+      const found = await artifacts().read(id);
+      if (found !== undefined && found.view.size_bytes <= LIMITS.jsonBytes) return new Response(found.body).text();
+      await found?.body.cancel();
+      throw new SwitchyardError(
+        found === undefined ? "payload_lost" : "output_too_large",
+        `Cannot read the output "${id}": it must be a stored artifact of at most ${LIMITS.jsonBytes} bytes; it is ${found === undefined ? "gone" : found.view.size_bytes}`,
+      );
+    },
+  };
 }
 
 let wired: Wired | undefined;

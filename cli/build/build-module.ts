@@ -6,13 +6,15 @@
  */
 import path from "node:path";
 import { SwitchyardError } from "../../src/core/errors.ts";
-import type { CodeType, Module } from "../../src/model/entities.ts";
+import type { CodeType, Module, ModuleLanguage } from "../../src/model/entities.ts";
 import { bundle, type Bundle } from "./bundle.ts";
+import { buildPythonModule } from "./python/build-python-module.ts";
 import { snakeCase } from "./snake-case.ts";
 import { standardSchemas, type SchemaReading } from "./standard-schemas.ts";
 import { typesFromCode, type CodeTypes, type HandlerTypes, type TypeReading } from "./types-from-code.ts";
 
 export type BuiltModule = {
+  language: ModuleLanguage;
   bundle: Bundle;
   exports: Module["exports"];
   /** The export that is deployed: the one asked for, the default one, or the only one. */
@@ -27,6 +29,7 @@ type Resolved = { type: CodeType; warnings: string[] } | { error: SwitchyardErro
 
 /** `wanted` undefined means the default export or the only handler. */
 export async function buildModule(file: string, wanted?: string): Promise<BuiltModule> {
+  if (file.endsWith(".py")) return buildPythonModule(file, wanted);
   const built = await bundle(file);
   const code = typesFromCode(file);
   const candidates = [...code.values, ...code.opaque].filter((name) => isSchemaName(name, code.handlers));
@@ -52,7 +55,7 @@ export async function buildModule(file: string, wanted?: string): Promise<BuiltM
     if (name === chosen) warnings.unshift(...input.warnings, ...output.warnings);
   }
   const files = [...new Set([...built.inputs, ...code.files])];
-  return { bundle: built, exports: entries, export: chosen, warnings, files };
+  return { language: "javascript", bundle: built, exports: entries, export: chosen, warnings, files };
 }
 
 function chooseExport(file: string, wanted: string | undefined, handlers: string[], exported: string[]): string {

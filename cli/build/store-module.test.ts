@@ -65,6 +65,7 @@ function answer(value: unknown) {
 function built(sha256: string, names = ["echo", "echo2"]): BuiltModule {
   const type = { schema: true };
   return {
+    language: "javascript",
     bundle: { code: `// ${sha256}`, sha256, sizeBytes: 10, exports: names, inputs: [] },
     exports: Object.fromEntries(
       names.map((name) => [name, { description: `It is ${name}.`, input: type, output: type }]),

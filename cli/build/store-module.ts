@@ -12,6 +12,7 @@ export type DeployTarget = {
   module: string;
   group?: string | undefined;
   timeoutMs?: number | undefined;
+  environment?: string | undefined;
 };
 
 export type Deployed = {
@@ -28,6 +29,7 @@ export async function storeModule(client: Client, built: BuiltModule, target: De
   const manifest = {
     name: target.module,
     description: before?.entry["description"] ?? "",
+    language: built.language,
     sha256: built.bundle.sha256,
     exports: built.exports,
   };
@@ -64,6 +66,7 @@ async function storeOperation(
     implemented_at: `${target.module}:${built.export}`,
     ...(target.group === undefined ? {} : { group: target.group }),
     ...(target.timeoutMs === undefined ? {} : { timeout_ms: target.timeoutMs }),
+    ...(target.environment === undefined ? {} : { environment: target.environment }),
   };
   for (let attempt = 1; ; attempt++) {
     const before = await findEntry(client, "operation", target.operation);

@@ -14,14 +14,18 @@ export const command: CommandModule = {
   define(command: Command) {
     command
       .argument("[kind]", `${KIND_NAMES.join(", ")}; a manifest that says its kind needs none`)
+      .argument("[manifest]", "a file, a folder or - (stdin); the same as -f")
       .option("-s, --set <key=value>", "a field; a.b=value sets inside one; key:=json; repeatable", collect)
       .option("-f, --file <path>", "manifests: a file, a folder or -; repeatable", collect)
-      .action(async (kind: string | undefined, options: Options) => {
-        await create(contextOf(command), kind === undefined ? undefined : parseKind(kind), options);
+      .action(async (kind: string | undefined, manifest: string | undefined, options: Options) => {
+        const file = manifest === undefined ? options.file : [manifest, ...(options.file ?? [])];
+        const given = { ...options, ...(file === undefined ? {} : { file }) };
+        await create(contextOf(command), kind === undefined ? undefined : parseKind(kind), given);
       });
     examples(command, [
       [`opctl create type -s name=point -s 'attributes={"x":{"data_type":"float"},"y":{"data_type":"float"}}'`, ""],
       ["opctl create operation -s name=shout -s implemented_at=echo:shout -s group=demo", ""],
+      [`opctl create environment - <<< '{"name":"rack-1","adapter":"runner"}'`, "the manifest from stdin"],
       ["opctl create -f operation.yaml", "the manifest says its kind"],
     ]);
   },

@@ -18,6 +18,7 @@ type Options = {
   module?: string;
   group?: string;
   timeoutMs?: number;
+  environment?: string;
   dryRun?: boolean;
   watch?: boolean;
 };
@@ -25,11 +26,15 @@ type Options = {
 export const command: CommandModule = {
   define(command: Command) {
     command
-      .argument("<file#export>", "a TypeScript or JavaScript file; #export may be left out where there is no choice")
+      .argument(
+        "<file#export>",
+        "a TypeScript, JavaScript or Python file; #export may be left out where there is no choice",
+      )
       .option("--name <name>", "the operation's name (else the export's, in snake_case)")
       .option("--module <name>", "the module's name (else the file's, in snake_case)")
       .option("--group <group>", "the operation's group")
       .option("--timeout-ms <n>", "the operation's time-out in milliseconds", parseMilliseconds)
+      .option("--environment <name>", "where the operation runs")
       .option("--dry-run", "bundle and read the types; store nothing")
       .option("--watch", "go on, and deploy again whenever a file that went in is saved")
       .action(async (source: string, options: Options) => {
@@ -41,6 +46,7 @@ export const command: CommandModule = {
       ["opctl deploy examples/echo.ts#echo", "store it as the operation echo"],
       ["opctl deploy examples/echo.ts#echo --name my_demo_operation", "under a name of its own"],
       ["opctl deploy examples/echo.ts#echo --dry-run", "only say what it would store"],
+      ["opctl deploy examples/word_count.py#word_count --environment rack-1", "a Python function, on a runner"],
       ["opctl deploy examples/echo.ts#echo --watch", "again on every save"],
     ]);
   },
@@ -59,7 +65,7 @@ function parseSource(source: string): Source {
 }
 
 function targetOf(source: Source, built: BuiltModule, options: Options): DeployTarget {
-  const base = path.basename(source.file).replace(/\.[cm]?[jt]sx?$/, "");
+  const base = path.basename(source.file).replace(/\.(?:[cm]?[jt]sx?|py)$/, "");
   const module = options.module ?? snakeCase(base.replaceAll(".", "_"));
   const operation = options.name ?? (built.export === "default" ? module : snakeCase(built.export));
   return {
@@ -67,6 +73,7 @@ function targetOf(source: Source, built: BuiltModule, options: Options): DeployT
     operation: checkName("operation", "--name", operation, built.export),
     group: options.group,
     timeoutMs: options.timeoutMs,
+    environment: options.environment,
   };
 }
 

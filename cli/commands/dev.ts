@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import { contextOf, examples, type CommandModule } from "../command.ts";
 
-type Options = { port: string; executor: string; examples?: boolean };
+type Options = { port: string; executor: string; publicUrl?: string; examples?: boolean };
 
 export const command: CommandModule = {
   define(command: Command) {
@@ -13,6 +13,10 @@ export const command: CommandModule = {
         "--executor <where>",
         "where handlers run: process (supervised processes) or inline (the edge's own)",
         "process",
+      )
+      .option(
+        "--public-url <url>",
+        "where jobs and hosts elsewhere reach this platform, through a tunnel or a proxy (else its own address)",
       )
       .option("--examples", "register the examples of this package, call one and show the result")
       .action(async (options: Options, command: Command) => {
@@ -31,6 +35,7 @@ export const command: CommandModule = {
           port,
           state: globals.state,
           executor: options.executor,
+          ...(options.publicUrl === undefined ? {} : { publicUrl: publicUrlOf(options.publicUrl) }),
           log: (line) => output.say(formatLogLine(line)),
         });
         const stopped = stopSignal();
@@ -58,6 +63,15 @@ export const command: CommandModule = {
     ]);
   },
 };
+
+function publicUrlOf(text: string): string {
+  const url = URL.parse(text);
+  if (url !== null && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "") return text;
+  throw new SwitchyardError(
+    "usage",
+    `Cannot be reached at "${text}": --public-url must be an http or https address without a query; it is not`,
+  );
+}
 
 function portOf(text: string): number {
   const port = Number(text);

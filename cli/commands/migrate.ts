@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { SwitchyardError } from "../../src/core/errors.ts";
-import { ADAPTERS } from "../../src/model/adapters.ts";
+import { INLINE_ADAPTER } from "../../src/model/environment.ts";
 import type { Database } from "../../src/registry/database.ts";
 import type { Registry } from "../../src/registry/registry.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
@@ -55,7 +55,7 @@ async function migrate(context: Context, options: Options): Promise<void> {
   try {
     const applied = await migrateDatabase(database, migrationsFolder());
     // Sealed secrets are not touched here, so no master key is needed.
-    const registry = createRegistry({ database, masterKey: "", adapters: ADAPTERS });
+    const registry = createRegistry({ database, masterKey: "", adapters: [INLINE_ADAPTER] });
     const installed = (await installBuiltins(registry)).length;
     context.output.say(
       applied + installed === 0

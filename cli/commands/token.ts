@@ -19,7 +19,7 @@ export const command: CommandModule = {
       .argument("<name>", "what to call it")
       .option(
         "--scope <scope>",
-        "ops:invoke, ops:invoke:GROUP, registry:read, registry:write, secrets:use, admin; repeatable",
+        "ops:invoke, ops:invoke:GROUP, registry:read, registry:write, secrets:use, runner:ENVIRONMENT, admin; repeatable",
         collect,
       )
       .option("--expires <when>", "a duration from now (30d, 12h) or an RFC 3339 time; never if not given")
@@ -29,6 +29,7 @@ export const command: CommandModule = {
       });
     examples(create, [
       ["opctl token create ci --scope ops:invoke --expires 30d", "may call operations, for 30 days"],
+      ["opctl token create rack-1 --scope runner:rack-1", "for a runner of one environment"],
       ["opctl token create desk --scope ops:invoke:demo --scope registry:read", "one group, and reading"],
     ]);
     const list = token

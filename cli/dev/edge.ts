@@ -1,5 +1,5 @@
 /** Runs the platform's worker in miniflare's workerd, served through a direct socket, and starts it again when it is lost. */
-import { randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
@@ -17,6 +17,8 @@ export type EdgeOptions = {
   script: string;
   folder: StateFolder;
   registry: RunningRegistry;
+  /** Where jobs and hosts elsewhere reach the platform; else only what runs on this machine does. */
+  publicUrl?: string;
   /** Executor processes and the secret they share with the edge; without, handlers run in the edge's own process. */
   executors?: { running: Executors; secret: string };
   inspectorPort?: number;
@@ -98,19 +100,27 @@ async function launch(options: EdgeOptions): Promise<Launched> {
         modules: [{ type: "ESModule", path: "worker.js", contents: script }],
         compatibilityDate: COMPATIBILITY_DATE,
         unsafeDirectSockets: [{ host: "127.0.0.1", port }],
-        durableObjects: { EXECUTIONS: { className: "ExecutionShard", useSQLite: true } },
+        durableObjects: {
+          EXECUTIONS: { className: "ExecutionShard", useSQLite: true },
+          JOBS: { className: "JobBoard", useSQLite: true },
+          RUNNERS: { className: "RunnerPool", useSQLite: true },
+        },
         r2Buckets: { ARTIFACTS: "artifacts" },
         outboundService: { network: { allow: ["public"], deny: ["64:ff9b::/96"] } },
         bindings: {
           REGISTRY_URL: "http://registry",
           REGISTRY_AUTH_TOKEN: registry.secret,
           MASTER_KEY: folder.masterKey,
-          CAPABILITY_KEY: randomBytes(32).toString("hex"),
+          // The same after a restart: jobs that run elsewhere come back with tickets signed by it.
+          CAPABILITY_KEY: createHmac("sha256", folder.masterKey).update("capabilities").digest("hex"),
+          PUBLIC_URL: options.publicUrl ?? `http://127.0.0.1:${port}`,
           INCARNATION: randomBytes(16).toString("hex"),
           ...(executors === undefined ? {} : { EXECUTOR_SECRET: executors.secret }),
         },
         serviceBindings: {
           REGISTRY: external(`unix:${registry.socket}`),
+          // For environments that name it: link-local addresses (the metadata services of clouds) stay out of reach.
+          PRIVATE_NETWORK: { network: { allow: ["public", "private"], deny: ["169.254.0.0/16", "fe80::/10"] } },
           ...(executors === undefined
             ? {}
             : {

@@ -24,6 +24,8 @@ export type PlatformOptions = {
   state: string;
   /** `process`: supervised processes of their own. `inline`: in the edge's process, for measuring. */
   executor: "process" | "inline";
+  /** Where jobs and hosts elsewhere reach the platform, through a tunnel or a proxy. */
+  publicUrl?: string;
   /** Opens the edge's inspector (Chrome DevTools protocol) on this port. */
   inspectorPort?: number;
   /** What the runtime and the handlers print, a line at a time. */

@@ -3,18 +3,14 @@
  * none. Each implementation passes `test/contracts/adapter`. Adding one: CONTRIBUTING.md.
  */
 import { ERRORS, toErrorData, toSwitchyardError, type ErrorCode } from "../core/errors.ts";
-import type { AdapterDescription, ResolvedEnvironment } from "../model/environment.ts";
+import type { AdapterDescription, EnvironmentHandle } from "../model/environment.ts";
 import type { Step } from "../model/execution.ts";
 import type { InvocationMeta, IsolateDefinition, RetryAdvice, RunOptions } from "../model/invocation.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 
-/** An environment's row, with what it may ask for. */
-export type EnvironmentHandle = ResolvedEnvironment & {
-  /** The secrets that the row names, opened: the adapter's word → value. Cached until one changes. Throws secret_unavailable. */
-  openSecrets(): Promise<Readonly<Record<string, string>>>;
-};
+export type { EnvironmentHandle } from "../model/environment.ts";
 
 export type AdapterCall = {
   operation: ResolvedOperation;
@@ -97,14 +93,17 @@ export type OpenedJob = {
 
 /** Work that was started elsewhere and reports back by itself. Durable: it outlives the platform's processes. */
 export interface JobsPort {
-  /** Opens the job of an execution (or item), or finds the one that an interrupted attempt has left. */
+  /**
+   * Opens the job of an execution (or item), or finds the one that an interrupted attempt has left. `order` is a frame
+   * without definition: that is added, fresh, when the order is fetched, so that no secret is kept with it.
+   */
   open(job: { meta: InvocationMeta; environment: string; order: string }): Promise<OpenedJob>;
   /** Notes what the place calls it, so that it can be found again. */
   note(id: string, handle: string): Promise<void>;
   /** What the job reported: JSON text of its outcome; undefined when nothing has come within `waitMs`. */
   wait(id: string, waitMs: number): Promise<string | undefined>;
-  /** Nobody is interested any more; what is reported later is refused. */
-  close(id: string): Promise<void>;
+  /** Nobody is interested any more; what is reported later is refused. Tells whether the order was ever fetched. */
+  close(id: string): Promise<{ fetched: boolean }>;
 }
 
 /** What an adapter answers for what was thrown: what the caller would have to mend is no better at the next try. */
@@ -121,5 +120,11 @@ export function unstarted(
   more: { hint?: string; retry?: RetryAdvice } = {},
 ): Outcome & { ok: false } {
   const { hint, retry = { kind: "may" } } = more;
-  return { ok: false, error: { code, detail, ...(hint === undefined ? {} : { hint }) }, retry, logs: [], unstarted: true };
+  return {
+    ok: false,
+    error: { code, detail, ...(hint === undefined ? {} : { hint }) },
+    retry,
+    logs: [],
+    unstarted: true,
+  };
 }

@@ -1,9 +1,10 @@
 /** Runs a call on a host (src/host), whatever carries orders there: the half of the host protocol that asks. */
-import { SwitchyardError, toErrorData, toSwitchyardError } from "../core/errors.ts";
+import { SwitchyardError, toErrorData, toSwitchyardError, type ErrorCode } from "../core/errors.ts";
 import { utf8Length } from "../core/hash.ts";
 import { LIMITS } from "../core/limits.ts";
 import { joinFrame } from "../model/frame.ts";
 import { HOST_PROTOCOL, parseReply, type HostOrder, type Work } from "../model/host-protocol.ts";
+import type { InvocationResult } from "../model/invocation.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Implementation } from "../model/resolved.ts";
 import type { AdapterCall, AdapterPorts } from "./adapter.ts";
@@ -15,7 +16,12 @@ type Ports = Pick<AdapterPorts, "isolates" | "artifacts" | "platformUrl">;
 /** The longest order and reply that the carrier takes. Bytes. */
 type Options = { maxBytes?: number };
 
-export async function runOnHost(call: AdapterCall, carry: Carry, ports: Ports, options: Options = {}): Promise<Outcome> {
+export async function runOnHost(
+  call: AdapterCall,
+  carry: Carry,
+  ports: Ports,
+  options: Options = {},
+): Promise<Outcome> {
   try {
     const order = await orderOf(call, ports);
     let answer = await carry(await fitted(order, call, ports, options));
@@ -29,7 +35,7 @@ export async function runOnHost(call: AdapterCall, carry: Carry, ports: Ports, o
     }
     switch (reply.kind) {
       case "result":
-        return reply.result;
+        return nothingRan(reply.result);
       case "output_artifact":
         return { ...reply.result, output: await ports.artifacts.text(reply.id) };
       case "need_definition":
@@ -41,6 +47,20 @@ export async function runOnHost(call: AdapterCall, carry: Carry, ports: Ports, o
   } catch (thrown) {
     return { ok: false, error: toErrorData(toSwitchyardError(thrown)), retry: { kind: "may" }, logs: [] };
   }
+}
+
+/** Said by a host before it started anything. */
+const BEFORE_START: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "environment_forbids",
+  "environment_misconfigured",
+  "environment_refused",
+  "environment_throttled",
+  "environment_unavailable",
+  "host_outdated",
+]);
+
+function nothingRan(result: InvocationResult): Outcome {
+  return result.ok || !BEFORE_START.has(result.error.code) ? result : { ...result, unstarted: true };
 }
 
 /** The order of a call, without its definition. */

@@ -7,7 +7,7 @@ import { SwitchyardError, type Issue } from "../core/errors.ts";
 import type { ParsedJson } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { LogLine } from "../model/invocation.ts";
-import type { ItemOutcome } from "../model/outcome.ts";
+import type { ItemOutcome, PassedOver } from "../model/outcome.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import { invoke, type Invocation, type InvokePorts } from "./invoke.ts";
 
@@ -58,6 +58,7 @@ export function checkBatchInput(operation: ResolvedOperation, input: ParsedJson)
 export type BatchEnd = {
   outcomes: ItemOutcome[];
   environment: string | null;
+  passedOver: readonly PassedOver[];
   logs: LogLine[];
   /** What to say of the whole when not every item succeeded. */
   failure: ErrorData | undefined;
@@ -82,6 +83,7 @@ export async function invokeBatch(
   const outcomes: ItemOutcome[] = [];
   const logs: LogLine[] = [];
   let environment: string | null = null;
+  let passedOver: readonly PassedOver[] = [];
   let next = 0;
   const work = async (): Promise<void> => {
     while (next < items.length) {
@@ -103,7 +105,7 @@ export async function invokeBatch(
         { ...rest, meta: { ...rest.meta, item: place }, input: { text: JSON.stringify(value), value } },
         ports,
       );
-      ({ environment } = run);
+      ({ environment, passedOver } = run);
       for (const line of run.outcome.logs) {
         if (logs.length <= LIMITS.logLines) logs.push({ ...line, message: `[${place}] ${line.message}` });
       }
@@ -115,7 +117,7 @@ export async function invokeBatch(
     }
   };
   await Promise.all(Array.from({ length: Math.min(LIMITS.batchParallel, items.length) }, work));
-  return { outcomes, environment, logs, failure: failureOf(invocation.operation, outcomes) };
+  return { outcomes, environment, passedOver, logs, failure: failureOf(invocation.operation, outcomes) };
 }
 
 /** The list that a caller sees. */

@@ -1,43 +1,93 @@
-/** Which environment runs it: the first in the row's order that is active and whose adapter is installed. */
-import { SwitchyardError } from "../core/errors.ts";
+/** Where an operation may run now: the environments of its row in their order, or any that has what it requires. */
 import type { Adapter } from "../adapters/adapter.ts";
+import { SwitchyardError, type ErrorCode } from "../core/errors.ts";
+import { lacking, runnableOf, type EnvironmentHandle } from "../model/environment.ts";
+import type { PassedOver } from "../model/outcome.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 
 export interface EnvironmentPort {
   /** The environment's row, from the registry's cache; undefined when there is none of that name. */
-  environment(name: string): Promise<{ active: boolean; adapter: string } | undefined>;
+  environment(name: string): Promise<EnvironmentHandle | undefined>;
+  /** Every row, in the order of their names. */
+  environments(): Promise<readonly EnvironmentHandle[]>;
 }
 
 export const BUILTIN = "builtin";
 
-export async function chooseAdapter(
+/** Where functions of the platform run: no row of anybody's. */
+const PLATFORM: EnvironmentHandle = {
+  name: BUILTIN,
+  description: "",
+  active: true,
+  adapter: BUILTIN,
+  config: {},
+  secrets: {},
+  capabilities: {},
+  digest: BUILTIN,
+  openSecrets: async () => ({}),
+};
+
+export type Candidate = { adapter: Adapter; environment: EnvironmentHandle };
+export type Candidates = { candidates: Candidate[]; passedOver: PassedOver[] };
+
+export async function candidatesOf(
   operation: ResolvedOperation,
   environments: EnvironmentPort,
   adapters: ReadonlyMap<string, Adapter>,
-): Promise<{ adapter: Adapter; environment: string }> {
-  if (operation.implementation.kind === "builtin")
-    return { adapter: installed(adapters, BUILTIN), environment: BUILTIN };
-  const reasons: string[] = [];
-  for (const name of operation.environments) {
-    const row = await environments.environment(name);
-    if (row === undefined) reasons.push(`"${name}" is not registered`);
-    else if (!row.active) reasons.push(`"${name}" is switched off`);
-    else {
-      const adapter = adapters.get(row.adapter);
-      if (adapter !== undefined) return { adapter, environment: name };
-      reasons.push(`"${name}" needs the adapter "${row.adapter}", which is not installed`);
-    }
+): Promise<Candidates> {
+  const { implementation, requires } = operation;
+  if (implementation.kind === "builtin") {
+    return { candidates: [{ adapter: installed(adapters), environment: PLATFORM }], passedOver: [] };
   }
-  throw new SwitchyardError(
+  const candidates: Candidate[] = [];
+  const passedOver: PassedOver[] = [];
+  const runnable = runnableOf(implementation);
+  const names = operation.environments;
+  const consider = (environment: EnvironmentHandle): string | undefined => {
+    if (!environment.active) return "it is switched off";
+    const adapter = adapters.get(environment.adapter);
+    if (adapter === undefined) return `it needs the adapter "${environment.adapter}", which is not installed`;
+    if (runnable === BUILTIN || !adapter.runs.includes(runnable)) {
+      return `the adapter "${environment.adapter}" does not run this sort of implementation`;
+    }
+    // Members declare capabilities of their own: the adapter looks among them.
+    const lack = adapter.hasMembers === true ? undefined : lacking(environment.capabilities, requires);
+    if (lack !== undefined) return lack;
+    candidates.push({ adapter, environment });
+    return undefined;
+  };
+  if (names === null) {
+    for (const environment of await environments.environments()) consider(environment);
+    return { candidates, passedOver };
+  }
+  for (const name of names) {
+    const environment = await environments.environment(name);
+    const reason = environment === undefined ? "it is not registered" : consider(environment);
+    if (reason !== undefined) passedOver.push({ environment: name, code: NONE, reason });
+  }
+  return { candidates, passedOver };
+}
+
+const NONE: ErrorCode = "no_environment";
+
+/** What is said when nothing can run it. */
+export function noEnvironment(operation: ResolvedOperation, passedOver: readonly PassedOver[]): SwitchyardError {
+  const reasons = passedOver.map(({ environment, reason }) => `"${environment}": ${reason}`);
+  const wanted = Object.entries(operation.requires).map(([name, value]) => `${name}=${String(value)}`);
+  const found =
+    reasons.length > 0
+      ? reasons.join("; ")
+      : `none that is switched on has ${wanted.join(", ")} and runs such an implementation`;
+  return new SwitchyardError(
     "no_environment",
-    `Cannot run "${operation.name}": one of its environments must be able to; ${reasons.join(", ")}`,
-    { hint: "opctl get environments" },
+    `Cannot run "${operation.name}": one of its environments must be able to; ${found}`,
+    { hint: "opctl environment check" },
   );
 }
 
-function installed(adapters: ReadonlyMap<string, Adapter>, name: string): Adapter {
-  const adapter = adapters.get(name);
+function installed(adapters: ReadonlyMap<string, Adapter>): Adapter {
+  const adapter = adapters.get(BUILTIN);
   if (adapter === undefined)
-    throw new SwitchyardError("internal", `Cannot run a built-in: no adapter "${name}" is wired`);
+    throw new SwitchyardError("internal", `Cannot run a built-in: no adapter "${BUILTIN}" is wired`);
   return adapter;
 }

@@ -1,4 +1,6 @@
 /** Calls that are kept: which are, what the keeper is told, and what an Idempotency-Key makes of a synchronous one. */
+import { describedAs, environmentOf } from "../model/_environment.test-util.ts";
+import { Health } from "./health.ts";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_RETRY } from "../model/entities.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -30,10 +32,11 @@ const operation: ResolvedOperation = {
   concurrency: null,
   record: "all",
   retentionMs: 60_000,
-  implementation: { kind: "module", sha256: "a".repeat(64), export: "double" },
+  implementation: { kind: "module", sha256: "a".repeat(64), export: "double", language: "javascript" },
   input: numbers,
   output: anything,
   environments: ["inline"],
+  requires: {},
   network: [],
   secrets: [],
 };
@@ -68,12 +71,16 @@ function setUp(world: World = {}) {
   };
   const ports = {
     registry: { resolve: async () => ({ operation: { ...operation, ...world.operation }, stale: false }) },
-    environments: { environment: async (name: string) => ({ active: name === "inline", adapter: name }) },
+    environments: {
+      environment: async (name: string) => environmentOf(name, { active: name === "inline" }),
+      environments: async () => [],
+    },
+    health: new Health(),
     adapters: new Map([
       [
         "inline",
         {
-          name: "inline",
+          ...describedAs("inline"),
           invoke: async ({ meta }: { meta: { execution_id: string } }) => {
             events.push(`run ${meta.execution_id}`);
             return world.runs ?? done;

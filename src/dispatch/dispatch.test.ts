@@ -1,3 +1,6 @@
+import { describedAs, environmentOf } from "../model/_environment.test-util.ts";
+import type { EnvironmentHandle } from "../model/environment.ts";
+import { Health } from "./health.ts";
 import { DEFAULT_RETRY } from "../model/entities.ts";
 import { describe, expect, it } from "vitest";
 import type { Adapter, AdapterCall } from "../adapters/adapter.ts";
@@ -32,10 +35,11 @@ const operation: ResolvedOperation = {
   concurrency: null,
   record: "all",
   retentionMs: 60_000,
-  implementation: { kind: "module", sha256: "a".repeat(64), export: "double" },
+  implementation: { kind: "module", sha256: "a".repeat(64), export: "double", language: "javascript" },
   input: anything,
   output: anything,
   environments: ["inline"],
+  requires: {},
   network: [],
   secrets: [],
 };
@@ -44,13 +48,13 @@ function setUp(changes: Partial<ResolvedOperation> = {}, outcome: Outcome = { ok
   const records: ExecutionRecord[] = [];
   const invoked: AdapterCall[] = [];
   const logged: string[] = [];
-  const environments: Record<string, { active: boolean; adapter: string }> = {
-    inline: { active: true, adapter: "inline" },
-    off: { active: false, adapter: "inline" },
-    foreign: { active: true, adapter: "lambda" },
+  const environments: Record<string, EnvironmentHandle> = {
+    inline: environmentOf("inline"),
+    off: environmentOf("off", { active: false, adapter: "inline" }),
+    foreign: environmentOf("foreign", { adapter: "lambda" }),
   };
   const adapter = (name: string): Adapter => ({
-    name,
+    ...describedAs(name),
     async invoke(call) {
       invoked.push(call);
       return outcome;
@@ -59,7 +63,11 @@ function setUp(changes: Partial<ResolvedOperation> = {}, outcome: Outcome = { ok
   let clock = 1_000;
   const ports: DispatchPorts = {
     registry: { resolve: async () => ({ operation: { ...operation, ...changes }, stale: false }) },
-    environments: { environment: async (name) => environments[name] },
+    environments: {
+      environment: async (name) => environments[name],
+      environments: async () => Object.values(environments),
+    },
+    health: new Health(),
     adapters: new Map([
       ["inline", adapter("inline")],
       ["builtin", adapter("builtin")],

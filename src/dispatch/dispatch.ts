@@ -12,7 +12,7 @@ import { SwitchyardError, toErrorData, toSwitchyardError, type ErrorData } from 
 import type { ParsedJson } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { LogLine } from "../model/invocation.ts";
-import type { ExecutionRecord, Outcome } from "../model/outcome.ts";
+import type { ExecutionRecord, Outcome, PassedOver } from "../model/outcome.ts";
 import type { Caller, Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import { authorize } from "./authorize.ts";
@@ -26,6 +26,9 @@ export interface RecorderPort {
   readonly shard: number;
   add(record: ExecutionRecord): void;
 }
+
+/** Where it ran, null: nowhere; and which environments did not run it. */
+export type RanAt = { environment: string | null; passedOver: readonly PassedOver[] };
 
 /** One call that is to be kept before it runs. */
 export type KeptCall = Pick<Call, "principal" | "caller" | "depth" | "traceparent"> & {
@@ -49,7 +52,7 @@ export interface KeeperPort {
   /** What it has come to; undefined when it has not ended within `waitMs`. */
   outcome(id: string, waitMs: number): Promise<Outcome | undefined>;
   /** The end of a kept synchronous call. Resolves when it is durable. */
-  finish(id: string, run: { outcome: Outcome; environment: string | null; startedAt: number }): Promise<void>;
+  finish(id: string, run: { outcome: Outcome; startedAt: number } & RanAt): Promise<void>;
 }
 
 export type DispatchPorts = InvokePorts & {
@@ -63,7 +66,6 @@ export type DispatchPorts = InvokePorts & {
   keeper: KeeperPort;
   /** What the handler said while it ran. Called only when it said something. */
   log(executionId: string, operation: string, lines: readonly LogLine[]): void;
-  now(): number;
 };
 
 export type Call = {
@@ -148,7 +150,7 @@ type Checked = {
 async function runNow(call: Call, checked: Checked, ports: DispatchPorts): Promise<Answer> {
   const { operation, startedAt } = checked;
   const executionId = newExecutionId(ports.recorder.shard, startedAt);
-  const { outcome, environment, failure } = await run(call, checked, ports, executionId);
+  const { outcome, environment, passedOver, failure } = await run(call, checked, ports, executionId);
   const { record } = operation;
   if (record === "all" || (record === "errors" && failure !== null)) {
     ports.recorder.add({
@@ -157,6 +159,7 @@ async function runNow(call: Call, checked: Checked, ports: DispatchPorts): Promi
       revision: operation.revision,
       digest: operation.digest,
       environment,
+      ...(passedOver.length === 0 ? {} : { passed_over: passedOver }),
       status: failure === null ? "succeeded" : "failed",
       caller: call.caller,
       principal: call.principal.id,
@@ -182,21 +185,20 @@ async function once(call: Call, checked: Checked, ports: DispatchPorts): Promise
       `Cannot call "${operation.name}" with this Idempotency-Key yet: the call it stands for must have ended; ${kept.id} is still running`,
     );
   }
-  let end: { outcome: Outcome; environment: string | null };
+  let end: { outcome: Outcome } & RanAt;
   try {
     end = await run(call, checked, ports, kept.id);
   } catch (thrown) {
     // Nothing has run, but the key stands for this call now: its answer is this refusal.
     const error = toErrorData(toSwitchyardError(thrown));
-    end = { outcome: { ok: false, error, retry: { kind: "may" }, logs: [] }, environment: null };
+    end = { outcome: { ok: false, error, retry: { kind: "may" }, logs: [] }, environment: null, passedOver: [] };
   }
   await ports.keeper.finish(kept.id, { ...end, startedAt });
   return checked.answered(kept.id, end.outcome, kept);
 }
 
-type Run = {
+type Run = RanAt & {
   outcome: Outcome;
-  environment: string | null;
   /** What the record says. A batch answers, and yet not all of it may have succeeded. */
   failure: ErrorData | null;
 };
@@ -225,11 +227,12 @@ async function run(
       deadline,
       now: () => ports.now(),
     });
-    const { environment, logs, failure } = batch;
-    end = { outcome: { ok: true, output: batchOutput(batch.outcomes), logs }, environment, failure: failure ?? null };
+    const { environment, passedOver, logs, failure } = batch;
+    const outcome: Outcome = { ok: true, output: batchOutput(batch.outcomes), logs };
+    end = { outcome, environment, passedOver, failure: failure ?? null };
   } else {
-    const { outcome, environment } = await invoke({ operation, input, principal, depth, meta }, ports);
-    end = { outcome, environment, failure: outcome.ok ? null : outcome.error };
+    const { outcome, environment, passedOver } = await invoke({ operation, input, principal, depth, meta }, ports);
+    end = { outcome, environment, passedOver, failure: outcome.ok ? null : outcome.error };
   }
   if (end.outcome.logs.length > 0) ports.log(executionId, operation.name, end.outcome.logs);
   return end;

@@ -1,15 +1,19 @@
 /** choose → invoke → check output: what a synchronous call and an attempt of an asynchronous one have in common. */
-import type { Adapter, AdapterCall } from "../adapters/adapter.ts";
+import { unstarted, type Adapter, type AdapterCall } from "../adapters/adapter.ts";
+import type { EnvironmentHandle } from "../model/environment.ts";
 import type { InvocationMeta } from "../model/invocation.ts";
-import type { Outcome } from "../model/outcome.ts";
+import type { Outcome, PassedOver } from "../model/outcome.ts";
 import type { Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import { checkOutput } from "./check-output.ts";
-import { chooseAdapter, type EnvironmentPort } from "./choose.ts";
+import { candidatesOf, noEnvironment, type EnvironmentPort } from "./choose.ts";
+import type { Health } from "./health.ts";
 
 export type InvokePorts = {
   environments: EnvironmentPort;
   adapters: ReadonlyMap<string, Adapter>;
+  health: Health;
+  now(): number;
   /** What the handler presents for ctx.call: this principal, at this depth. */
   capability(principalId: string, depth: number): string | Promise<string>;
 };
@@ -27,21 +31,52 @@ export type Invocation = {
   steps?: AdapterCall["steps"];
 };
 
-/** Throws `no_environment` when nothing can run it; what the implementation did is an outcome. */
-export async function invoke(
-  { operation, input, principal, depth, meta, options, steps }: Invocation,
-  ports: InvokePorts,
-): Promise<{ outcome: Outcome; environment: string }> {
-  const { adapter, environment } = await chooseAdapter(operation, ports.environments, ports.adapters);
-  const invoked = await adapter.invoke({
-    operation,
-    input: input.text,
-    inputValue: input.value,
-    principal,
-    meta: { ...meta, capability: await ports.capability(principal.id, depth + 1) },
-    depth,
-    ...(options === undefined ? {} : { options }),
-    ...(steps === undefined ? {} : { steps }),
-  });
-  return { outcome: checkOutput(operation, invoked), environment };
+/** Where it ran, and which environments before that one did not run it. */
+export type Place = { environment: string; passedOver: readonly PassedOver[] };
+
+/**
+ * Throws `no_environment` when nothing can run it; what the implementation did is an outcome. Where it is certain that
+ * nothing has run, the next environment is tried; the last one's word is the outcome.
+ */
+export async function invoke(invocation: Invocation, ports: InvokePorts): Promise<{ outcome: Outcome } & Place> {
+  const { operation, input, principal, depth, meta, options, steps } = invocation;
+  const { candidates, passedOver } = await candidatesOf(operation, ports.environments, ports.adapters);
+  if (candidates.length === 0) throw noEnvironment(operation, passedOver);
+  const ordered = ports.health.order(candidates, ports.now());
+  const capability = await ports.capability(principal.id, depth + 1);
+  for (const [place, { adapter, environment }] of ordered.entries()) {
+    const isLast = place === ordered.length - 1;
+    const refused = closed(operation, environment, ports);
+    const invoked =
+      refused ??
+      (await adapter.invoke({
+        operation,
+        environment,
+        input: input.text,
+        inputValue: input.value,
+        principal,
+        meta: { ...meta, capability },
+        depth,
+        isLast,
+        ...(options === undefined ? {} : { options }),
+        ...(steps === undefined ? {} : { steps }),
+      }));
+    if (refused === undefined) ports.health.note(environment, invoked, ports.now());
+    if (isLast || invoked.ok || invoked.unstarted !== true) {
+      return { outcome: checkOutput(operation, invoked), environment: environment.name, passedOver };
+    }
+    passedOver.push({ environment: environment.name, code: invoked.error.code, reason: invoked.error.detail });
+  }
+  throw noEnvironment(operation, passedOver);
+}
+
+/** A place that said when to come back is not asked before. */
+function closed(operation: ResolvedOperation, environment: EnvironmentHandle, ports: InvokePorts): Outcome | undefined {
+  const ms = ports.health.closedFor(environment, ports.now());
+  if (ms === 0) return undefined;
+  return unstarted(
+    "environment_throttled",
+    `Cannot run "${operation.name}" in "${environment.name}" now: it asked to be left alone; it will be asked again in ${ms} ms`,
+    { retry: { kind: "after", after_ms: ms } },
+  );
 }

@@ -62,6 +62,8 @@ function scopeOf({ access }: Route, context: RouteContext): Scope {
       const kind = kindOfPlural(context.req.param("kind") ?? "");
       return kind === undefined ? "registry:read" : KINDS[kind].write;
     }
+    case "runner":
+      return `runner:${context.req.param("environment") ?? ""}`;
     default:
       return access;
   }

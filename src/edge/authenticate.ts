@@ -6,8 +6,8 @@ import type { Identity, Platform } from "./context.ts";
 
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]{1,4096}=*)$/i;
 
-/** Throws unauthenticated, token_unknown, token_expired or token_revoked. */
-export async function authenticate(headers: Headers, platform: Platform): Promise<Identity> {
+/** Throws unauthenticated. */
+export function bearerOf(headers: Headers): string {
   const header = headers.get("authorization");
   const bearer = header === null ? undefined : BEARER.exec(header)?.[1];
   if (bearer === undefined) {
@@ -17,6 +17,12 @@ export async function authenticate(headers: Headers, platform: Platform): Promis
       { hint: "opctl token show" },
     );
   }
+  return bearer;
+}
+
+/** Throws unauthenticated, token_unknown, token_expired or token_revoked. */
+export async function authenticate(headers: Headers, platform: Platform): Promise<Identity> {
+  const bearer = bearerOf(headers);
   if (isCapability(bearer)) {
     const { principalId, depth } = await platform.capabilities.verify(bearer);
     const execution = headers.get("caller-execution") ?? "";

@@ -3,9 +3,11 @@ import type { Context } from "hono";
 import type { DispatchPorts } from "../dispatch/dispatch.ts";
 import type { Capabilities } from "../dispatch/capability.ts";
 import type { Artifacts, Executions } from "../executions/port.ts";
+import type { JobCallbacks } from "../executions/jobs/job-callbacks.ts";
 import type { Scope } from "../model/entities.ts";
 import type { Caller, Principal } from "../model/principal.ts";
 import type { BuiltinResult } from "../registry/builtins/builtin.ts";
+import type { RunnerPoolPort } from "../model/runner-protocol.ts";
 import type { Registry } from "../registry/registry.ts";
 
 /** The platform behind the routes, wired in `src/worker.ts`. */
@@ -17,8 +19,15 @@ export type Platform = {
   capabilities: Capabilities;
   executions: Executions;
   artifacts: Artifacts;
+  /** What jobs come back to, with their tickets. */
+  jobs: JobCallbacks;
   /** Answers the supervisor of executor processes; undefined where there is none (Cloudflare). */
   control: ((request: Request) => Promise<Response>) | undefined;
+  /** Self-hosted runners, by environment; undefined where there are none. */
+  runners?: {
+    pool(environment: string): RunnerPoolPort;
+    connect(environment: string, request: Request): Promise<Response>;
+  };
   version: string;
 };
 
@@ -34,16 +43,17 @@ export type Route = {
   path: string;
   /**
    * `public`: anybody. `invoke`: any token that may invoke at all, dispatch then asks for the operation's own group.
-   * `kind`: the read or write scope of the registry kind in the path. Else the scope itself.
+   * `kind`: the read or write scope of the registry kind in the path. `runner`: a runner of the environment in the path.
+   * Else the scope itself.
    */
-  access: "public" | "invoke" | "kind:read" | "kind:write" | Scope;
+  access: "public" | "invoke" | "kind:read" | "kind:write" | "runner" | Scope;
   summary: string;
   /** Whether a running handler may use it with its capability; `only`: nobody else may. Absent: it may not. */
   handlers?: "also" | "only";
   /** What it answers when all is well, where that is not JSON. Any media type: the Accept header is not looked at. */
   produces?: "text/event-stream" | "*/*";
   /** Its success, where that is not 200. */
-  status?: 201 | 202 | 204;
+  status?: 101 | 201 | 202 | 204;
   /** Its query parameters with what they do, for openapi.json. */
   query?: Readonly<Record<string, string>>;
   /** What its body holds, where it takes one. */

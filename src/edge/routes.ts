@@ -3,6 +3,7 @@
  * a forgotten check cannot be a hole. Tests walk this table, and openapi.json is written from it.
  */
 import { getArtifact, listArtifacts } from "./routes/artifacts.ts";
+import { checkEnvironment } from "./routes/environments.ts";
 import { docs } from "./routes/docs.ts";
 import { cancelExecution, replayExecution } from "./routes/execution-control.ts";
 import { getEvents } from "./routes/execution-events.ts";
@@ -10,9 +11,11 @@ import { getExecution, getInput, getLogs, getOutput, listExecutions } from "./ro
 import { appendLogs, putArtifact } from "./routes/handler-reports.ts";
 import { health } from "./routes/health.ts";
 import { getModuleCode, putModuleCode } from "./routes/modules.ts";
+import { getJobOrder, postJobReport } from "./routes/jobs.ts";
 import { openapi } from "./routes/openapi.ts";
 import { callOperation, describeOperation } from "./routes/ops.ts";
 import * as registry from "./routes/registry.ts";
+import { connectRunner, listRunners } from "./routes/runners.ts";
 import type { Route } from "./context.ts";
 
 const REGISTRY = "/registry/:kind";
@@ -227,6 +230,45 @@ export const ROUTES: readonly Route[] = [
     handle: getModuleCode,
   },
   ...EXECUTION_ROUTES,
+  {
+    method: "POST",
+    path: "/environments/:name/check",
+    access: "registry:read",
+    summary: "Look at an environment: reachable, allowed, how fast, what is missing",
+    handle: checkEnvironment,
+  },
+  {
+    method: "GET",
+    path: "/jobs/:id",
+    access: "public",
+    summary: "A job fetches its order, with its ticket",
+    produces: "*/*",
+    handle: getJobOrder,
+  },
+  {
+    method: "POST",
+    path: "/jobs/:id",
+    access: "public",
+    summary: "A job reports its end, with its ticket",
+    body: "application/octet-stream",
+    handle: postJobReport,
+  },
+  {
+    method: "GET",
+    path: "/runners/:environment/connect",
+    access: "runner",
+    summary: "A runner connects, by WebSocket",
+    produces: "*/*",
+    status: 101,
+    handle: connectRunner,
+  },
+  {
+    method: "GET",
+    path: "/runners/:environment",
+    access: "registry:read",
+    summary: "Runners of an environment, and calls that wait for one",
+    handle: listRunners,
+  },
   { method: "GET", path: "/openapi.json", access: "registry:read", summary: "This description", handle: openapi },
   {
     method: "GET",

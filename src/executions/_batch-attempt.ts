@@ -50,28 +50,29 @@ export async function runBatch(
       if (chars > ITEM_CHARS || ports.now() - lastAt > PROGRESS_MS) void note();
     },
   });
-  const { outcomes, environment, logs, failure } = batch;
+  const { outcomes, environment, passedOver, logs, failure } = batch;
+  const ranAt = { environment, passedOver };
   const text = batchOutput(outcomes);
   const bytes = utf8Length(text);
   if (bytes > LIMITS.jsonBytes) {
     const detail = `Cannot answer for "${claim.operation}": the list of outcomes must be at most ${LIMITS.jsonBytes} bytes; it is ${bytes}`;
     const outcome: Outcome = { ok: false, error: { code: "output_too_large", detail }, retry: { kind: "never" }, logs };
-    return { outcome, environment, ending: await endingOf(claim, outcome, ports) };
+    return { outcome, ...ranAt, ending: await endingOf(claim, outcome, ports) };
   }
   if (failure === undefined) {
     await noted;
     const outcome: Outcome = { ok: true, output: text, logs };
-    return { outcome, environment, ending: await endingOf(claim, outcome, ports) };
+    return { outcome, ...ranAt, ending: await endingOf(claim, outcome, ports) };
   }
   await note();
   const failed = outcomes.filter((outcome) => !outcome.ok);
   const outcome: Outcome = { ok: false, error: failure, retry: adviceOf(failed), logs };
   const lost = failed.find(({ error }) => error.code === "executor_lost");
-  if (lost !== undefined) return { outcome, environment, ending: { kind: "lost", error: lost.error } };
+  if (lost !== undefined) return { outcome, ...ranAt, ending: { kind: "lost", error: lost.error } };
   const kept = await endingOf(claim, { ok: true, output: text, logs }, ports);
-  if (kept.kind !== "succeeded") return { outcome, environment, ending: kept };
+  if (kept.kind !== "succeeded") return { outcome, ...ranAt, ending: kept };
   // The list so far is the output for as long as there is no better one.
-  return { outcome, environment, ending: { ...kept, kind: "failed", error: failure, retry: outcome.retry } };
+  return { outcome, ...ranAt, ending: { ...kept, kind: "failed", error: failure, retry: outcome.retry } };
 }
 
 /** Again, as long as one item may come to a better end; the longest wait that one of them asks for. */

@@ -27,6 +27,8 @@ const HOPELESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "token_expired",
   "forbidden",
   "payload_lost",
+  "payload_too_large",
+  "environment_forbids",
 ]);
 
 export function isHopeless({ error, retry }: { error: ErrorData; retry: RetryAdvice }): boolean {
@@ -35,9 +37,11 @@ export function isHopeless({ error, retry }: { error: ErrorData; retry: RetryAdv
 
 export async function endingOf(claim: Claim, outcome: Outcome, { payloads }: { payloads: Payloads }): Promise<Ending> {
   if (!outcome.ok) {
-    const { error, retry } = outcome;
+    const { error, retry, unstarted } = outcome;
     if (error.code === "executor_lost") return { kind: "lost", error };
-    if (NOT_BEGUN.has(error.code)) return { kind: "put_back", error };
+    if (NOT_BEGUN.has(error.code) || (unstarted === true && !isHopeless({ error, retry }))) {
+      return { kind: "put_back", error, ...(retry.kind === "after" ? { after_ms: retry.after_ms } : {}) };
+    }
     return { kind: "failed", error, retry: isHopeless({ error, retry }) ? { kind: "never" } : retry };
   }
   const { output: text } = outcome;

@@ -1,4 +1,5 @@
 /** What making attempts needs of the rest of the platform. */
+import type { RanAt } from "../dispatch/dispatch.ts";
 import type { InvokePorts } from "../dispatch/invoke.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Principal } from "../model/principal.ts";
@@ -23,8 +24,7 @@ export type RunnerPorts = InvokePorts & {
   ended(id: string, outcome: Outcome): void;
   /** Waits a moment while there is more urgent work in this isolate. */
   giveWay(): Promise<void>;
-  now(): number;
 };
 
 /** One attempt, made. */
-export type Run = { outcome: Outcome; environment: string | null; ending: Ending };
+export type Run = { outcome: Outcome; ending: Ending } & RanAt;

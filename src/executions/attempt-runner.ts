@@ -63,15 +63,16 @@ async function attempt(claim: Claim, options: Options, shard: RunnerShard, ports
     // A refusal before anything ran. What its caller would have to mend, nobody mends for a kept call.
     const hopeless = ERRORS[error.code].fault === "user";
     const outcome: Outcome = { ok: false, error, retry: { kind: hopeless ? "never" : "may" }, logs: [] };
-    run = { outcome, environment: null, ending: await endingOf(claim, outcome, ports) };
+    run = { outcome, environment: null, passedOver: [], ending: await endingOf(claim, outcome, ports) };
   }
-  const { outcome, environment, ending } = run;
+  const { outcome, environment, passedOver, ending } = run;
   return {
     outcome,
     settlement: {
       id: claim.id,
       attempt: claim.attempt,
       environment,
+      ...(passedOver.length === 0 ? {} : { passed_over: passedOver }),
       started_at: startedAt,
       finished_at: ports.now(),
       ending,
@@ -108,7 +109,7 @@ async function runOnce(claim: Claim, options: Options, shard: RunnerShard, ports
   };
   if (head.batch) return runBatch(claim, { ...call, items: JSON.parse(text) as unknown[] }, shard, ports);
   const input = { text, value: builtin ? (JSON.parse(text) as unknown) : undefined };
-  const { outcome, environment } = await invoke(
+  const { outcome, environment, passedOver } = await invoke(
     {
       ...call,
       input,
@@ -117,5 +118,5 @@ async function runOnce(claim: Claim, options: Options, shard: RunnerShard, ports
     },
     ports,
   );
-  return { outcome, environment, ending: await endingOf(claim, outcome, ports) };
+  return { outcome, environment, passedOver, ending: await endingOf(claim, outcome, ports) };
 }

@@ -28,7 +28,9 @@ export function decide(head: Head, tail: Tail, settlement: Settlement, ports: Po
     if (head.mode === "sync") return finish("fail", head, { ...tail, error: ending.error }, now);
     const count = (tail.put_backs ?? 0) + 1;
     const again = { ...tail, put_backs: count, error: ending.error };
-    return waitUntil("put_back", now + jitter(PUT_BACK, count, ports.random), head, again, now);
+    // Where the place said when, everybody would come back at that very moment: the jitter is on top.
+    const wait = (ending.after_ms ?? 0) + jitter(PUT_BACK, count, ports.random);
+    return waitUntil("put_back", now + wait, head, again, now);
   }
   const after: Tail = { ...tail, attempts: [...(tail.attempts ?? []), attemptOf(settlement, ending.kind)] };
   if (ending.kind === "succeeded") {
@@ -78,6 +80,9 @@ function jitter(policy: { initial_ms: number; max_ms: number }, count: number, r
   return random() * Math.min(policy.max_ms, policy.initial_ms * 2 ** (count - 1));
 }
 
-function attemptOf({ attempt, environment, started_at, finished_at, ending }: Settlement, end: AttemptEnd): Attempt {
-  return { attempt, environment, started_at, finished_at, end, error: "error" in ending ? ending.error : null };
+function attemptOf(settlement: Settlement, end: AttemptEnd): Attempt {
+  const { attempt, environment, passed_over: passedOver, started_at, finished_at, ending } = settlement;
+  const error = "error" in ending ? ending.error : null;
+  const passed = passedOver === undefined ? {} : { passed_over: passedOver };
+  return { attempt, environment, ...passed, started_at, finished_at, end, error };
 }

@@ -164,12 +164,13 @@ export class Keeper implements KeeperPort {
 
   async finish(
     id: string,
-    { outcome, environment, startedAt }: { outcome: Outcome; environment: string | null; startedAt: number },
+    { outcome, environment, passedOver, startedAt }: Parameters<KeeperPort["finish"]>[1],
   ): Promise<void> {
     const settlement: Settlement = {
       id,
       attempt: 1,
       environment,
+      ...(passedOver.length === 0 ? {} : { passed_over: passedOver }),
       started_at: startedAt,
       finished_at: this.#ports.now(),
       ending: outcome.ok

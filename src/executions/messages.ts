@@ -5,7 +5,7 @@
 import type { ErrorData } from "../core/errors.ts";
 import type { Attempt, AttemptEnd, ExecutionStatus, RetryPolicy, Step } from "../model/execution.ts";
 import type { LogLine, RetryAdvice } from "../model/invocation.ts";
-import type { ItemOutcome } from "../model/outcome.ts";
+import type { ItemOutcome, PassedOver } from "../model/outcome.ts";
 import type { Caller } from "../model/principal.ts";
 
 /** A payload: JSON text in the row, or the key of an object in the artifact store when it is large. */
@@ -94,12 +94,13 @@ export type Ending =
   | { kind: "succeeded"; output: Payload; sha256: string; size_bytes: number }
   | { kind: "failed"; error: ErrorData; retry: RetryAdvice; output?: Payload; sha256?: string; size_bytes?: number }
   | { kind: Exclude<AttemptEnd, "succeeded" | "failed">; error: ErrorData }
-  | { kind: "put_back"; error: ErrorData };
+  | { kind: "put_back"; error: ErrorData; after_ms?: number };
 
 export type Settlement = {
   id: string;
   attempt: number;
   environment: string | null;
+  passed_over?: readonly PassedOver[];
   started_at: number;
   finished_at: number;
   ending: Ending;

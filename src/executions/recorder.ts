@@ -69,7 +69,8 @@ export class Recorder {
 }
 
 function toRow(record: ExecutionRecord): Omit<NewRow, "seq"> {
-  const { id, operation, status, caller, environment, error, started_at, finished_at } = record;
+  const { id, operation, status, caller, environment, passed_over, error, started_at, finished_at } = record;
+  const passed = passed_over === undefined ? {} : { passed_over };
   const end = record.status === "succeeded" ? "succeeded" : "failed";
   const head: Omit<Head, "timeout_ms" | "retry" | "limit" | "batch" | "depth"> = {
     mode: "sync",
@@ -95,7 +96,7 @@ function toRow(record: ExecutionRecord): Omit<NewRow, "seq"> {
     parent: caller.type === "execution" && caller.id.startsWith("ex_") ? caller.id : null,
     due: finished_at + record.retention_ms,
     tail: {
-      attempts: [{ attempt: 1, environment, started_at, finished_at, end, error }],
+      attempts: [{ attempt: 1, environment, ...passed, started_at, finished_at, end, error }],
       finished_at,
       ...(error === null ? {} : { error }),
     },

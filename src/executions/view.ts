@@ -30,13 +30,10 @@ export function toView(row: Row): ExecutionView {
     kept_until: final ? timeOrNull(row.due) : null,
     expires_at: timeOrNull(head.expires_at),
     attempt: row.attempt,
-    attempts: attempts.map(({ attempt, environment, started_at, finished_at, end, error }) => ({
-      attempt,
-      environment,
+    attempts: attempts.map(({ started_at, finished_at, ...attempt }) => ({
+      ...attempt,
       started_at: time(started_at),
       finished_at: time(finished_at),
-      end,
-      error,
     })),
     // That of the attempt before is with the attempt, and no word about the one under way.
     error: status === "running" ? null : (tail.error ?? null),

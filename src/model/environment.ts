@@ -1,5 +1,5 @@
 /** Places that run work: what a row says of one, what its adapter says of itself, and whether the two suit an operation. */
-import type * as v from "valibot";
+import * as v from "valibot";
 import type { Environment } from "./entities.ts";
 import type { Implementation } from "./resolved.ts";
 
@@ -39,4 +39,17 @@ export type AdapterDescription = {
 };
 
 /** One environment's row, as dispatch and adapters use it. `digest` changes with anything in it. */
-export type ResolvedEnvironment = Environment & { digest: string };
+export type EnvironmentHandle = Environment & {
+  readonly digest: string;
+  /** The secrets that the row names, opened: the adapter's word → value. Throws secret_unavailable. */
+  openSecrets(): Promise<Readonly<Record<string, string>>>;
+};
+
+/** The adapter of the environment that comes with the platform. */
+export const INLINE_ADAPTER = {
+  name: "inline",
+  summary: "an isolate beside the platform, at the edge",
+  config: v.strictObject({}),
+  secrets: {},
+  runs: ["module"],
+} as const satisfies AdapterDescription;

@@ -4,6 +4,7 @@
  */
 import type { ErrorData } from "../core/errors.ts";
 import type { ExecutionStatus } from "./execution-states.ts";
+import type { PassedOver } from "./outcome.ts";
 import type { Caller } from "./principal.ts";
 
 export type { ExecutionStatus } from "./execution-states.ts";
@@ -27,6 +28,8 @@ export type Attempt = {
   finished_at: number;
   end: AttemptEnd;
   error: ErrorData | null;
+  /** Environments before it in the row's order that did not run it, and why. Absent: none. */
+  passed_over?: readonly PassedOver[];
 };
 
 /** The result as an artifact: its bytes are the output's JSON text. */

@@ -37,9 +37,14 @@ const ISOLATE_CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
   "output_too_large",
   "timeout",
   "executor_lost",
+  "execution_cancelled",
   // Of hosts.
   "not_supported",
   "environment_forbids",
+  "environment_misconfigured",
+  "environment_refused",
+  "environment_throttled",
+  "environment_unavailable",
   "host_outdated",
 ]);
 

@@ -11,12 +11,7 @@
  * same order comes again with the definition. What is too large for what carries it travels as an artifact of the
  * execution, fetched or stored with the capability of the order.
  */
-import type {
-  ContainerImplementation,
-  HttpImplementation,
-  ModuleLanguage,
-  ProcessImplementation,
-} from "./entities.ts";
+import type { ContainerImplementation, HttpImplementation, ModuleLanguage, ProcessImplementation } from "./entities.ts";
 import { parseResult, splitFrame, joinFrame } from "./frame.ts";
 import type { InvocationMeta, InvocationResult, IsolateDefinition } from "./invocation.ts";
 

@@ -1,4 +1,5 @@
 /** For tests: a registry on a real libSQL file in a folder of its own, with a clock that only moves when told. */
+import { INLINE_ADAPTER } from "../model/environment.ts";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -34,7 +35,7 @@ export async function fixture(options: Partial<RegistryOptions> & { builtins?: b
     createRegistry({
       database,
       masterKey: MASTER_KEY,
-      adapters: ["inline"],
+      adapters: [INLINE_ADAPTER],
       clock: () => clock.now,
       ...options,
       ...over,

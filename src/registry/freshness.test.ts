@@ -1,3 +1,4 @@
+import { INLINE_ADAPTER } from "../model/environment.ts";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ADMIN, fixture, MASTER_KEY, storeModule, type Fixture } from "./_fixture.node.ts";
 import { openFile } from "./database.node.ts";
@@ -35,7 +36,7 @@ beforeEach(async () => {
     },
     timeoutMs: 1_000,
   });
-  reader = createRegistry({ database, masterKey: MASTER_KEY, adapters: ["inline"], clock: () => base.clock.now });
+  reader = createRegistry({ database, masterKey: MASTER_KEY, adapters: [INLINE_ADAPTER], clock: () => base.clock.now });
   await storeModule(base, "echo");
   await base.run("create_operation", { name: "demo", implemented_at: "echo:echo" });
   await base.run("create_operation", { name: "other", implemented_at: "echo:echo" });

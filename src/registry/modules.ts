@@ -3,7 +3,7 @@ import { and, eq, inArray } from "drizzle-orm";
 import { SwitchyardError } from "../core/errors.ts";
 import { sha256 } from "../core/hash.ts";
 import { LIMITS } from "../core/limits.ts";
-import type { Secret } from "../model/entities.ts";
+import type { Environment, Secret } from "../model/entities.ts";
 import type { IsolateDefinition } from "../model/invocation.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import type { Database } from "./database.ts";
@@ -91,7 +91,26 @@ export async function loadIsolate(
       `Cannot load the code of "${operation.name}": it must be stored under ${implementation.sha256}; it is not`,
     );
   }
-  return { code, export: implementation.export, network: operation.network, secrets };
+  const { export: exported, language } = implementation;
+  return { code, language, export: exported, network: operation.network, secrets };
+}
+
+/** The secrets that an environment's row names: the adapter's word → value. Who may write the row may use any. */
+export async function openEnvironmentSecrets(
+  database: Database,
+  { name, secrets }: Environment,
+  masterKey: () => Promise<MasterKey>,
+): Promise<Record<string, string>> {
+  const words = Object.entries(secrets);
+  if (words.length === 0) return {};
+  const rows = await sealedSecrets(database, Object.values(secrets));
+  const values: Record<string, string> = {};
+  for (const [word, secret] of words) {
+    const row = rows.find((each) => each.name === secret);
+    if (row === undefined) throw unavailable(name, secret, "it must be registered; it is not");
+    values[word] = await open(await masterKey(), secret, row.sealed);
+  }
+  return values;
 }
 
 async function openSecrets(

@@ -13,7 +13,7 @@ import { compileType } from "../types/index.ts";
 import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
 import type { Change } from "./draft.ts";
-import { environmentsOf, type OperationResolved } from "./kinds/operation-resolved.ts";
+import { environmentsOf, implementationOf, type OperationResolved } from "./kinds/operation-resolved.ts";
 import { withDefaults } from "./kinds/operation-settings.ts";
 import { Lru } from "./lru.ts";
 import type { Json } from "./schema.ts";
@@ -103,7 +103,6 @@ export class Operations {
     if (found === undefined || found.revision === null) throw await this.#notFound(name, revision);
     const manifest = withDefaults(JSON.parse(found.manifest) as Json);
     const resolved = JSON.parse(found.resolved) as OperationResolved;
-    const { implementation } = resolved;
     const [input, output] = await Promise.all([
       compileType(resolved.input.closed, nothing),
       compileType(resolved.output.closed, nothing),
@@ -123,13 +122,11 @@ export class Operations {
       concurrency: manifest.concurrency,
       record: manifest.record,
       retentionMs: manifest.retention_ms ?? LIMITS.retentionMs,
-      implementation:
-        implementation.kind === "builtin"
-          ? implementation
-          : { kind: "module", sha256: implementation.sha256, export: implementation.export },
+      implementation: implementationOf(resolved),
       input,
       output,
       environments: environmentsOf(manifest),
+      requires: manifest.requires,
       network: manifest.network,
       secrets: manifest.secrets,
     };
@@ -195,6 +192,8 @@ const nothing = () => undefined;
 async function isolateIdOf(operation: ResolvedOperation, secretVersions: string): Promise<string> {
   const { implementation } = operation;
   if (implementation.kind === "builtin") return `builtin.${implementation.function}`;
+  // Only modules are loaded anywhere.
+  if (implementation.kind !== "module") return `${implementation.kind}.${operation.name}`;
   const versions = JSON.parse(secretVersions) as Record<string, string>;
   const granted = await sha256(
     JSON.stringify([

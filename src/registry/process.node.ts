@@ -6,7 +6,7 @@
  */
 import type { Client } from "@libsql/client";
 import { toErrorData, toSwitchyardError, SwitchyardError, type ErrorData } from "../core/errors.ts";
-import { ADAPTERS } from "../model/adapters.ts";
+import { INLINE_ADAPTER } from "../model/environment.ts";
 import { allows } from "../model/principal.ts";
 import { installBuiltins } from "./builtins/install-builtins.ts";
 import { openFile } from "./database.node.ts";
@@ -42,7 +42,11 @@ export async function startRegistryProcess(
     clients.push(direct.client);
     await assertSound(direct.client);
     await migrateDatabase(direct.database, config.migrations);
-    const registry = createRegistry({ database: direct.database, masterKey: config.masterKey, adapters: ADAPTERS });
+    const registry = createRegistry({
+      database: direct.database,
+      masterKey: config.masterKey,
+      adapters: [INLINE_ADAPTER],
+    });
     await installBuiltins(registry);
     const token = config.adminToken === undefined ? undefined : await ensureAdminToken(registry, config.adminToken);
     const served = await openFile(config.file, { intMode: "bigint" });

@@ -1,3 +1,4 @@
+import { INLINE_ADAPTER } from "../model/environment.ts";
 import { execFile, fork, type ChildProcess } from "node:child_process";
 import { chmodSync, cpSync, chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
@@ -96,7 +97,7 @@ const connect = (): Registry =>
   createRegistry({
     database: openDatabase({ url: "http://registry.internal", authToken: config.secret, fetch: throughSocket }),
     masterKey: MASTER_KEY,
-    adapters: ["inline"],
+    adapters: [INLINE_ADAPTER],
   });
 
 describe("the registry process", () => {

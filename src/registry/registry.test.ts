@@ -63,7 +63,6 @@ describe("an operation", () => {
     ["environment", { environment: ["moon"] }, "definition_invalid"],
     ["secrets/0", { secrets: ["unknown"] }, "definition_invalid"],
     ["path", { path: "/people" }, "setting_unsupported"],
-    ["requires", { requires: { gpu: true } }, "setting_unsupported"],
     ["surprise", { surprise: 1 }, "definition_invalid"],
   ])("is refused, with a pointer, when %s cannot be honoured", async (pointer, more, code) => {
     await storeModule(base, "echo");

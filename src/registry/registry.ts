@@ -2,9 +2,8 @@
  * The registry as the rest of the platform sees it. Reading goes through caches that know how old they may be
  * (freshness.ts); writing goes through drafts (write.ts) and is visible to this object's readers at once.
  */
-import { and, eq } from "drizzle-orm";
 import { SwitchyardError } from "../core/errors.ts";
-import type { Environment } from "../model/entities.ts";
+import type { AdapterDescription, EnvironmentHandle } from "../model/environment.ts";
 import type { IsolateDefinition } from "../model/invocation.ts";
 import type { Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
@@ -13,12 +12,11 @@ import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
 import { describeOperations, type DescribedPage, type DescribeOptions } from "./describe.ts";
 import { currentRevision, type Change } from "./draft.ts";
+import { Environments } from "./environments.ts";
 import { Freshness } from "./freshness.ts";
-import { Lru } from "./lru.ts";
 import { install, type Installable } from "./install.ts";
 import { loadIsolate, readModuleCode, writeModuleCode } from "./modules.ts";
 import { Operations } from "./operations.ts";
-import { entities } from "./schema.ts";
 import { importMasterKey, type MasterKey } from "./seal.ts";
 import { Tokens } from "./tokens.ts";
 import { createWriter, type Write, type Written } from "./write.ts";
@@ -27,8 +25,8 @@ export type RegistryOptions = {
   database: Database;
   /** 32 bytes in base64: seals and opens secrets. */
   masterKey: string;
-  /** Names of the adapters that are wired; an environment may use these. */
-  adapters: readonly string[];
+  /** The adapters that are wired; an environment may use these. */
+  adapters: readonly AdapterDescription[];
   /** Milliseconds since the epoch. */
   clock?: () => number;
   /** How old the caches may be before a reader looks at the change log again. Milliseconds. */
@@ -57,7 +55,7 @@ export function createRegistry(options: RegistryOptions) {
       return (masterKey ??= importMasterKey(options.masterKey));
     },
   };
-  const environments = new Lru<{ row: Environment }>({ maxEntries: 1_000, maxBytes: 1_000_000 });
+  const environments = new Environments(database, () => ports.masterKey);
   const freshness = new Freshness({ database, now, maxStaleMs: options.maxStaleMs ?? 1_000, onChange });
   const seen = () => freshness.seen;
   const operations = new Operations(database, {
@@ -70,8 +68,7 @@ export function createRegistry(options: RegistryOptions) {
   function onChange(change: Change | undefined): void {
     operations.forget(change);
     tokens.forget(change);
-    if (change === undefined) environments.clear();
-    else if (change.kind === "environment") environments.delete(change.name);
+    environments.forget(change);
   }
 
   async function atLeast(minRegistryRevision: number | undefined): Promise<void> {
@@ -114,14 +111,15 @@ export function createRegistry(options: RegistryOptions) {
     },
 
     /** The environment's row; undefined when there is none. */
-    async environment(name: string): Promise<Environment | undefined> {
+    async environment(name: string): Promise<EnvironmentHandle | undefined> {
       if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
-      const cached = environments.get(name);
-      if (cached !== undefined) return cached.row;
-      const before = freshness.seen;
-      const row = await readEnvironment(database, name);
-      if (row !== undefined && before === freshness.seen) environments.set(name, { row }, 500);
-      return row;
+      return environments.get(name, seen);
+    },
+
+    /** Every environment, in the order of their names. */
+    async environments(): Promise<readonly EnvironmentHandle[]> {
+      if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
+      return environments.all(seen);
     },
 
     /** operation + code hash + what it is granted: see IsolateSpec.id. */
@@ -163,16 +161,4 @@ export function createRegistry(options: RegistryOptions) {
       return changes;
     },
   };
-}
-
-async function readEnvironment(database: Database, name: string): Promise<Environment | undefined> {
-  try {
-    const [row] = await database
-      .select({ manifest: entities.manifest })
-      .from(entities)
-      .where(and(eq(entities.kind, "environment"), eq(entities.name, name)));
-    return row?.manifest as Environment | undefined;
-  } catch (error) {
-    throw fromDatabaseError(error);
-  }
 }

@@ -1,3 +1,4 @@
+import { INLINE_ADAPTER } from "../model/environment.ts";
 import { createClient, type Client } from "@libsql/client/web";
 import { createClient as createHttpClient } from "@libsql/client/http";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -38,13 +39,13 @@ describe("a registry over the socket", () => {
     const database = openDatabase({ url: server.url, authToken: "s3cret" });
     expect(await migrateDatabase(database, MIGRATIONS)).toBeGreaterThan(0);
     expect(await migrateDatabase(database, MIGRATIONS)).toBe(0);
-    const registry = createRegistry({ database, masterKey: MASTER_KEY, adapters: ["inline"] });
+    const registry = createRegistry({ database, masterKey: MASTER_KEY, adapters: [INLINE_ADAPTER] });
     expect((await installBuiltins(registry)).length).toBeGreaterThan(50);
   });
 
   test("creates an operation and resolves it", async () => {
     const database = openDatabase({ url: server.url, authToken: "s3cret" });
-    const registry = createRegistry({ database, masterKey: MASTER_KEY, adapters: ["inline"] });
+    const registry = createRegistry({ database, masterKey: MASTER_KEY, adapters: [INLINE_ADAPTER] });
     const hash = await storeModule({ ...base, registry }, "echo");
     await registry.write(
       { action: "create", kind: "operation", manifest: { name: "echo", implemented_at: "echo:echo" } },

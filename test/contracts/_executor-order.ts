@@ -54,7 +54,8 @@ export function runnerOf(executor: () => Executor): Run {
   return (order, input = {}) => {
     const { code, operation = "tested", isolate = freshIsolate() } = order;
     const { export: name = "handler", network = [], secrets = {} } = order;
-    const load = order.load ?? (async () => ({ code, export: name, network, secrets }));
+    const load =
+      order.load ?? (async () => ({ code, language: "javascript" as const, export: name, network, secrets }));
     return executor().run({ id: isolate, operation, load }, JSON.stringify(input), metaOf(order));
   };
 }

@@ -40,6 +40,7 @@ export function callOf(implementation: Implementation, input: unknown = {}): Ada
     input: anything,
     output: anything,
     environments: ["inline"],
+    requires: {},
     network: [],
     secrets: [],
   };
@@ -47,6 +48,18 @@ export function callOf(implementation: Implementation, input: unknown = {}): Ada
     operation,
     input: JSON.stringify(input),
     inputValue: input,
+    environment: {
+      name: "here",
+      description: "",
+      active: true,
+      adapter: "inline",
+      config: {},
+      secrets: {},
+      capabilities: {},
+      digest: "e",
+      openSecrets: async () => ({}),
+    },
+    isLast: true,
     depth: 0,
     principal: { id: "p", name: "tester", scopes: ["ops:invoke"] },
     meta: {

@@ -1,4 +1,6 @@
 /** The runner of attempts before a shard that the test holds, those who wait, and the keeper before real shards. */
+import { describedAs, environmentOf } from "../../src/model/_environment.test-util.ts";
+import { Health } from "../../src/dispatch/health.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SwitchyardError, type ErrorCode } from "../../src/core/errors.ts";
 import { shardOfExecutionId } from "../../src/core/ids.ts";
@@ -33,10 +35,11 @@ const operation: ResolvedOperation = {
   concurrency: null,
   record: "all",
   retentionMs: DAY,
-  implementation: { kind: "module", sha256: "a".repeat(64), export: "work" },
+  implementation: { kind: "module", sha256: "a".repeat(64), export: "work", language: "javascript" },
   input: anything,
   output: anything,
   environments: ["inline"],
+  requires: {},
   network: [],
   secrets: [],
 };
@@ -90,12 +93,13 @@ function setUp(handler: Handler, more: Partial<RunnerPorts> = {}) {
     ended: (id: string, outcome: Outcome) => void told.push([id, outcome]),
     giveWay: async () => undefined,
     now: () => clock.now,
-    environments: { environment: async () => ({ active: true, adapter: "inline" }) },
+    environments: { environment: async (name: string) => environmentOf(name), environments: async () => [] },
+    health: new Health(),
     adapters: new Map([
       [
         "inline",
         {
-          name: "inline",
+          ...describedAs("inline"),
           invoke: ({ meta, input, options }) => {
             invoked.push(input);
             return handler(meta, new Promise((resolve) => options?.cancellation?.onRequest(resolve)));
@@ -558,7 +562,12 @@ describe("Keeper", () => {
     const call = kept({ mode: "sync", idempotencyKey: "k" });
     const { id } = await keeper.keep(call);
     expect(await keeper.outcome(id, 0)).toBeUndefined();
-    await keeper.finish(id, { outcome: failure("implementation_failed"), environment: "inline", startedAt: clock.now });
+    await keeper.finish(id, {
+      outcome: failure("implementation_failed"),
+      environment: "inline",
+      passedOver: [],
+      startedAt: clock.now,
+    });
     expect(await keeper.keep(call)).toEqual({ id, repeated: true });
     expect(await keeper.outcome(id, 0)).toMatchObject({ ok: false, error: { code: "implementation_failed" } });
     const view = await world.shard(shardOf(id)).find(id);

@@ -73,7 +73,7 @@ function runOrder(executor: Executor, order: Order, input: string, options: RunO
       const { load_error: failed } = order;
       if (failed !== undefined) throw new SwitchyardError(failed.code, failed.detail);
       const { code, export: name = "handler", network = [], secrets = {} } = order;
-      return { code, export: name, network, secrets };
+      return { code, language: "javascript" as const, export: name, network, secrets };
     },
   };
   const meta = order.meta ?? {

@@ -12,7 +12,7 @@ describeAdapter("builtin", {
       logs: [],
     })),
   own,
-  foreign: { kind: "module", sha256: "a".repeat(64), export: "handler" },
+  foreign: { kind: "module", sha256: "a".repeat(64), export: "handler", language: "javascript" },
 });
 
 describe("builtinAdapter()", () => {

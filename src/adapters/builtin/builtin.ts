@@ -1,4 +1,5 @@
 /** Runs a function of the platform itself. The function checks the principal's scope, so a duplicated row keeps it. */
+import * as v from "valibot";
 import { SwitchyardError } from "../../core/errors.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { outcomeOfThrown, type Adapter, type AdapterCall } from "../adapter.ts";
@@ -7,6 +8,10 @@ import { outcomeOfThrown, type Adapter, type AdapterCall } from "../adapter.ts";
 export function builtinAdapter(run: (name: string, call: AdapterCall) => Promise<Outcome>): Adapter {
   return {
     name: "builtin",
+    summary: "functions of the platform itself",
+    config: v.strictObject({}),
+    secrets: {},
+    runs: [],
     async invoke(call) {
       const { operation } = call;
       const { implementation } = operation;

@@ -1,10 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { callOf, describeAdapter } from "../../../test/contracts/adapter.ts";
 import type { Executor, InvocationResult, IsolateDefinition } from "../../model/invocation.ts";
-import { inlineAdapter, type IsolateSource } from "./inline.ts";
+import type { IsolateSource } from "../adapter.ts";
+import { inlineAdapter } from "./inline.ts";
 
-const own = { kind: "module", sha256: "a".repeat(64), export: "handler" } as const;
-const definition: IsolateDefinition = { code: "export const handler = 1", export: "handler", network: [], secrets: {} };
+const own = { kind: "module", sha256: "a".repeat(64), export: "handler", language: "javascript" } as const;
+const definition: IsolateDefinition = {
+  code: "export const handler = 1",
+  language: "javascript",
+  export: "handler",
+  network: [],
+  secrets: {},
+};
 const source: IsolateSource = { isolateId: () => "the-id", loadIsolate: async () => definition };
 
 describeAdapter("inline", {

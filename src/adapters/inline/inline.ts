@@ -1,19 +1,12 @@
 /** The adapter of the environment `inline`: runs a module in an isolate beside the platform, through the Executor port. */
 import { SwitchyardError } from "../../core/errors.ts";
-import type { Executor, IsolateDefinition } from "../../model/invocation.ts";
-import type { ResolvedOperation } from "../../model/resolved.ts";
-import { outcomeOfThrown, type Adapter } from "../adapter.ts";
-
-/** Where an operation's isolate comes from: the registry, which knows code and secrets. */
-export type IsolateSource = {
-  /** operation + code hash + export + network list + secret versions: see IsolateSpec.id. */
-  isolateId(operation: ResolvedOperation): string | Promise<string>;
-  loadIsolate(operation: ResolvedOperation): Promise<IsolateDefinition>;
-};
+import { INLINE_ADAPTER } from "../../model/environment.ts";
+import type { Executor } from "../../model/invocation.ts";
+import { outcomeOfThrown, type Adapter, type IsolateSource } from "../adapter.ts";
 
 export function inlineAdapter(executor: Executor, source: IsolateSource): Adapter {
   return {
-    name: "inline",
+    ...INLINE_ADAPTER,
     async invoke({ operation, input, meta, options }) {
       try {
         if (operation.implementation.kind !== "module") {

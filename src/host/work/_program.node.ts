@@ -59,6 +59,7 @@ export async function runProgram(program: Program): Promise<Ended> {
   };
   const timer = setTimeout(() => stop("timeout"), program.timeoutMs);
   const forget = program.cancellation?.onRequest(() => stop("cancelled"));
+  if (program.cancellation?.requested === true) stop("cancelled");
   // A program need not read its input: a broken pipe there says nothing about how it ends.
   child.stdin.on("error", () => {});
   child.stdin.end(program.input);

@@ -37,7 +37,7 @@ export function readOutput(bytes: Uint8Array, operation: string, logs: readonly 
     failed("output_not_json", `Cannot read the output of "${operation}": it must be one JSON value; ${what}`, { logs });
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes).trim();
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes).trim();
   } catch {
     return not("it is not UTF-8");
   }

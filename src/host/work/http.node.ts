@@ -16,6 +16,7 @@ export async function runHttp(
     stop.abort();
   }, meta.timeout_ms);
   const forget = options.cancellation?.onRequest(() => stop.abort());
+  if (options.cancellation?.requested === true) stop.abort();
   let began = false;
   try {
     const response = await fetch(work.url, {
@@ -81,6 +82,10 @@ function broken(thrown: unknown, meta: InvocationMeta, { url, began }: { url: st
   const said = cause instanceof Error ? cause.message : String(cause);
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   const never = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/.test(code);
+  // fetch has ports that it never asks: those of mail, X11 and others.
+  if (said === "bad port") {
+    return failed("environment_misconfigured", `Cannot reach ${url} for "${meta.operation}": fetch refuses its port`);
+  }
   return never && !began
     ? failed("environment_unavailable", `Cannot reach ${url} for "${meta.operation}": it must answer; ${said || code}`)
     : failed("executor_lost", `Cannot finish "${meta.operation}" at ${url}: its answer must arrive whole; ${said}`);

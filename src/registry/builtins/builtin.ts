@@ -5,7 +5,7 @@ import type { CodeType, Kind, Scope } from "../../model/entities.ts";
 export type KindVerb = "list" | "get" | "create" | "edit" | "put" | "delete" | "duplicate" | "rollback" | "revisions";
 
 /** `executions`: one of EXECUTION_FUNCTIONS. `chain`: see chain-input.ts. */
-export type Verb = KindVerb | "changes" | "executions" | "chain";
+export type Verb = KindVerb | "changes" | "wired" | "chain";
 
 export type Builtin = {
   name: string;

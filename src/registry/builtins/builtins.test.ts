@@ -5,7 +5,7 @@ import type { Principal } from "../../model/principal.ts";
 import { ADMIN, fixture, storeModule, STRING_FIELD, type Fixture } from "../_fixture.node.ts";
 import type { Json } from "../schema.ts";
 import { BUILTINS } from "./definitions.ts";
-import type { ExecutionPorts } from "./execution-functions.ts";
+import type { WiredPorts } from "./execution-functions.ts";
 import { installBuiltins } from "./install-builtins.ts";
 import { runBuiltin } from "./run-builtin.ts";
 
@@ -17,7 +17,19 @@ afterAll(() => base.close());
 
 const none = async () => undefined;
 const empty = async () => ({ items: [], next_cursor: null });
-const nothingKept: ExecutionPorts = {
+const nothingKept: WiredPorts = {
+  environments: {
+    check: async ({ name, adapter, active }) => ({
+      name,
+      adapter,
+      active,
+      reachable: true,
+      allowed: true,
+      latency_ms: 1,
+      missing: [],
+      facts: {},
+    }),
+  },
   executions: { find: none, list: empty, cancel: none, replay: none },
   artifacts: { find: none, list: empty },
 };

@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { JsonObjectSchema, KINDS, type CodeType, type Kind, type Scope } from "../../model/entities.ts";
 import type { Builtin, Verb } from "./builtin.ts";
 import { CHAIN_FUNCTION, chainInput } from "./chain-input.ts";
-import { EXECUTION_FUNCTIONS } from "./execution-functions.ts";
+import { WIRED_FUNCTIONS } from "./wired-functions.ts";
 import * as schemas from "./schemas.ts";
 
 type Row = {
@@ -152,7 +152,7 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = Object.fromEntries(
     ),
     define(CHANGES, undefined, "registry:read"),
     define(CHAIN, undefined, "ops:invoke"),
-    ...EXECUTION_FUNCTIONS.map((row) => define({ ...row, verb: "executions" }, undefined, row.scope)),
+    ...WIRED_FUNCTIONS.map((row) => define({ ...row, verb: "wired" }, undefined, row.scope)),
   ].map((builtin) => [builtin.name, builtin]),
 );
 

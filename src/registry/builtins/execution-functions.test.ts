@@ -4,7 +4,7 @@ import type { Scope } from "../../model/entities.ts";
 import type { ArtifactView, ExecutionView } from "../../model/execution.ts";
 import type { Principal } from "../../model/principal.ts";
 import { fixture, storeModule, type Fixture } from "../_fixture.node.ts";
-import type { ExecutionPorts } from "./execution-functions.ts";
+import type { WiredPorts } from "./execution-functions.ts";
 import type { artifactOutput, executionOutput } from "./execution-schemas.ts";
 import { runBuiltin } from "./run-builtin.ts";
 
@@ -67,7 +67,19 @@ const ARTIFACT: ArtifactView = {
 
 /** Each thing asked of the ports, in order. */
 let asked: unknown[];
-const ports: ExecutionPorts = {
+const ports: WiredPorts = {
+  environments: {
+    check: async ({ name, adapter, active }) => ({
+      name,
+      adapter,
+      active,
+      reachable: true,
+      allowed: true,
+      latency_ms: 1,
+      missing: [],
+      facts: {},
+    }),
+  },
   executions: {
     find: async (id) => (id === ID ? VIEW : undefined),
     list: async (query) => (asked.push(["list", query]), { items: [VIEW], next_cursor: "next" }),

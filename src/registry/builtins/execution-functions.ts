@@ -10,6 +10,7 @@ import type { ArtifactQuery, ArtifactView, ExecutionQuery, ExecutionView } from 
 import { allows, mayControl, type Principal } from "../../model/principal.ts";
 import type { Page } from "../read.ts";
 import type { Registry } from "../registry.ts";
+import type { EnvironmentPorts } from "./environment-functions.ts";
 import * as schemas from "./execution-schemas.ts";
 import { optional, parseInput } from "./parse-input.ts";
 
@@ -32,10 +33,18 @@ export type ExecutionPorts = {
   };
 };
 
-type Call = { input: unknown; principal: Principal; ports: ExecutionPorts; registry: Pick<Registry, "resolve"> };
+/** What functions that need more than the registry are given. */
+export type WiredPorts = ExecutionPorts & EnvironmentPorts;
+
+type Call = {
+  input: unknown;
+  principal: Principal;
+  ports: WiredPorts;
+  registry: Pick<Registry, "resolve" | "environment">;
+};
 type Run = (name: string, call: Call) => Promise<unknown>;
 
-type ExecutionFunction = {
+export type WiredFunction = {
   name: string;
   description: string;
   scope: Scope;
@@ -44,7 +53,7 @@ type ExecutionFunction = {
   run: Run;
 };
 
-export const EXECUTION_FUNCTIONS: readonly ExecutionFunction[] = [
+export const EXECUTION_FUNCTIONS: readonly WiredFunction[] = [
   {
     name: "list_execution",
     description: "Lists executions, newest first, by operation, status, trigger, parent and time.",

@@ -57,9 +57,11 @@ export const replayOutput = v.strictObject({ execution_id: v.string() });
 const nullableText = v.nullable(v.string());
 const StatusSchema = v.picklist(EXECUTION_STATUSES);
 
+/** The table of codes is long, and grows: as text it does not make every type of the platform long with it. */
+const CodeSchema = v.string() as unknown as v.GenericSchema<string, ErrorCode>;
+
 const ErrorSchema = v.strictObject({
-  // The table of codes is long, and grows: as text it does not make every type of the platform long with it.
-  code: v.string() as unknown as v.GenericSchema<string, ErrorCode>,
+  code: CodeSchema,
   detail: v.string(),
   hint: v.exactOptional(v.string()),
   errors: v.exactOptional(v.array(v.strictObject({ pointer: v.string(), keyword: v.string(), detail: v.string() }))),
@@ -72,6 +74,9 @@ const AttemptSchema = v.strictObject({
   finished_at: v.string(),
   end: v.picklist(["succeeded", "failed", "lost", "interrupted"]),
   error: v.nullable(ErrorSchema),
+  passed_over: v.exactOptional(
+    v.pipe(v.array(v.strictObject({ environment: v.string(), code: CodeSchema, reason: v.string() })), v.readonly()),
+  ),
 });
 
 export const executionOutput = v.strictObject({

@@ -10,14 +10,15 @@ import type { Write } from "../write.ts";
 import type { BuiltinResult, KindVerb } from "./builtin.ts";
 import { chainInput } from "./chain-input.ts";
 import { builtinOf } from "./definitions.ts";
-import { EXECUTION_FUNCTIONS, type ExecutionPorts } from "./execution-functions.ts";
+import type { WiredPorts } from "./execution-functions.ts";
+import { WIRED_FUNCTIONS } from "./wired-functions.ts";
 import { optional, parseInput } from "./parse-input.ts";
 import * as schemas from "./schemas.ts";
 
 export async function runBuiltin(
   registry: Registry,
   name: string,
-  ...[input, principal, ports]: [unknown, Principal, ExecutionPorts?]
+  ...[input, principal, ports]: [unknown, Principal, WiredPorts?]
 ): Promise<BuiltinResult> {
   const builtin = builtinOf(name);
   if (builtin === undefined) {
@@ -33,8 +34,8 @@ export async function runBuiltin(
     );
   }
   const { verb, kind } = builtin;
-  if (verb === "executions") {
-    const found = EXECUTION_FUNCTIONS.find((each) => each.name === name);
+  if (verb === "wired") {
+    const found = WIRED_FUNCTIONS.find((each) => each.name === name);
     if (ports === undefined || found === undefined) throw notWired(name);
     return { output: await found.run(name, { input, principal, ports, registry }) };
   }
@@ -52,7 +53,7 @@ export async function runBuiltin(
 function notWired(name: string): SwitchyardError {
   return new SwitchyardError(
     "not_supported",
-    `Cannot run "${name}": this process must have access to executions; it has none`,
+    `Cannot run "${name}": this process must have access to executions and environments; it has none`,
   );
 }
 

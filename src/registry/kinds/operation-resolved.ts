@@ -1,5 +1,6 @@
 /** What an operation's revision holds beside its manifest: all that is needed to run it, with no other row read. */
-import type { CodeType, Operation } from "../../model/entities.ts";
+import type { CodeType, ModuleLanguage, Operation } from "../../model/entities.ts";
+import type { Implementation } from "../../model/resolved.ts";
 import type { Use } from "../draft.ts";
 import type { ClosedType } from "../close.ts";
 
@@ -8,7 +9,9 @@ export type Side = { name: string | null; closed: ClosedType; uses: Use[] };
 
 export type OperationResolved = {
   implementation:
-    | { kind: "module"; module: string; sha256: string; export: string }
+    /** A revision from before there were languages is in JavaScript. */
+    | { kind: "module"; module: string; sha256: string; export: string; language?: ModuleLanguage }
+    | Exclude<Implementation, { kind: "module" | "builtin" }>
     | { kind: "builtin"; function: string };
   /** The types that the code says, for when the manifest leaves them to it. */
   code: { input: CodeType; output: CodeType };
@@ -18,14 +21,23 @@ export type OperationResolved = {
 
 export const INLINE = "inline";
 
-export function environmentsOf({ environment }: Operation): string[] {
-  return environment === null ? [INLINE] : typeof environment === "string" ? [environment] : environment;
+/** Names in order of preference; null: any that has what is required. */
+export function environmentsOf({ environment, requires }: Operation): string[] | null {
+  if (environment !== null) return typeof environment === "string" ? [environment] : environment;
+  return Object.keys(requires).length === 0 ? [INLINE] : null;
+}
+
+/** As dispatch knows it: what runs, without the name that it was stored under. */
+export function implementationOf({ implementation }: OperationResolved): Implementation {
+  if (implementation.kind !== "module") return implementation;
+  const { kind, sha256, export: exported, language = "javascript" } = implementation;
+  return { kind, sha256, export: exported, language };
 }
 
 export function usesOf(manifest: Operation, resolved: OperationResolved): Use[] {
   const { implementation, input, output } = resolved;
   const environments =
-    implementation.kind === "builtin" && manifest.environment === null ? [] : environmentsOf(manifest);
+    implementation.kind === "builtin" && manifest.environment === null ? [] : (environmentsOf(manifest) ?? []);
   return [
     ...(implementation.kind === "module"
       ? [{ kind: "module", name: implementation.module, written: true } as const]

@@ -1,9 +1,11 @@
 /** Operations: every name in the manifest is resolved here, once, so that the revision runs the same for ever. */
 import { SwitchyardError } from "../../core/errors.ts";
-import type { Module, Operation } from "../../model/entities.ts";
+import type { ExternalImplementation, Module, Operation } from "../../model/entities.ts";
+import type { Implementation } from "../../model/resolved.ts";
 import { allows } from "../../model/principal.ts";
 import type { Json } from "../schema.ts";
-import { environmentsOf, usesOf, type OperationResolved } from "./operation-resolved.ts";
+import { checkPlaces } from "./operation-places.ts";
+import { usesOf, type OperationResolved } from "./operation-resolved.ts";
 import { checkResolvedSettings, checkSettings, withDefaults } from "./operation-settings.ts";
 import { settleSide } from "./operation-types.ts";
 import { named, nearest, refuse, type KindRules, type Settled, type WriteContext } from "./rules.ts";
@@ -13,9 +15,7 @@ export const operationRules: KindRules<"operation"> = {
     checkSettings(manifest);
     const { draft } = context;
     const { implementation, code } = await implement(manifest, context);
-    if (!(implementation.kind === "builtin" && manifest.environment === null)) {
-      for (const name of environmentsOf(manifest)) await named(draft, "environment", name, "/environment");
-    }
+    await checkPlaces(manifest, implementation, context);
     await grantSecrets(manifest, context);
     const input = await settleSide(draft, manifest.input_type, { code: code.input, pointer: "/input_type" });
     const output = await settleSide(draft, manifest.output_type, { code: code.output, pointer: "/output_type" });
@@ -31,11 +31,9 @@ export const operationRules: KindRules<"operation"> = {
     checkSettings(manifest);
     checkResolvedSettings(manifest, resolved as OperationResolved);
     await grantSecrets(manifest, context);
+    // Code and types are stored with the revision; environments and secrets are looked up when it runs.
+    await checkPlaces(manifest, (resolved as OperationResolved).implementation, context);
     const uses = usesOf(manifest, resolved as OperationResolved);
-    for (const use of uses) {
-      // Code and types are stored with the revision; environments and secrets are looked up when it runs.
-      if (use.kind === "environment") await named(context.draft, "environment", use.name, "/environment");
-    }
     return { manifest, resolved, uses };
   },
 };
@@ -44,21 +42,23 @@ async function implement(
   manifest: Operation,
   context: WriteContext,
 ): Promise<Pick<OperationResolved, "implementation" | "code">> {
+  const { implemented_at: implementedAt } = manifest;
   // An edit of a description must not bring in newer code: only a write that says implemented_at resolves it.
   if (context.basis !== undefined && !context.touched.has("implemented_at")) {
     const { implementation, code } = context.basis.resolved as OperationResolved;
     return { implementation, code };
   }
-  const separator = manifest.implemented_at.indexOf(":");
-  const module = manifest.implemented_at.slice(0, separator);
-  const name = manifest.implemented_at.slice(separator + 1);
+  if (typeof implementedAt !== "string") return { implementation: externalOf(implementedAt), code: UNTYPED };
+  const separator = implementedAt.indexOf(":");
+  const module = implementedAt.slice(0, separator);
+  const name = implementedAt.slice(separator + 1);
   if (module === "builtin") {
     const code = context.ports.builtin(name);
     if (code === undefined) {
       throw refuse(
         "module_not_found",
         "/implemented_at",
-        `Cannot use "${manifest.implemented_at}": it must be a function of the platform; there is none of that name`,
+        `Cannot use "${implementedAt}": it must be a function of the platform; there is none of that name`,
       );
     }
     return { implementation: { kind: "builtin", function: name }, code };
@@ -68,24 +68,38 @@ async function implement(
     throw refuse(
       "module_not_found",
       "/implemented_at",
-      `Cannot use "${manifest.implemented_at}": the module "${module}" must be stored; it is not`,
+      `Cannot use "${implementedAt}": the module "${module}" must be stored; it is not`,
       "opctl deploy stores a module and its operation",
     );
   }
-  const { sha256, exports } = row.manifest as Module;
+  const {
+    sha256,
+    exports,
+    language = "javascript",
+  } = row.manifest as Partial<Module> & Pick<Module, "sha256" | "exports">;
   const found = Object.hasOwn(exports, name) ? exports[name] : undefined;
   if (found === undefined) {
     throw refuse(
       "module_not_found",
       "/implemented_at",
-      `Cannot use "${manifest.implemented_at}": it must be an export of the module "${module}"; it exports ${Object.keys(exports).join(", ") || "nothing"}`,
+      `Cannot use "${implementedAt}": it must be an export of the module "${module}"; it exports ${Object.keys(exports).join(", ") || "nothing"}`,
       nearest(name, Object.keys(exports)),
     );
   }
   return {
-    implementation: { kind: "module", module, sha256, export: name },
+    implementation: { kind: "module", module, sha256, export: name, language },
     code: { input: found.input, output: found.output },
   };
+}
+
+/** What is not code of ours says nothing of its types: the row does, or they are any. */
+const UNTYPED = { input: { schema: true }, output: { schema: true } } as const;
+
+function externalOf(external: ExternalImplementation): Exclude<Implementation, { kind: "module" | "builtin" }> {
+  if ("process" in external) return { kind: "process", ...external.process };
+  if ("container" in external) return { kind: "container", ...external.container };
+  if ("http" in external) return { kind: "http", ...external.http };
+  return { kind: "lambda", ...external.lambda };
 }
 
 /** Code that may read a secret may also give it away, so pointing code at one is using it. */

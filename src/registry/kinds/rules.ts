@@ -2,14 +2,15 @@
 import { SwitchyardError, type ErrorCode, type Issue } from "../../core/errors.ts";
 import { didYouMean } from "../../core/did-you-mean.ts";
 import type { CodeType, Kind, Manifest } from "../../model/entities.ts";
+import type { AdapterDescription } from "../../model/environment.ts";
 import type { Principal } from "../../model/principal.ts";
 import type { Draft, Row, Use } from "../draft.ts";
 import type { MasterKey } from "../seal.ts";
 import type { Json } from "../schema.ts";
 
 export type RegistryPorts = {
-  /** Names of the adapters that are wired. */
-  adapters: readonly string[];
+  /** The adapters that are wired, as they describe themselves. */
+  adapters: readonly AdapterDescription[];
   readonly masterKey: Promise<MasterKey>;
   /** The types of a platform function; undefined when there is none of that name. */
   builtin(name: string): { input: CodeType; output: CodeType } | undefined;

@@ -1,0 +1,53 @@
+/**
+ * Every adapter of this installation, by the name that environments give. Plugins come last and may not take the name of
+ * one of ours.
+ */
+import { SwitchyardError } from "../core/errors.ts";
+import type { Executor } from "../model/invocation.ts";
+import type { Outcome } from "../model/outcome.ts";
+import type { RunnerPoolPort } from "../model/runner-protocol.ts";
+import type { Adapter, AdapterCall, AdapterPorts } from "./adapter.ts";
+import { builtinAdapter } from "./builtin/builtin.ts";
+import { fargateAdapter } from "./fargate/fargate.ts";
+import { httpAdapter } from "./http/http.ts";
+import { inlineAdapter } from "./inline/inline.ts";
+import { lambdaAdapter } from "./lambda/lambda.ts";
+import { runnerAdapter } from "./runner/runner.ts";
+
+export type AdaptersOptions = {
+  ports: AdapterPorts;
+  executor: Executor;
+  /** Runs a function of the platform itself. */
+  builtin: (name: string, call: AdapterCall) => Promise<Outcome>;
+  /** The runners of an environment. */
+  pool: (environment: string) => RunnerPoolPort;
+  plugins: readonly ((ports: AdapterPorts) => Adapter)[];
+};
+
+export function createAdapters({ ports, executor, builtin, pool, plugins }: AdaptersOptions): Map<string, Adapter> {
+  const own: Adapter[] = [
+    inlineAdapter(executor, ports.isolates),
+    runnerAdapter({ ...ports, pool }),
+    httpAdapter(ports),
+    lambdaAdapter(ports),
+    fargateAdapter(ports),
+    builtinAdapter(builtin),
+  ];
+  const adapters = new Map(own.map((adapter) => [adapter.name, adapter]));
+  for (const plugin of plugins) {
+    const adapter = plugin(ports);
+    if (adapters.has(adapter.name)) {
+      throw new SwitchyardError(
+        "definition_invalid",
+        `Cannot use the plugin's adapter "${adapter.name}": its name must be its own; there is one of that name`,
+      );
+    }
+    adapters.set(adapter.name, adapter);
+  }
+  return adapters;
+}
+
+/** Those that environments may name: functions of the platform run in the platform and nowhere else. */
+export function offeredAdapters(adapters: ReadonlyMap<string, Adapter>): Adapter[] {
+  return [...adapters.values()].filter(({ runs }) => runs.length > 0);
+}

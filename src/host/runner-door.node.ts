@@ -1,0 +1,345 @@
+/**
+ * The door by which a host connects outward to its environment's pool: takes orders, keeps results until they are
+ * acknowledged, and comes back by itself when the connection breaks. It ends when it has drained, is refused, or is closed.
+ */
+import { randomUUID } from "node:crypto";
+import { Cancellation } from "../core/cancellation.ts";
+import { SwitchyardError } from "../core/errors.ts";
+import { joinFrame } from "../model/frame.ts";
+import {
+  BEAT_BUSY_MS,
+  BEAT_IDLE_MS,
+  CLOSE,
+  KEPT_MS,
+  KEPT_RESULTS,
+  LEASE_MS,
+  packParcels,
+  PING,
+  PONG,
+  RUNNER_PROTOCOL,
+  RUNNER_SUBPROTOCOL,
+  ToRunnerSchema,
+  unpackParcels,
+  type Declared,
+  type FromRunner,
+  type Parcel,
+  type RunnerJob,
+  type ToRunner,
+} from "../model/runner-protocol.ts";
+
+export type RunnerHost = {
+  run(order: string, options?: { cancellation?: Cancellation }): Promise<string>;
+};
+
+export type RunnerDoorOptions = Omit<Declared, "instance"> & {
+  /** The platform's address, without a slash at the end. */
+  url: string;
+  token: string;
+  environment: string;
+  host: RunnerHost;
+  log: (line: string) => void;
+  /** Said in the hello; another number only in tests. */
+  protocol?: number;
+  /** Waits before it connects again. Milliseconds; the wait doubles from the first to the second, with jitter. */
+  backoffMs?: { first: number; most: number };
+};
+
+export type RunnerDoor = {
+  /** Settles when it is over: drained and closed end well, a refusal throws what the platform said. */
+  readonly ended: Promise<void>;
+  /** Takes nothing new, finishes what it has. */
+  drain(): void;
+  /** At once; what runs is stopped. */
+  close(): void;
+};
+
+type Running = RunnerJob & { cancellation: Cancellation };
+type Kept = RunnerJob & { reply: string; at: number };
+type Timer = ReturnType<typeof setTimeout>;
+
+/** How long a connection may take, and how long `pong` may. */
+const ANSWER_WITHIN_MS = LEASE_MS;
+/** A connection that lasted so long begins the waits anew. */
+const STEADY_MS = 10_000;
+const TOGETHER_CHARS = 1024 * 1024;
+
+export function openRunnerDoor(options: RunnerDoorOptions): RunnerDoor {
+  const door = new Door(options);
+  door.connect();
+  return door;
+}
+
+class Door implements RunnerDoor {
+  readonly #options: RunnerDoorOptions;
+  readonly #instance = randomUUID();
+  readonly #running = new Map<string, Running>();
+  readonly #kept = new Map<string, Kept>();
+  readonly #end = Promise.withResolvers<void>();
+  #outbox: Parcel<FromRunner>[] = [];
+  #socket: WebSocket | undefined;
+  #isWelcome = false;
+  #draining = false;
+  #over = false;
+  #tries = 0;
+  #connectedAt = 0;
+  #pingedAt: number | undefined;
+  #beatTimer: Timer | undefined;
+  #againTimer: Timer | undefined;
+
+  constructor(options: RunnerDoorOptions) {
+    this.#options = options;
+  }
+
+  get ended(): Promise<void> {
+    return this.#end.promise;
+  }
+
+  connect(): void {
+    const { url, environment, token, log } = this.#options;
+    const address = `${url.replace(/^http/, "ws")}/runners/${environment}/connect`;
+    // Node's own WebSocket takes headers: the token is neither in the address nor in a protocol's name, which are logged.
+    const init = { protocols: [RUNNER_SUBPROTOCOL], headers: { authorization: `Bearer ${token}` } };
+    const socket = new WebSocket(address, init);
+    this.#socket = socket;
+    const slow = setTimeout(() => this.#broken(socket, "no answer"), ANSWER_WITHIN_MS);
+    socket.addEventListener("open", () => {
+      clearTimeout(slow);
+      this.#connectedAt = Date.now();
+      this.#pingedAt = undefined;
+      socket.send(packParcels([{ head: this.#hello(), body: "" }]));
+      this.#beat();
+    });
+    socket.addEventListener("message", ({ data }) => this.#received(socket, data));
+    socket.addEventListener("error", () => {
+      // The platform's word for its refusal is not told by the WebSocket: a plain request hears it.
+      clearTimeout(slow);
+      if (this.#socket === socket && !this.#isWelcome) {
+        this.#askWhy().then(
+          (why) => (why === undefined ? this.#broken(socket, "it cannot be reached") : this.#finish(why)),
+          (error: unknown) => log(`runner: ${String(error)}`),
+        );
+      } else this.#broken(socket, "the connection broke");
+    });
+    socket.addEventListener("close", ({ code, reason }) => {
+      clearTimeout(slow);
+      if (this.#socket !== socket) return;
+      const rule = Object.values(CLOSE).find((one) => one.code === code);
+      if (code === CLOSE.drained.code) return this.#finish();
+      if (rule?.retry === false) {
+        const outdated = code === CLOSE.outdated.code;
+        return this.#finish(
+          new SwitchyardError(
+            outdated ? "host_outdated" : code === CLOSE.refused.code ? "bad_request" : "entity_exists",
+            `Cannot run for "${environment}": the platform closed the connection; it says: ${reason}`,
+            outdated ? { hint: "npm i -g switchyard@latest" } : { hint: "opctl environment check shows the runners" },
+          ),
+        );
+      }
+      if (this.#isWelcome || code !== 1006) this.#broken(socket, reason === "" ? `it closed (${code})` : reason);
+    });
+  }
+
+  drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    if (this.#isWelcome) this.#send({ type: "drain" });
+    else if (this.#running.size === 0) this.#finish();
+  }
+
+  close(): void {
+    this.#finish();
+  }
+
+  #hello(): FromRunner {
+    const { version, name, slots, capabilities, runs, protocol = RUNNER_PROTOCOL } = this.#options;
+    this.#forgetOld();
+    return {
+      type: "hello",
+      protocol,
+      version,
+      name,
+      instance: this.#instance,
+      slots,
+      capabilities,
+      runs: [...runs],
+      running: [...this.#running.values()].map(jobOf),
+      finished: [...this.#kept.values()].map(jobOf),
+    };
+  }
+
+  #received(socket: WebSocket, data: unknown): void {
+    if (this.#socket !== socket || typeof data !== "string") return;
+    if (data === PONG) {
+      this.#pingedAt = undefined;
+      return;
+    }
+    let parcels: Parcel<ToRunner>[];
+    try {
+      parcels = unpackParcels<ToRunner>(data, ToRunnerSchema);
+    } catch (error) {
+      return this.#broken(socket, `it sent what is no message: ${String(error)}`);
+    }
+    for (const { head, body } of parcels) this.#take(head, body);
+  }
+
+  #take(head: ToRunner, body: string): void {
+    const { log, environment } = this.#options;
+    switch (head.type) {
+      case "welcome":
+        this.#isWelcome = true;
+        log(`runner: connected to ${environment}`);
+        if (this.#draining) this.#send({ type: "drain" });
+        return;
+      case "run":
+        return this.#run(head, body);
+      case "cancel":
+        return this.#running.get(head.fence)?.cancellation.request();
+      case "claim": {
+        const kept = this.#kept.get(head.fence);
+        if (kept !== undefined) this.#send({ type: "result", fence: head.fence }, kept.reply);
+        return;
+      }
+      case "keep":
+        return;
+      case "refused":
+        log(`runner: the result of ${this.#kept.get(head.fence)?.execution ?? head.fence} was refused: ${head.reason}`);
+        this.#kept.delete(head.fence);
+        return;
+      case "ack":
+        this.#kept.delete(head.fence);
+        return;
+    }
+  }
+
+  #run({ fence, execution, attempt, item }: RunnerJob, order: string): void {
+    if (this.#running.has(fence) || this.#kept.has(fence)) return;
+    const cancellation = new Cancellation();
+    const job = { fence, execution, attempt, item };
+    this.#running.set(fence, { ...job, cancellation });
+    // The idle beat is slow: the lease of work is shorter.
+    if (this.#running.size === 1) this.#beat();
+    this.#options.host
+      .run(order, { cancellation })
+      .catch((error: unknown) => {
+        const detail = `Cannot run it on "${this.#options.name}": the host must answer; it threw ${String(error)}`;
+        return joinFrame({ ok: false, error: { code: "executor_lost", detail }, retry: { kind: "may" }, logs: [] }, "");
+      })
+      .then((reply) => this.#ran(job, reply))
+      .catch((error: unknown) => this.#options.log(`runner: ${String(error)}`));
+  }
+
+  #ran(job: RunnerJob, reply: string): void {
+    this.#running.delete(job.fence);
+    this.#kept.set(job.fence, { ...job, reply, at: Date.now() });
+    if (this.#kept.size > KEPT_RESULTS) this.#forgetOld();
+    this.#send({ type: "result", fence: job.fence }, reply);
+    if (this.#draining && !this.#isWelcome && this.#running.size === 0) this.#finish();
+  }
+
+  /** What nobody has taken in time, and the oldest beyond the bound. */
+  #forgetOld(): void {
+    for (const [fence, { at }] of this.#kept) {
+      if (this.#kept.size <= KEPT_RESULTS && Date.now() - at < KEPT_MS) break;
+      this.#kept.delete(fence);
+    }
+  }
+
+  /** Messages of one turn go together. Without a connection they are dropped: the hello says what there is. */
+  #send(head: FromRunner, body = ""): void {
+    if (!this.#isWelcome) return;
+    this.#outbox.push({ head, body });
+    if (this.#outbox.length === 1) setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    const parcels = this.#outbox;
+    this.#outbox = [];
+    if (!this.#isWelcome || this.#socket?.readyState !== WebSocket.OPEN) return;
+    // One message of the socket takes so much and no more.
+    let together: Parcel<FromRunner>[] = [];
+    let chars = 0;
+    for (const parcel of parcels) {
+      if (together.length > 0 && chars + parcel.body.length > TOGETHER_CHARS) {
+        this.#socket.send(packParcels(together));
+        [together, chars] = [[], 0];
+      }
+      together.push(parcel);
+      chars += parcel.body.length;
+    }
+    if (together.length > 0) this.#socket.send(packParcels(together));
+  }
+
+  #beat(): void {
+    clearTimeout(this.#beatTimer);
+    const socket = this.#socket;
+    if (this.#over || socket?.readyState !== WebSocket.OPEN) return;
+    const now = Date.now();
+    if (this.#pingedAt !== undefined && now - this.#pingedAt >= ANSWER_WITHIN_MS) {
+      return this.#broken(socket, `no sign of life for ${now - this.#pingedAt} ms`);
+    }
+    this.#pingedAt ??= now;
+    socket.send(PING);
+    const isQuick = this.#running.size > 0 || this.#pingedAt !== now;
+    this.#beatTimer = setTimeout(() => this.#beat(), isQuick ? BEAT_BUSY_MS : BEAT_IDLE_MS);
+  }
+
+  /** Tries again after a wait; what runs goes on meanwhile. */
+  #broken(socket: WebSocket, why: string): void {
+    if (this.#over || this.#socket !== socket) return;
+    this.#leave(socket);
+    if (this.#draining && this.#running.size === 0) return this.#finish();
+    if (Date.now() - this.#connectedAt > STEADY_MS && this.#connectedAt > 0) this.#tries = 0;
+    this.#connectedAt = 0;
+    const { first, most } = this.#options.backoffMs ?? { first: 250, most: 15_000 };
+    const waitMs = Math.round(Math.min(most, first * 2 ** Math.min(this.#tries, 10)) * (0.5 + Math.random() / 2));
+    this.#tries += 1;
+    this.#options.log(`runner: ${why}; trying again in ${waitMs} ms`);
+    clearTimeout(this.#againTimer);
+    this.#againTimer = setTimeout(() => this.connect(), waitMs);
+  }
+
+  #leave(socket: WebSocket): void {
+    this.#socket = undefined;
+    this.#isWelcome = false;
+    this.#outbox = [];
+    clearTimeout(this.#beatTimer);
+    if (socket.readyState === WebSocket.CONNECTING || socket.readyState === WebSocket.OPEN) socket.close();
+  }
+
+  /** The platform's reason for refusing the connection; undefined when it is not to be had, or may pass. */
+  async #askWhy(): Promise<SwitchyardError | undefined> {
+    const { url, environment, token } = this.#options;
+    try {
+      const response = await fetch(`${url}/runners/${environment}/connect`, {
+        headers: { authorization: `Bearer ${token}` },
+        redirect: "manual",
+        signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      });
+      const problem = (await response.json()) as { code?: string; detail?: string; hint?: string };
+      // 426 says that all is well but the upgrade; a token may be renewed only by a person.
+      if (![401, 403, 404, 409, 422].includes(response.status)) {
+        return undefined;
+      }
+      const { detail = `the platform answered ${response.status}`, hint } = problem;
+      const code =
+        response.status === 404 ? "entity_not_found" : response.status === 401 ? "unauthenticated" : "forbidden";
+      return new SwitchyardError(code, detail, hint === undefined ? {} : { hint });
+    } catch {
+      return undefined;
+    }
+  }
+
+  #finish(error?: SwitchyardError): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#againTimer);
+    for (const { cancellation } of this.#running.values()) cancellation.request();
+    if (this.#socket !== undefined) this.#leave(this.#socket);
+    if (error === undefined) this.#end.resolve();
+    else this.#end.reject(error);
+  }
+}
+
+function jobOf({ fence, execution, attempt, item }: RunnerJob): RunnerJob {
+  return { fence, execution, attempt, item };
+}

@@ -1,0 +1,115 @@
+/** One runner as its pool knows it, with the jobs that it has. */
+import type { Outcome } from "../model/outcome.ts";
+import {
+  packParcels,
+  type Declared,
+  type Parcel,
+  type PoolOrder,
+  type RunnerJob,
+  type RunnerView,
+  type ToRunner,
+} from "../model/runner-protocol.ts";
+import type { Candidate } from "./_decide.ts";
+
+const WARM_ISOLATES = 512;
+
+export type Socket = {
+  send(text: string): void;
+  close(code: number, reason: string): void;
+  /** Kept with the socket, beyond this object's memory. */
+  attach(declared: Declared): void;
+  /** The last sign of life that was answered without waking anybody; 0: none yet. */
+  beatAt(): number;
+};
+
+export type Answer = string | Outcome;
+export type Settle = (answer: Answer) => void;
+
+export type Job = RunnerJob & {
+  order: PoolOrder | undefined;
+  /** undefined: nobody waits (yet). */
+  settle: Settle | undefined;
+  /** running → answered (the runner keeps the result), or closed (nobody may have it; the runner is still at it). */
+  state: "running" | "answered" | "closed";
+  /** When its time is over; of one without a waiter, when it is forgotten. */
+  endsAt: number;
+};
+
+export class Runner {
+  readonly jobs = new Map<string, Job>();
+  readonly warmFor = new Set<string>();
+  socket: Socket | undefined;
+  draining = false;
+  heardAt: number;
+  stopGrace: (() => void) | undefined;
+
+  declared: Declared;
+  #outbox: Parcel<ToRunner>[] = [];
+
+  constructor(declared: Declared, socket: Socket, now: number) {
+    this.declared = declared;
+    this.socket = socket;
+    this.heardAt = now;
+  }
+
+  seenAt(): number {
+    return Math.max(this.heardAt, this.socket?.beatAt() ?? 0);
+  }
+
+  inFlight(): number {
+    let count = 0;
+    for (const job of this.jobs.values()) if (job.state !== "answered") count += 1;
+    return count;
+  }
+
+  /** Notes that it has run the isolate; forgets all of them rather than grow. */
+  warmed(isolate: string): void {
+    if (isolate === "") return;
+    if (this.warmFor.size >= WARM_ISOLATES) this.warmFor.clear();
+    this.warmFor.add(isolate);
+  }
+
+  /** What decisions are made on. */
+  candidate(isolate: string, now: number): Candidate & { runner: Runner } {
+    return {
+      runner: this,
+      declared: this.declared,
+      inFlight: this.inFlight(),
+      connected: this.socket !== undefined,
+      draining: this.draining,
+      silentMs: now - this.seenAt(),
+      warm: isolate !== "" && this.warmFor.has(isolate),
+    };
+  }
+
+  view(): RunnerView {
+    const { name, version, slots, capabilities, runs } = this.declared;
+    return {
+      name,
+      version,
+      slots,
+      in_flight: this.inFlight(),
+      capabilities,
+      runs,
+      state: this.socket === undefined ? "lost" : this.draining ? "draining" : "connected",
+      last_seen_at: this.seenAt(),
+    };
+  }
+
+  send(head: ToRunner, body = ""): void {
+    this.#outbox.push({ head, body });
+    this.flush();
+  }
+
+  /** Goes with the next that is sent, or with the next flush: half of all messages would be acknowledgements. */
+  sendAlong(head: ToRunner): void {
+    this.#outbox.push({ head, body: "" });
+  }
+
+  flush(): void {
+    const parcels = this.#outbox;
+    if (parcels.length === 0) return;
+    this.#outbox = [];
+    this.socket?.send(packParcels(parcels));
+  }
+}

@@ -1,0 +1,24 @@
+/** A worker with nothing but pools of runners, for tests of the runner's own end: orders come by HTTP. */
+import type { PoolOrder } from "../../src/model/runner-protocol.ts";
+import type { RunnerPool } from "../../src/runners/runner-pool.ts";
+
+export { RunnerPool } from "../../src/runners/runner-pool.ts";
+
+const TOKEN = "sy_test_token";
+
+export default {
+  async fetch(request, { RUNNERS }) {
+    const [, , environment = "", action] = new URL(request.url).pathname.split("/");
+    const pool = RUNNERS.getByName(environment);
+    if (action === "connect") {
+      if (request.headers.get("authorization") !== `Bearer ${TOKEN}`) {
+        return Response.json({ code: "token_unknown", detail: "Cannot find the token" }, { status: 401 });
+      }
+      if (request.headers.get("upgrade") !== "websocket") return Response.json({}, { status: 426 });
+      return pool.fetch(request);
+    }
+    if (action === "run") return Response.json(await pool.run(await request.json<PoolOrder>()));
+    if (action === "cancel") return Response.json((await pool.cancel(await request.text())) ?? null);
+    return Response.json(await pool.status());
+  },
+} satisfies ExportedHandler<{ RUNNERS: DurableObjectNamespace<RunnerPool> }>;
