@@ -6,9 +6,14 @@ import type { ArtifactContent, Failed, Platform } from "./platform.ts";
 /** How long one request waits for an execution. Seconds. */
 const WAIT_SECONDS = 60;
 
-type Asking = { method?: string; headers?: Record<string, string>; body?: BodyInit };
+type Body = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+type Asking = { method?: string; headers?: Record<string, string>; body?: Body };
+/** Makes a body of known length, where the runtime can. */
+type Sizer = new (size: number) => { readable: ReadableStream<Uint8Array>; writable: WritableStream<Uint8Array> };
+/** What can be sent a request: a service binding, or fetch of any runtime bound to an address. */
+export type Edge = { fetch(url: string, init: Asking): Promise<Response> };
 
-export function platformOverHttp(edge: Fetcher): Platform {
+export function platformOverHttp(edge: Edge): Platform {
   const ask = (path: string, init: Asking, meta: InvocationMeta) =>
     edge.fetch(`http://edge${path}`, {
       ...init,
@@ -36,7 +41,7 @@ export function platformOverHttp(edge: Fetcher): Platform {
       if (failed !== undefined) return failed;
       // The status alone decides: an operation's data may look like anything.
       if (response.status !== 202) return { ok: true, output: await response.text() };
-      return { ok: true, accepted: (await response.json<{ execution_id: string }>()).execution_id };
+      return { ok: true, accepted: ((await response.json()) as { execution_id: string }).execution_id };
     },
 
     async output(id, meta) {
@@ -95,9 +100,11 @@ function quoted(key: string): string {
 }
 
 /** With a length where it is known, so that the request has one. */
-function bodyOf({ body, size_bytes: size }: ArtifactContent): { body: BodyInit; sent?: Promise<void> } {
+function bodyOf({ body, size_bytes: size }: ArtifactContent): { body: Body; sent?: Promise<void> } {
   if (body instanceof Uint8Array || size === undefined) return { body };
-  const { readable, writable } = new FixedLengthStream(size);
+  const { FixedLengthStream: Sized } = globalThis as unknown as { FixedLengthStream?: Sizer };
+  if (Sized === undefined) return { body };
+  const { readable, writable } = new Sized(size);
   const sent = body.pipeTo(writable);
   // Where the edge refuses, the answer says why; that the rest could not be sent is no news then.
   sent.catch(() => undefined);

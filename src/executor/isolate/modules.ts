@@ -5,6 +5,7 @@ import { JSON_MODULE } from "./json.ts";
 import { LOG_MODULE } from "./log.ts";
 import { MAIN_MODULE } from "./main.ts";
 import { PLATFORM_MODULE } from "./platform.ts";
+import { RUN_MODULE } from "./run.ts";
 
 export function workerCode(definition: IsolateDefinition, outbound: Fetcher | null): WorkerLoaderWorkerCode {
   return {
@@ -14,6 +15,7 @@ export function workerCode(definition: IsolateDefinition, outbound: Fetcher | nu
     mainModule: "switchyard-main.js",
     modules: {
       "switchyard-main.js": MAIN_MODULE,
+      "switchyard-run.js": RUN_MODULE,
       "switchyard-context.js": CONTEXT_MODULE,
       "switchyard-platform.js": PLATFORM_MODULE,
       "switchyard-json.js": JSON_MODULE,

@@ -10,7 +10,9 @@ export const PLATFORM_MODULE = String.raw`
 const ONE_PIECE = ${ONE_PIECE_BYTES};
 const { parse, stringify } = JSON;
 const { freeze, assign, hasOwn } = Object;
-const { Error, Uint8Array, ArrayBuffer, Blob, ReadableStream, IdentityTransformStream, Response } = globalThis;
+const { Error, Uint8Array, ArrayBuffer, Blob, ReadableStream, Response } = globalThis;
+// Only workerd has the one that takes bytes as they come.
+const Pipe = globalThis.IdentityTransformStream ?? globalThis.TransformStream;
 const { isView } = ArrayBuffer;
 const apply = Reflect.apply;
 const { dispose } = Symbol;
@@ -70,7 +72,7 @@ export function artifactsOf(platform) {
       const put = (sent) => platform.put(sent, size, optional(name), optional(given ?? type));
       if (size !== undefined) return valueOf(await put(body)).value;
       // The platform takes a stream that breaks for one that ends, so it is watched on this side.
-      const { readable, writable } = new IdentityTransformStream();
+      const { readable, writable } = new Pipe();
       let broken;
       const pump = async () => {
         try {
