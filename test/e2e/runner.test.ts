@@ -198,6 +198,41 @@ describe.skipIf(!hasHost)("opctl runner start", () => {
     expect((await call).status).toBe(503);
   });
 
+  test("runs programs that it allows, none that it does not, and code that calls other operations", async () => {
+    for (const [name, program] of [
+      ["cat", "cat"],
+      ["other", "env"],
+    ]) {
+      const row = { name, implemented_at: { process: { command: [program] } }, environment: "rack-1" };
+      const types = { input_type: true, output_type: true };
+      const made = await dev.opctl(["create", "operation", "-"], { input: JSON.stringify({ ...row, ...types }) });
+      expect(made.stderr).toContain("created");
+    }
+    await dev.opctl(["deploy", "examples/greet.ts#greet"]);
+    await dev.opctl(["edit", "operation", "echo", "-s", "environment=null"]);
+    const greeting = await dev.opctl(["call", "greet", "name=Ada"]);
+    expect(greeting.code).toBe(0);
+    await dev.opctl(["edit", "operation", "greet", "-s", "environment=rack-1"]);
+    const { child, said } = start([
+      "--environment",
+      "rack-1",
+      "--name",
+      "desk-4",
+      "--allow",
+      "module",
+      "--allow",
+      "process:cat",
+    ]);
+    await until("it connects", () => said().includes("connected to rack-1"));
+    expect(said()).toMatch(/Runs the program .*cat/);
+    expect(await dev.call("cat", { a: [1] })).toMatchObject({ status: 200, body: { a: [1] } });
+    expect(await dev.call("other", {})).toMatchObject({ body: { code: "environment_forbids" } });
+    expect(await dev.opctl(["call", "greet", "name=Ada"])).toMatchObject({ code: 0, stdout: greeting.stdout });
+    const ended = exit(child);
+    child.kill("SIGTERM");
+    expect(await ended).toBe(0);
+  });
+
   test.each([
     ["a token of no right", { SWITCHYARD_TOKEN: "sy_aaaaaaaaaaaa_bbbb" }, ["--environment", "rack-1"], 3],
     ["an environment that is not there", {}, ["--environment", "rack-9"], 4],
