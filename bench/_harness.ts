@@ -126,7 +126,7 @@ export function memoryOf(pid: number): { name: string; megabytes: number }[] {
 const TICKS_PER_SECOND = 100;
 
 /** Processor time of a process and all below it since each began, by process id. Seconds. */
-export function processorTimeOf(pid: number): Map<number, { name: string; seconds: number }> {
+function processorTimeOf(pid: number): Map<number, { name: string; seconds: number }> {
   const found = new Map<number, { name: string; seconds: number }>();
   for (const id of processTree(pid)) {
     try {
@@ -138,6 +138,24 @@ export function processorTimeOf(pid: number): Map<number, { name: string; second
     }
   }
   return found;
+}
+
+/** What a platform uses of a core over `windowMs`, nothing being asked of it. */
+export async function processorUse({ pid }: Served, windowMs: number): Promise<{ percent: number; text: string }> {
+  const before = processorTimeOf(pid);
+  const startedAt = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, windowMs));
+  const seconds = (performance.now() - startedAt) / 1000;
+  const after = processorTimeOf(pid);
+  const gone = [...before.keys()].filter((id) => !after.has(id));
+  if (gone.length > 0) throw new Error(`${gone.length} processes of an idle platform ended while it was watched`);
+  const shares = [...after].map(([id, { name, seconds: total }]) => ({
+    name,
+    percent: ((total - (before.get(id)?.seconds ?? 0)) / seconds) * 100,
+  }));
+  const percent = shares.reduce((sum, share) => sum + share.percent, 0);
+  const each = shares.map((share) => `${share.name} ${share.percent.toFixed(2)}`).join(", ");
+  return { percent, text: `${percent.toFixed(2)} (${each})` };
 }
 
 /** The fields of /proc/<pid>/stat after the command's name, which may hold anything: state, parent, … */

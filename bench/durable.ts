@@ -11,7 +11,7 @@
 import { measureCalls } from "./durable/calls.ts";
 import { measureIdle } from "./durable/idle.ts";
 import { measureMillion } from "./durable/million.ts";
-import { printMusts, type Measured } from "./durable/musts.ts";
+import { printMusts, type Measured } from "./musts.ts";
 import { HOW_TO_INSTALL, PARTITIONS, restateInstalled, startRestate } from "./durable/restate.ts";
 
 export async function durable(): Promise<void> {

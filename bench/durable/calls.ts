@@ -4,7 +4,7 @@
  */
 import { median, runLoad, type Served } from "../_harness.ts";
 import type { LoadResult } from "../load.ts";
-import { ms, times, type Measured } from "./musts.ts";
+import { ms, times, type Measured } from "../musts.ts";
 import { accept, complete, drained, OUTPUT, startDurable, BODY } from "./platform.ts";
 import type { Restate } from "./restate.ts";
 

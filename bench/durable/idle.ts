@@ -1,6 +1,6 @@
 /** What a platform costs that has 10,000 executions due tomorrow and nothing to do today, beside one that has none. */
-import { processorTimeOf, type Served } from "../_harness.ts";
-import type { Measured } from "./musts.ts";
+import { processorUse, type Served } from "../_harness.ts";
+import type { Measured } from "../musts.ts";
 import { accept, get, OPERATION, startDurable, type Page } from "./platform.ts";
 
 const DELAYED = 10_000;
@@ -21,7 +21,7 @@ export async function measureIdle(): Promise<Measured[]> {
     });
     if (count < DELAYED) throw new Error(`Only ${count} of ${DELAYED} executions were accepted within a minute`);
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    const [used, usedByEmpty] = await Promise.all([use(delayed), use(empty)]);
+    const [used, usedByEmpty] = await Promise.all([processorUse(delayed, WINDOW_MS), processorUse(empty, WINDOW_MS)]);
     const page = await get<Page<unknown>>(delayed, `/executions?operation=${OPERATION}&status=queued&limit=100`);
     if (page.items.length !== 100) throw new Error("The delayed executions are not there");
     console.log(`\nprocessor time over ${WINDOW_MS / 1000} s, % of one core`);
@@ -38,21 +38,4 @@ export async function measureIdle(): Promise<Measured[]> {
   } finally {
     for (const platform of served) await platform.stop();
   }
-}
-
-async function use({ pid }: Served): Promise<{ percent: number; text: string }> {
-  const before = processorTimeOf(pid);
-  const startedAt = performance.now();
-  await new Promise((resolve) => setTimeout(resolve, WINDOW_MS));
-  const seconds = (performance.now() - startedAt) / 1000;
-  const after = processorTimeOf(pid);
-  const gone = [...before.keys()].filter((id) => !after.has(id));
-  if (gone.length > 0) throw new Error(`${gone.length} processes of an idle platform ended while it was watched`);
-  const shares = [...after].map(([id, { name, seconds: total }]) => ({
-    name,
-    percent: ((total - (before.get(id)?.seconds ?? 0)) / seconds) * 100,
-  }));
-  const percent = shares.reduce((sum, share) => sum + share.percent, 0);
-  const each = shares.map((share) => `${share.name} ${share.percent.toFixed(2)}`).join(", ");
-  return { percent, text: `${percent.toFixed(2)} (${each})` };
 }

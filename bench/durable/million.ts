@@ -1,7 +1,7 @@
 /** Whether a platform that keeps 1,000,000 finished executions is as fast as one that keeps few. Both run side by side. */
 import { median, request, type Served } from "../_harness.ts";
 import type { LoadResult } from "../load.ts";
-import { ms, times, type Measured } from "./musts.ts";
+import { ms, times, type Measured } from "../musts.ts";
 import { accept, BODY, complete, drained, get, look, OPERATION, startDurable, type Page } from "./platform.ts";
 import { seedExecutions } from "./seed.ts";
 

@@ -11,6 +11,7 @@ import { builtinAdapter } from "./builtin/builtin.ts";
 import { fargateAdapter } from "./fargate/fargate.ts";
 import { httpAdapter } from "./http/http.ts";
 import { inlineAdapter } from "./inline/inline.ts";
+import { lambdaAdapter } from "./lambda/lambda.ts";
 import { runnerAdapter } from "./runner/runner.ts";
 
 export type AdaptersOptions = {
@@ -28,6 +29,7 @@ export function createAdapters({ ports, executor, builtin, pool, plugins }: Adap
     inlineAdapter(executor, ports.isolates),
     runnerAdapter({ ...ports, pool }),
     httpAdapter(ports),
+    lambdaAdapter(ports),
     fargateAdapter(ports),
     builtinAdapter(builtin),
   ];

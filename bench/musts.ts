@@ -1,4 +1,4 @@
-/** A measure, what it must be and whether it is: one line of the table that `npm run bench -- durable` ends with. */
+/** A measure, what it must be and whether it is: one line of the table that a benchmark ends with. */
 
 export type Measured = {
   measure: string;
