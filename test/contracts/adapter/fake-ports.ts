@@ -1,7 +1,8 @@
 /** What adapters use of the platform, for tests: fetch reaches loopback, jobs and artifacts are in memory. */
 import { request as open } from "node:http";
-import { Readable } from "node:stream";
-import type { AdapterPorts } from "../../../src/adapters/adapter.ts";
+import net from "node:net";
+import { Duplex, Readable } from "node:stream";
+import type { AdapterPorts, TcpConnection } from "../../../src/adapters/adapter.ts";
 import { FakeJobs } from "../fake-jobs.ts";
 
 export type FakePorts = AdapterPorts & { kept: Map<string, string> };
@@ -21,6 +22,7 @@ export function fakePorts(changes: Partial<AdapterPorts> = {}): FakePorts {
       }),
     },
     fetchOn: () => loopbackFetch,
+    connectOn: () => connectTcp,
     platformUrl: undefined,
     jobs: new FakeJobs(),
     artifacts: {
@@ -50,10 +52,28 @@ async function loopbackFetch(request: Request): Promise<Response> {
       const { statusCode: status = 0 } = answer;
       const given = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)]);
       const empty = status === 204 || status === 304;
-      resolve(new Response(empty ? null : (Readable.toWeb(answer) as ReadableStream), { status, headers: given }));
+      resolve(
+        new Response(empty ? null : (Readable.toWeb(answer) as unknown as ReadableStream), { status, headers: given }),
+      );
     });
     sent.on("error", (cause) => reject(signal.aborted ? cause : new TypeError("fetch failed", { cause })));
     signal.addEventListener("abort", () => sent.destroy(new Error("aborted")));
     sent.end(body);
   });
+}
+
+/** A TCP connection as workerd gives one. */
+export function connectTcp({ hostname, port }: { hostname: string; port: number }): TcpConnection {
+  const socket = net.connect({ host: hostname, port });
+  const { readable, writable } = Duplex.toWeb(socket);
+  const opened = new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+  opened.catch(() => undefined);
+  return {
+    readable: readable as unknown as ReadableStream<Uint8Array>,
+    writable: writable as unknown as WritableStream<Uint8Array>,
+    opened,
+    async close() {
+      socket.destroy();
+    },
+  };
 }
