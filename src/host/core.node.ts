@@ -7,10 +7,12 @@ import type { ErrorCode } from "../core/errors.ts";
 import { toSwitchyardError } from "../core/errors.ts";
 import { InvocationLife } from "../executor/invocation-life.ts";
 import { answersOver } from "../executor/platform-answers.ts";
+import type { Platform } from "../executor/platform.ts";
 import { platformOverHttp } from "../executor/platform-over-http.ts";
 import { joinFrame, parseResult, splitFrame } from "../model/frame.ts";
 import { HOST_PROTOCOL, type HostOrder, NEED_REPLY } from "../model/host-protocol.ts";
 import type { InvocationResult, IsolateDefinition } from "../model/invocation.ts";
+import { ChildArtifacts, fetchParts, fitReply, PartMissing } from "./_artifacts.node.ts";
 import { Child } from "./_child.node.ts";
 import { type Allow, forbidden } from "./allow.ts";
 import { locateProgram } from "./work/locate-program.node.ts";
@@ -38,8 +40,12 @@ export type HostOptions = {
   slots: number;
   /** In place of the order's own: a runner knows its own way to the platform. */
   platformUrl?: string;
+  /** A reply that is longer, written as a JSON string, goes to the platform as an artifact. */
+  maxReplyBytes?: number;
   log: (line: string) => void;
 };
+
+type Failure = InvocationResult & { ok: false };
 
 const PlatformAnswers = answersOver(Object);
 type Calls = Record<string, (...args: unknown[]) => Promise<unknown>>;
@@ -69,7 +75,11 @@ export function createHost(options: HostOptions): Host {
     if (idle.length > 2 * options.slots) idle.shift()?.child.kill();
   };
 
-  const runModule = async (order: HostOrder, input: string, cancellation?: Cancellation): Promise<InvocationResult> => {
+  const runModule = async (
+    order: HostOrder,
+    { input, platform }: { input: string; platform: Platform },
+    cancellation?: Cancellation,
+  ): Promise<InvocationResult> => {
     const { meta, isolate } = order;
     const definition = definitions.get(isolate);
     if (definition === undefined) throw new Error("the definition is missing");
@@ -77,27 +87,27 @@ export function createHost(options: HostOptions): Host {
     const call = ++calls;
     const child = take(isolate, definition);
     const { promise, resolve } = Promise.withResolvers<InvocationResult>();
-    const answers = new PlatformAnswers(
-      meta,
-      platformAt(options.platformUrl ?? order.platform_url),
-      life,
-    ) as unknown as Calls;
+    const answers = new PlatformAnswers(meta, platform, life) as unknown as Calls;
+    const artifacts = new ChildArtifacts(answers as Record<"put" | "get", Calls[string]>);
     let ending = failed(
       "executor_lost",
       `Cannot finish "${meta.operation}": its process must live until the end; it is gone`,
     );
     child.onGone = (why) => {
       children.delete(child);
-      if (!ending.ok && ending.error.code === "executor_lost") ending.error.detail += `: ${why}`;
+      if (ending.error.code === "executor_lost") ending.error.detail += `: ${why}`;
       resolve(ending);
     };
     child.onFrame = (head, body) => {
       if (head.t === "end" && head.call === call) return resolve(parseResult(body));
-      if (head.t !== "ask" || head.call !== call || !ASKED.has(head.method)) return;
-      const asking = answers[head.method ?? ""]?.(...(head.args ?? []).map((each) => each ?? undefined));
+      if (head.t !== "ask" || head.call !== call) return;
+      const args = (head.args ?? []).map((each) => each ?? undefined);
+      const isArtifact = ChildArtifacts.methods.has(head.method);
+      if (!isArtifact && !ASKED.has(head.method)) return;
+      const asking = isArtifact ? artifacts.ask(head.method, args, body) : answers[head.method ?? ""]?.(...args);
       void asking?.then((text) => child.send({ t: "answer", id: head.id }, typeof text === "string" ? text : ""));
     };
-    const killWith = (end: InvocationResult, afterMs: number) =>
+    const killWith = (end: Failure, afterMs: number) =>
       setTimeout(() => {
         ending = end;
         child.kill();
@@ -118,6 +128,7 @@ export function createHost(options: HostOptions): Host {
     for (const timer of timers) clearTimeout(timer);
     forget?.();
     life.end();
+    artifacts.end();
     // What timed out or was cancelled may go on running in there.
     const isClean = end.ok || (end.error.code !== "timeout" && cancellation?.requested !== true);
     if (isClean) giveBack(isolate, child);
@@ -126,7 +137,7 @@ export function createHost(options: HostOptions): Host {
   };
 
   const run = async (frame: string, cancellation?: Cancellation): Promise<string> => {
-    const [head, input] = splitFrame(frame);
+    const [head, rest] = splitFrame(frame);
     const order = JSON.parse(head) as HostOrder;
     const { work, meta } = order;
     if (order.protocol !== HOST_PROTOCOL) {
@@ -141,22 +152,24 @@ export function createHost(options: HostOptions): Host {
     if (reason !== undefined)
       return replyOf(failed("environment_forbids", `Cannot run "${meta.operation}" here: ${reason}`));
     const more = cancellation === undefined ? {} : { cancellation };
+    const platform = platformAt(options.platformUrl ?? order.platform_url);
+    const { input, definition } = await fetchParts(order, rest, platform);
+    const fitted = (result: InvocationResult) => fitReply(result, { meta, platform, maxBytes: options.maxReplyBytes });
     if (work.kind !== "module") {
       const log = (level: string, message: string) => options.log(`${level} ${meta.operation}: ${message}`);
-      return replyOf(await runExternalWork(work, { meta, input }, { ...more, log }));
+      return fitted(await runExternalWork(work, { meta, input }, { ...more, log }));
     }
-    if (work.language === "python" || order.input_artifact !== undefined || order.code_artifact !== undefined) {
-      const what = work.language === "python" ? "Python modules" : "inputs or code carried as artifacts";
+    if (work.language === "python") {
       return replyOf(
-        failed("not_supported", `Cannot run "${meta.operation}": this host must know ${what}; it does not yet`),
+        failed("not_supported", `Cannot run "${meta.operation}": this host must know Python modules; it does not yet`),
       );
     }
-    if (order.definition !== undefined) definitions.set(order.isolate, order.definition);
+    if (definition !== undefined) definitions.set(order.isolate, definition);
     if (!definitions.has(order.isolate)) return NEED_REPLY;
     const [oldest] = definitions.keys();
     if (definitions.size > MOST_DEFINITIONS && oldest !== undefined) definitions.delete(oldest);
     if (cancellation?.requested === true) return replyOf(cancelledAnswer(meta.operation));
-    return replyOf(await runModule(order, input, cancellation));
+    return fitted(await runModule(order, { input, platform }, cancellation));
   };
 
   return {
@@ -164,6 +177,7 @@ export function createHost(options: HostOptions): Host {
       try {
         return await run(order, cancellation);
       } catch (thrown) {
+        if (thrown instanceof PartMissing) return replyOf(failed("environment_unavailable", thrown.message));
         const error = toSwitchyardError(thrown);
         return replyOf(failed(error.code === "internal" ? "executor_lost" : error.code, error.message));
       }
@@ -174,7 +188,7 @@ export function createHost(options: HostOptions): Host {
   };
 }
 
-function platformAt(base: string | null) {
+function platformAt(base: string | null): Platform {
   return platformOverHttp({
     async fetch(url, init) {
       if (base === null) {
@@ -189,15 +203,14 @@ function platformAt(base: string | null) {
   });
 }
 
-function failed(code: ErrorCode, detail: string): InvocationResult {
+function failed(code: ErrorCode, detail: string): Failure {
   return { ok: false, error: { code, detail }, retry: { kind: "may" }, logs: [] };
 }
 
-function cancelledAnswer(operation: string): InvocationResult {
+function cancelledAnswer(operation: string): Failure {
   return failed("execution_cancelled", `Cannot finish "${operation}": somebody must want the result; nobody does`);
 }
 
-function replyOf(result: InvocationResult): string {
-  if (!result.ok) return joinFrame(result, "");
-  return joinFrame({ ok: true, logs: result.logs }, result.output);
+function replyOf(result: Failure): string {
+  return joinFrame(result, "");
 }

@@ -11,7 +11,8 @@ import { RUN_MODULE } from "../../executor/isolate/run.ts";
 const PROCESS_MODULE = String.raw`
 import { prepare, runCall } from "./switchyard-run.js";
 
-const { Deno, process, Uint8Array, DataView, Promise, Error } = globalThis;
+const { Deno, process, Uint8Array, DataView, Promise, Error, ReadableStream, btoa, atob } = globalThis;
+const { fromCharCode } = String;
 const { parse, stringify } = JSON;
 const utf8 = new TextEncoder();
 const plain = new TextDecoder();
@@ -38,23 +39,79 @@ function send(head, body) {
   for (let at = 0; at < all.length; ) at += write(all.subarray(at));
 }
 
+/** Artifacts cross in pieces of base64: a multiple of 3, so that they need no padding between. */
+const PIECE = 768 * 1024;
+function toBase64(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8190) text += fromCharCode(...bytes.subarray(at, at + 8190));
+  return btoa(text);
+}
+function fromBase64(base64) {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
+}
+
+let puts = 0;
+async function put(ask, body, size, name, type) {
+  const id = ++puts;
+  const sendAll = async (bytes) => {
+    for (let at = 0; at < bytes.length; at += PIECE) {
+      const refused = await ask("put_piece", [id], toBase64(bytes.subarray(at, at + PIECE)));
+      if (refused !== "") return refused;
+    }
+  };
+  if (body instanceof Uint8Array) {
+    const refused = await sendAll(body);
+    if (refused) return refused;
+  } else {
+    const reader = body.getReader();
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      if (!(value instanceof Uint8Array)) throw new Error("Cannot put an artifact: its stream must be of bytes; it is of something else");
+      const refused = await sendAll(value);
+      if (refused) {
+        reader.cancel().catch(() => {});
+        return refused;
+      }
+    }
+  }
+  return ask("put", [id, size, name, type]);
+}
+
+async function get(ask, id) {
+  const answer = parse(await ask("get", [id]));
+  if (!answer.ok) return answer;
+  answer.body = new ReadableStream({
+    async pull(controller) {
+      const piece = await ask("get_piece", [answer.at]);
+      if (piece === "") controller.close();
+      else if (piece[0] === "{") controller.error(new Error(parse(piece).error.detail));
+      else controller.enqueue(fromBase64(piece));
+    },
+    cancel: () => ask("get_end", [answer.at]),
+  });
+  return answer;
+}
+
 let asked = 0;
 const waiting = new Map();
 let cancel;
 const platformOf = (call) => {
-  const ask = (method, args) => new Promise((resolve) => {
+  const ask = (method, args, body) => new Promise((resolve) => {
     waiting.set(++asked, resolve);
-    send({ t: "ask", id: asked, call, method, args });
+    send({ t: "ask", id: asked, call, method, args }, body);
   });
   const cancelled = new Promise((resolve) => { cancel = resolve; });
-  const no = async () => stringify({ ok: false, error: { code: "not_supported", detail: "Cannot use artifacts here: the host must carry them; this version does not" } });
   return {
     call: (...args) => ask("call", args),
     result: (id) => ask("result", [id]),
     cancel: (id) => ask("cancel", [id]),
     log: (first, lines) => ask("log", [first, lines]),
-    put: no,
-    get: async () => parse(await no()),
+    put: (...args) => put(ask, ...args),
+    get: (id) => get(ask, id),
     cancelled: () => cancelled,
   };
 };
