@@ -9,6 +9,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import path from "node:path";
 import { build, type Metafile } from "esbuild";
+import { builtHost, bundleHost } from "../cli/build/host-bundle.ts";
 import { bundleWorker, packageFolder } from "../cli/build/workers.ts";
 
 type Manifest = { engines: { node: string }; dependencies: Record<string, string> };
@@ -40,6 +41,7 @@ const { metafile } = await build({
 });
 writeFileSync(path.join(dist, "worker.js"), await bundleWorker(root, "worker"));
 writeFileSync(path.join(dist, "executor-process.js"), await bundleWorker(root, "executor"));
+writeFileSync(path.join(root, builtHost("lambda")), await bundleHost(root, "lambda"));
 
 const missing = importedPackages(metafile).filter((name) => manifest.dependencies[name] === undefined);
 if (missing.length > 0) {
