@@ -34,8 +34,9 @@ export async function walk(
   const role = looksForRole ? await iam.findRole(wanted.roleName) : undefined;
   const steps = planInstall({ function: found, role }, wanted);
   const sentences = steps.map((step) => describeStep(step, name));
+  if (found !== undefined && steps.length === 0 && !options.dryRun) await settled(name, ports);
   if (options.dryRun) return { steps: sentences, arn: found?.arn };
-  if (found?.standing.kind === "underway") found = await settled(name, ports);
+  if (steps.length > 0 && found?.standing.kind === "underway") found = await settled(name, ports);
   let newRole: string | undefined;
   for (const [place, step] of steps.entries()) {
     newRole = (await take(step, { name, newRole }, ports)) ?? newRole;
