@@ -38,6 +38,8 @@ export type HostOptions = {
   slots: number;
   /** In place of the order's own: a runner knows its own way to the platform. */
   platformUrl?: string;
+  /** A reply that is longer, written as a JSON string, goes to the platform as an artifact. */
+  maxReplyBytes?: number;
   log: (line: string) => void;
 };
 

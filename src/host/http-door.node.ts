@@ -1,6 +1,7 @@
 /** The host behind HTTP, for Cloud Run, Azure's custom handlers and any container: POST /run takes an order, GET /health tells. */
 import { timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Cancellation } from "../core/cancellation.ts";
 import { SwitchyardError } from "../core/errors.ts";
 import { HOST_PROTOCOL } from "../model/host-protocol.ts";
 import type { Host } from "./core.node.ts";
@@ -25,7 +26,7 @@ export function secretFrom(env: NodeJS.ProcessEnv): string | undefined {
   });
 }
 
-/** Not listening yet. Closing it waits for the calls that run. */
+/** Not listening yet. Closing it waits for the calls that run; a caller that leaves cancels its own. */
 export function httpDoor(host: Host, { secret, slots, runtime }: DoorOptions): Server {
   let running = 0;
   return createServer((request, response) => void serve(request, response));
@@ -33,19 +34,26 @@ export function httpDoor(host: Host, { secret, slots, runtime }: DoorOptions): S
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const answer = (status: number, text = "", headers = {}) => response.writeHead(status, headers).end(text);
     try {
-      if (request.method === "GET" && request.url === "/health") {
+      // Azure's own process puts /api before every path.
+      const path = request.url?.replace(/^\/api\//, "/");
+      if (request.method === "GET" && path === "/health") {
         return void answer(200, JSON.stringify({ protocol: HOST_PROTOCOL, runtime, slots }), {
           "content-type": "application/json",
         });
       }
       if (secret !== undefined && !isEqual(request.headers["switchyard-host-secret"], secret)) return void answer(401);
-      if (request.method !== "POST" || request.url !== "/run") return void answer(404);
+      if (request.method !== "POST" || path !== "/run") return void answer(404);
       if (running >= slots) return void answer(503, "", { "retry-after": "1" });
       running += 1;
       try {
         const order = await textOf(request);
         if (order === undefined) return void answer(413);
-        answer(200, await host.run(order));
+        const cancellation = new Cancellation();
+        response.once("close", () => {
+          // The caller has left before its answer.
+          if (!response.writableEnded) cancellation.request();
+        });
+        answer(200, await host.run(order, { cancellation }));
       } finally {
         running -= 1;
       }

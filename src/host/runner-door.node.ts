@@ -110,10 +110,12 @@ class Door implements RunnerDoor {
       this.#beat();
     });
     socket.addEventListener("message", ({ data }) => this.#received(socket, data));
+    let isAsking = false;
     socket.addEventListener("error", () => {
       // The platform's word for its refusal is not told by the WebSocket: a plain request hears it.
       clearTimeout(slow);
       if (this.#socket === socket && !this.#isWelcome) {
+        isAsking = true;
         this.#askWhy().then(
           (why) => (why === undefined ? this.#broken(socket, "it cannot be reached") : this.#finish(why)),
           (error: unknown) => log(`runner: ${String(error)}`),
@@ -135,7 +137,8 @@ class Door implements RunnerDoor {
           ),
         );
       }
-      if (this.#isWelcome || code !== 1006) this.#broken(socket, reason === "" ? `it closed (${code})` : reason);
+      // Opened and lost before the welcome, there may be no error: only one that is being asked about waits for the answer.
+      if (!isAsking) this.#broken(socket, reason === "" ? `it closed (${code})` : reason);
     });
   }
 

@@ -61,7 +61,8 @@ export class Pool {
 
   /** A socket that was there before this memory, and what its runner had said. */
   restore(socket: Socket, declared: Declared): void {
-    this.#admit(new Runner(declared, socket, this.#deps.now()), socket);
+    // One that has been silent since before is not taken for a live one.
+    this.#admit(new Runner(declared, socket, socket.beatAt() || this.#deps.now()), socket);
   }
 
   run(order: PoolOrder): Promise<Answer> {

@@ -1,6 +1,9 @@
 /** The runner's own end against a real pool: what is lost when a process, a connection or the platform is, and what not. */
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
+import http from "node:http";
+import type net from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import {
   cancel,
@@ -176,4 +179,22 @@ test("a second runner under a live name ends with the reason, and the first goes
   const { ended } = open(pools.url, new StubHost());
   expect(String(await ended)).toMatch(/give this one its own --name/);
   expect(await run(pools, order("first"))).toBe(reply("first"));
+});
+
+test.each([[true], [false]])("a socket lost before its welcome is made again (with a reset: %s)", async (reset) => {
+  const server = http.createServer((_request, response) => response.writeHead(426).end("{}"));
+  let opened = 0;
+  server.on("upgrade", (request, socket: net.Socket) => {
+    opened += 1;
+    const key = `${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+    const accept = createHash("sha1").update(key).digest("base64");
+    const lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"];
+    lines.push(`Sec-WebSocket-Accept: ${accept}`, "Sec-WebSocket-Protocol: switchyard.runner", "", "");
+    socket.write(lines.join("\r\n"), () => setTimeout(() => (reset ? socket.resetAndDestroy() : socket.end()), 20));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  closing.push(() => server.close());
+  open(`http://127.0.0.1:${(server.address() as net.AddressInfo).port}`, new StubHost());
+  await until("it tries a third time", () => opened >= 3, 8_000);
 });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRunnerDoor, type RunnerHost } from "../../src/host/runner-door.node.ts";
 import { splitFrame } from "../../src/model/frame.ts";
 import { NEED_REPLY, type HostOrder } from "../../src/model/host-protocol.ts";
-import { ROOT, startDev, type Dev } from "./_platform.ts";
+import { install, ROOT, startDev, type Dev } from "./_platform.ts";
 import { until } from "./_pools.ts";
 
 let dev: Dev;
@@ -146,25 +146,25 @@ test("opctl runner install prints a unit without the token", async () => {
   expect(printed.stdout + printed.stderr).not.toContain(dev.token);
 });
 
+function start(
+  words: readonly string[],
+  env: Record<string, string> = {},
+): { child: ChildProcess; said: () => string } {
+  let said = "";
+  const child = spawn(process.execPath, ["cli/opctl.js", "runner", "start", ...words], {
+    cwd: ROOT,
+    env: { ...process.env, NO_COLOR: "1", SWITCHYARD_URL: dev.url, SWITCHYARD_TOKEN: dev.token, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (part: Buffer) => (said += part.toString()));
+  return { child, said: () => said };
+}
+const exit = (child: ChildProcess) => new Promise<number | null>((resolve) => child.once("exit", resolve));
+
 const hasHost = existsSync(path.join(ROOT, "src/host/core.node.ts"));
 if (!hasHost) console.warn("SKIPPED: opctl runner start, because src/host/core.node.ts is not there");
 
 describe.skipIf(!hasHost)("opctl runner start", () => {
-  function start(
-    words: readonly string[],
-    env: Record<string, string> = {},
-  ): { child: ChildProcess; said: () => string } {
-    let said = "";
-    const child = spawn(process.execPath, ["cli/opctl.js", "runner", "start", ...words], {
-      cwd: ROOT,
-      env: { ...process.env, NO_COLOR: "1", SWITCHYARD_URL: dev.url, SWITCHYARD_TOKEN: dev.token, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (part: Buffer) => (said += part.toString()));
-    return { child, said: () => said };
-  }
-  const exit = (child: ChildProcess) => new Promise<number | null>((resolve) => child.once("exit", resolve));
-
   test("says what it runs, runs it, drains at SIGTERM with exit code 0", async () => {
     const inline = await dev.opctl(INPUT);
     await dev.opctl(["edit", "operation", "echo", "-s", "environment=rack-1"]);
@@ -178,6 +178,59 @@ describe.skipIf(!hasHost)("opctl runner start", () => {
     child.kill("SIGTERM");
     expect(await ended).toBe(0);
     expect(said()).toContain("drained");
+  });
+
+  test("at a second signal ends at once, with 130, though it works", async () => {
+    const slow = "export async function slow() { await new Promise((end) => setTimeout(end, 20_000)); return 1; }";
+    await install(dev, "slow", slow, { environment: "rack-1" });
+    const { child, said } = start(["--environment", "rack-1", "--name", "desk-3"]);
+    await until("it connects", () => said().includes("connected to rack-1"));
+    const call = dev.call("slow", {});
+    await until("it works", async () => {
+      const list = await dev.opctl(["runner", "list", "--environment", "rack-1"]);
+      return list.stdout.includes("1/");
+    });
+    const ended = exit(child);
+    child.kill("SIGTERM");
+    await until("it drains", () => said().includes("draining"));
+    child.kill("SIGTERM");
+    expect(await ended).toBe(130);
+    expect((await call).status).toBe(503);
+  });
+
+  test("runs programs that it allows, none that it does not, and code that calls other operations", async () => {
+    for (const [name, program] of [
+      ["cat", "cat"],
+      ["other", "env"],
+    ]) {
+      const row = { name, implemented_at: { process: { command: [program] } }, environment: "rack-1" };
+      const types = { input_type: true, output_type: true };
+      const made = await dev.opctl(["create", "operation", "-"], { input: JSON.stringify({ ...row, ...types }) });
+      expect(made.stderr).toContain("created");
+    }
+    await dev.opctl(["deploy", "examples/greet.ts#greet"]);
+    await dev.opctl(["edit", "operation", "echo", "-s", "environment=null"]);
+    const greeting = await dev.opctl(["call", "greet", "name=Ada"]);
+    expect(greeting.code).toBe(0);
+    await dev.opctl(["edit", "operation", "greet", "-s", "environment=rack-1"]);
+    const { child, said } = start([
+      "--environment",
+      "rack-1",
+      "--name",
+      "desk-4",
+      "--allow",
+      "module",
+      "--allow",
+      "process:cat",
+    ]);
+    await until("it connects", () => said().includes("connected to rack-1"));
+    expect(said()).toMatch(/Runs the program .*cat/);
+    expect(await dev.call("cat", { a: [1] })).toMatchObject({ status: 200, body: { a: [1] } });
+    expect(await dev.call("other", {})).toMatchObject({ body: { code: "environment_forbids" } });
+    expect(await dev.opctl(["call", "greet", "name=Ada"])).toMatchObject({ code: 0, stdout: greeting.stdout });
+    const ended = exit(child);
+    child.kill("SIGTERM");
+    expect(await ended).toBe(0);
   });
 
   test.each([

@@ -83,12 +83,19 @@ type SentBody = {
   isWhole(): boolean | undefined;
 };
 
+/** Workerd's FixedLengthStream, whose types Node does not have. */
+type FixedLengthClass = new (bytes: number) => {
+  readable: ReadableStream;
+  writable: WritableStream<Uint8Array>;
+};
+const FixedLength = (globalThis as { FixedLengthStream?: FixedLengthClass }).FixedLengthStream;
+
 function bodyOf(text: string): SentBody {
   // Node has no such stream.
-  if (typeof FixedLengthStream === "undefined") return { body: text, isWhole: () => undefined };
+  if (FixedLength === undefined) return { body: text, isWhole: () => undefined };
   const bytes = new TextEncoder().encode(text);
   if (bytes.byteLength === 0) return { body: text, isWhole: () => undefined };
-  const { readable, writable } = new FixedLengthStream(bytes.byteLength);
+  const { readable, writable } = new FixedLength(bytes.byteLength);
   let whole = false;
   void (async () => {
     try {

@@ -29,6 +29,8 @@ function callOf(more: { input?: string; timeoutMs?: number; cancellation?: Cance
   return { operation: { name: "tested" }, meta, input, options } as unknown as AdapterCall;
 }
 
+const authorize: Authorize = ({ renew }) =>
+  Promise.resolve({ headers: { authorization: renew ? "Bearer new" : "Bearer old" } });
 const run = (place: HttpPlace, call = callOf()) => callService(call, { url: "/work", method: "POST" }, place, ports);
 
 it.each<[number, Record<string, string>, string, Record<string, unknown>]>([
@@ -94,8 +96,6 @@ it("callService() renews credentials that expired, once, and runs the work once"
     runs++;
     response.end("1");
   });
-  const authorize: Authorize = ({ renew }) =>
-    Promise.resolve({ headers: { authorization: renew ? "Bearer new" : "Bearer old" } });
   expect(await run({ ...place, authorize })).toMatchObject({ ok: true, output: "1" });
   expect(runs).toBe(1);
 });
