@@ -27,7 +27,7 @@ const BAD = {
   facts: { function: "switchyard-host" },
 };
 
-function put(...checks: (typeof GOOD | typeof BAD)[]): void {
+function put(...checks: { name: string; adapter: string }[]): void {
   for (const check of checks) {
     fake.platform.put("environment", { name: check.name, adapter: check.adapter, config: {} });
     fake.platform.checks.set(check.name, check);
@@ -51,7 +51,7 @@ test("check shows a row for each, what is missing, and ends with 1", async () =>
 });
 
 test("check of one that lacks nothing ends with 0, asks for no other and shows the facts", async () => {
-  put({ ...GOOD, facts: { version: "1.2" } } as typeof GOOD, BAD);
+  put({ ...GOOD, facts: { version: "1.2" } }, BAD);
   const run = await fake.opctl("environment", "check", "edge");
   expect(run.code).toBe(0);
   expect(run.stdout).toContain("  version: 1.2\n");

@@ -102,6 +102,13 @@ describe("walk()", () => {
     expect(aws.zip).toEqual(Buffer.from(zipOf({ "index.mjs": "2" })));
   });
 
+  it("moves the function to another processor, once", async () => {
+    await run();
+    begin((await run({ asked: { architecture: "x86_64" } })).said, ["update the code of switchyard-host .x86_64."]);
+    expect(await run({ asked: { architecture: "x86_64" } })).toMatchObject({ steps: [] });
+    expect(await run()).toMatchObject({ steps: [] });
+  });
+
   it("goes on where a run before broke off", async () => {
     aws.denied.add("lambda:CreateFunction");
     await expect(run()).rejects.toThrow("must permit lambda:CreateFunction");
@@ -113,6 +120,12 @@ describe("walk()", () => {
     await run({ asked: { role: "arn:aws:iam::123456789012:role/mine" } });
     expect(aws.seen.filter((action) => action.startsWith("iam:"))).toEqual([]);
     expect(aws.function).toMatchObject({ Role: "arn:aws:iam::123456789012:role/mine" });
+  });
+
+  it("does not call a function done that has failed", async () => {
+    await run();
+    aws.failsWith = "no disk";
+    await expect(run()).rejects.toThrow("it failed: no disk");
   });
 
   type Failure = [what: string, set: () => void, code: ErrorCode, message: string];

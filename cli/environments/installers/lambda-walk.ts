@@ -9,10 +9,10 @@ export type WalkPorts = {
   iam: Iam;
   functions: Functions;
   zip: Uint8Array;
-  sleep(ms: number): Promise<void>;
+  sleep: (ms: number) => Promise<void>;
   /** A step that was taken. */
-  done(sentence: string): void;
-  waiting(sentence: string): void;
+  done: (sentence: string) => void;
+  waiting: (sentence: string) => void;
 };
 
 /** New roles are known to Lambda after some 10 s; updates take less. */
