@@ -15,7 +15,7 @@ const GOOD = {
   allowed: true,
   latency_ms: null,
   missing: [],
-  facts: {},
+  facts: {} as Record<string, string>,
 };
 const BAD = {
   ...GOOD,
@@ -27,7 +27,7 @@ const BAD = {
   facts: { function: "switchyard-host" },
 };
 
-function put(...checks: { name: string; adapter: string }[]): void {
+function put(...checks: (Omit<typeof GOOD, "allowed" | "latency_ms" | "missing"> & object)[]): void {
   for (const check of checks) {
     fake.platform.put("environment", { name: check.name, adapter: check.adapter, config: {} });
     fake.platform.checks.set(check.name, check);
