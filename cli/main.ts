@@ -36,6 +36,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   export: { summary: "write entries as manifests", load: () => import("./commands/export.ts") },
   token: { summary: "create, list, show or revoke tokens", load: () => import("./commands/token.ts") },
   secret: { summary: "set, list or delete secrets", load: () => import("./commands/secret.ts") },
+  environment: {
+    summary: "check the places where operations run, or install the host there",
+    load: () => import("./commands/environment.ts"),
+  },
   runner: { summary: "run operations on this machine", load: () => import("./commands/runner.ts") },
   migrate: { summary: "bring a registry's tables up to this version", load: () => import("./commands/migrate.ts") },
   doctor: { summary: "look for what is wrong", load: () => import("./commands/doctor.ts") },

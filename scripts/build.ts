@@ -10,6 +10,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import path from "node:path";
 import { build, type Metafile } from "esbuild";
+import { builtHost, bundleHost } from "../cli/build/host-bundle.ts";
 import { bundleWorker, packageFolder } from "../cli/build/workers.ts";
 
 type Manifest = { engines: { node: string }; dependencies: Record<string, string> };
@@ -43,6 +44,7 @@ const { metafile } = await build({
 });
 writeFileSync(path.join(dist, "worker.js"), await bundleWorker(root, "worker"));
 writeFileSync(path.join(dist, "executor-process.js"), await bundleWorker(root, "executor"));
+writeFileSync(path.join(root, builtHost("lambda")), await bundleHost(root, "lambda"));
 
 execFileSync(path.join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.types.json"], { cwd: root, stdio: "inherit" });
 
