@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 export const HOST_DOORS = ["http", "job", "lambda"] as const;
 export type HostDoor = (typeof HOST_DOORS)[number];
@@ -29,9 +29,23 @@ export async function bundleHost(root: string, door: HostDoor): Promise<string> 
     format: "esm",
     // Of the oldest that Lambda and Azure offer beside ours.
     target: "node22",
-    loader: { ".py": "text" },
+    plugins: [inlinePython],
     legalComments: "none",
     logLevel: "silent",
   });
   return result.outputFiles[0]?.text ?? "";
 }
+
+/** `readFileSync(new URL("./child.py", import.meta.url), "utf8")` → the text: in a bundle there is no such file. */
+export const inlinePython: Plugin = {
+  name: "inline-python",
+  setup(bundler) {
+    bundler.onLoad({ filter: /[\\/]src[\\/]host[\\/].*\.node\.ts$/ }, ({ path: file }) => {
+      const contents = readFileSync(file, "utf8").replace(
+        /readFileSync\(\s*new URL\("([^"]+\.py)", import\.meta\.url\),\s*"utf-?8",?\s*\)/g,
+        (_, name: string) => JSON.stringify(readFileSync(path.join(path.dirname(file), name), "utf8")),
+      );
+      return { contents, loader: "ts" };
+    });
+  },
+};
