@@ -1,3 +1,4 @@
+import path from "node:path";
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
@@ -6,7 +7,8 @@ export default defineConfig({
     projects: [
       {
         // Pure code, and what needs Node itself. Beside the code it tests.
-        test: { name: "unit", include: ["src/**/*.test.ts", "cli/**/*.test.ts", "scripts/**/*.test.ts"] },
+        resolve: { alias: { "switchyard/adapter": path.resolve("src/adapters/plugin.ts") } },
+        test: { name: "unit", include: ["{src,cli,scripts}/**/*.test.ts", "examples/adapter-plugin/*.test.ts"] },
       },
       {
         // On the real runtime.

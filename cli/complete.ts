@@ -54,6 +54,7 @@ async function valuesOf(option: Option, namesOf: (kind: string) => Promise<strin
 /** Options whose value is the name or id of something. */
 const VALUES_FROM: Readonly<Record<string, string>> = {
   "--operation": "operation",
+  "--environment": "environment",
   "--parent": "execution",
   "--execution": "execution",
 };
@@ -85,7 +86,7 @@ async function argumentsOf(
   const kindAt = declared.findIndex((each) => each.name() === "kind");
   if (kindAt >= 0) return namesOf(positional[kindAt] ?? "");
   if (command.name() === "call") return namesOf("operation");
-  return command.parent === null || !["token", "secret"].includes(command.parent.name())
+  return command.parent === null || !["token", "secret", "environment"].includes(command.parent.name())
     ? []
     : namesOf(command.parent.name());
 }

@@ -3,7 +3,7 @@ import { ERRORS, type ErrorCode } from "../src/core/errors.ts";
 
 export const EXIT_CODES = {
   0: "it worked",
-  1: "it failed: refused by a rule, or a check found something (`diff`, `doctor`)",
+  1: "it failed: refused by a rule, or a check found something (`diff`, `doctor`, `environment check`)",
   2: "the command or the request was not understood",
   3: "authentication or scope",
   4: "not found",

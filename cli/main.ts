@@ -36,6 +36,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   export: { summary: "write entries as manifests", load: () => import("./commands/export.ts") },
   token: { summary: "create, list, show or revoke tokens", load: () => import("./commands/token.ts") },
   secret: { summary: "set, list or delete secrets", load: () => import("./commands/secret.ts") },
+  environment: {
+    summary: "check the places where operations run, or install the host there",
+    load: () => import("./commands/environment.ts"),
+  },
   runner: { summary: "run operations on this machine", load: () => import("./commands/runner.ts") },
   host: {
     summary: "run calls of the platform here: over HTTP, or as one job",

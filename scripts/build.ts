@@ -5,6 +5,7 @@
  * Packages stay imports in the Node half and are bundled into the workerd half. So what the Node half imports must be in
  * `dependencies`, and nothing else need be: the build fails where that does not hold.
  */
+import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import path from "node:path";
@@ -24,6 +25,8 @@ const { metafile } = await build({
   entryPoints: {
     opctl: path.join(root, "cli/main.ts"),
     "registry-process": path.join(root, "src/registry/process.node.ts"),
+    // For packages that bring an adapter; it runs in the worker and imports nothing of Node.
+    adapter: path.join(root, "src/adapters/plugin.ts"),
   },
   absWorkingDir: root,
   outdir: dist,
@@ -48,6 +51,7 @@ mkdirSync(path.join(dist, "python"));
 for (const file of ["cli/build/python/read_types.py", "src/host/child/switchyard_values.py"]) {
   copyFileSync(path.join(root, file), path.join(dist, "python", path.basename(file)));
 }
+execFileSync(path.join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.types.json"], { cwd: root, stdio: "inherit" });
 
 const missing = importedPackages(metafile).filter((name) => manifest.dependencies[name] === undefined);
 if (missing.length > 0) {

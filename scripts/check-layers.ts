@@ -32,6 +32,8 @@ export function violations(file: string, source: string): string[] {
   for (const match of source.matchAll(IMPORT)) {
     const target = path.posix.normalize(path.posix.join(path.posix.dirname(file), match[1] ?? match[2] ?? ""));
     if (target.startsWith("..")) {
+      // The one file that an installation names its plugins in.
+      if (target === "../switchyard.adapters.js") continue;
       if (!/\.test\.ts$|\.node\.ts$/.test(file)) found.push(`src/${file} imports ${target}, outside src/`);
       continue;
     }

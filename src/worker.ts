@@ -3,10 +3,11 @@
  * worker runs on Cloudflare (executor: the Worker Loader of this script) and self-hosted (executor: supervised
  * processes, reached through SLOT_n bindings).
  */
+import { connect } from "cloudflare:sockets";
 import { waitUntil, WorkerEntrypoint } from "cloudflare:workers";
 import type { AdapterCall, AdapterPorts } from "./adapters/adapter.ts";
 import { checker } from "./adapters/check.ts";
-import { createAdapters, offeredAdapters, type AdaptersOptions } from "./adapters/index.ts";
+import { createAdapters, offeredAdapters } from "./adapters/index.ts";
 import { SwitchyardError } from "./core/errors.ts";
 import { shardOfExecutionId } from "./core/ids.ts";
 import { LIMITS } from "./core/limits.ts";
@@ -39,6 +40,7 @@ import { parseInput } from "./registry/builtins/parse-input.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
 import { RunnerPool } from "./runners/runner-pool.ts";
 import { openDatabase } from "./registry/database.ts";
+import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
 
 export { ExecutionShard, Gate, JobBoard, RunnerPool };
@@ -89,12 +91,12 @@ function wire(env: Bindings): Wired {
   const jobs = jobsPort(env.JOBS, { tickets, capabilities, registry: source, platformUrl, now });
   const adapters = createAdapters({
     executor,
-    plugins: PLUGINS,
+    plugins,
     builtin: (name, call) => runBuiltinCall(name, call),
     pool: (environment) => env.RUNNERS.getByName(environment),
     ports: {
       isolates: source,
-      fetchOn: networks(env),
+      ...networks(env),
       platformUrl,
       jobs,
       artifacts: artifactTexts(() => artifacts),
@@ -198,14 +200,10 @@ function wire(env: Bindings): Wired {
   return { platform, runner };
 }
 
-/** Adapters of other packages. */
-const PLUGINS: AdaptersOptions["plugins"] = [];
-
 /** Public addresses are reached directly; private ones through a service that this installation may have. */
-function networks({ PRIVATE_NETWORK: own }: Bindings): AdapterPorts["fetchOn"] {
-  return (network) => {
-    if (network === "public") return (request) => fetch(request, { redirect: "manual" });
-    if (own !== undefined) return (request) => own.fetch(request, { redirect: "manual" });
+function networks({ PRIVATE_NETWORK: own }: Bindings): Pick<AdapterPorts, "fetchOn" | "connectOn"> {
+  const privately = (): Fetcher => {
+    if (own !== undefined) return own;
     throw new SwitchyardError(
       "environment_misconfigured",
       "Cannot reach a private address: the installation must have the binding PRIVATE_NETWORK; it has none",
@@ -213,6 +211,18 @@ function networks({ PRIVATE_NETWORK: own }: Bindings): AdapterPorts["fetchOn"] {
         hint: "Only a self-hosted platform has a private network; elsewhere a runner in that network connects outward.",
       },
     );
+  };
+  return {
+    fetchOn(network) {
+      if (network === "public") return (request) => fetch(request, { redirect: "manual" });
+      const fetcher = privately();
+      return (request) => fetcher.fetch(request, { redirect: "manual" });
+    },
+    connectOn(network) {
+      if (network === "public") return (address) => connect(address);
+      const fetcher = privately();
+      return (address) => fetcher.connect(address);
+    },
   };
 }
 

@@ -5,8 +5,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
-import { callOf } from "../../test/contracts/adapter.ts";
-import { FakeJobs } from "../../test/contracts/fake-jobs.ts";
+import { callOf } from "../../test/contracts/adapter/call-of.ts";
+import { fakePorts } from "../../test/contracts/adapter/fake-ports.ts";
 import type { AdapterCall } from "../../src/adapters/adapter.ts";
 import { lambdaAdapter } from "../../src/adapters/lambda/lambda.ts";
 import { environmentOf } from "../../src/model/_environment.test-util.ts";
@@ -26,7 +26,7 @@ export async function measureLambda(): Promise<Measured[]> {
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   try {
     const bare = new LambdaClient({ region: "eu-west-1", endpoint, credentials: CREDENTIALS, maxAttempts: 1 });
-    const adapter = lambdaAdapter({ ...new FakeJobs().ports(), fetchOn: () => fetch });
+    const adapter = lambdaAdapter(fakePorts());
     const call: AdapterCall = {
       ...callOf({ kind: "lambda", function: "echo", qualifier: null }, { input_str: "hi" }),
       environment: environmentOf("lambda-eu", {

@@ -24,7 +24,7 @@ export function startRunner(served: Served, ...more: string[]): ChildProcess {
 }
 
 export async function createRack(served: Served): Promise<void> {
-  await opctl(served, "create", "environment", JSON.stringify({ name: ENVIRONMENT, adapter: "runner" }));
+  await opctl(served, "create", "environment", "-s", `name=${ENVIRONMENT}`, "-s", "adapter=runner");
 }
 
 export async function measureRunner(): Promise<Measured[]> {

@@ -6,8 +6,10 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { bundlePlugins, leavePlugins } from "./plugins.ts";
 
-export type Workers = { worker: string; executor: string };
+/** `adapters` is the module of plugins that the worker imports (plugins.ts). */
+export type Workers = { worker: string; executor: string; adapters: string };
 
 const SCRIPTS = {
   worker: { source: "src/worker.ts", built: "dist/worker.js" },
@@ -16,8 +18,12 @@ const SCRIPTS = {
 
 export async function buildWorkers(): Promise<Workers> {
   const root = packageFolder();
-  const [worker, executor] = await Promise.all([script(root, "worker"), script(root, "executor")]);
-  return { worker, executor };
+  const [worker, executor, adapters] = await Promise.all([
+    script(root, "worker"),
+    script(root, "executor"),
+    bundlePlugins(root, process.cwd()),
+  ]);
+  return { worker, executor, adapters };
 }
 
 async function script(root: string, name: keyof typeof SCRIPTS): Promise<string> {
@@ -41,6 +47,7 @@ export async function bundleWorker(root: string, name: keyof typeof SCRIPTS): Pr
     mainFields: ["browser", "module", "main"],
     target: "es2024",
     external: ["cloudflare:*"],
+    plugins: [leavePlugins],
     // Its entry for browsers reads no files; esbuild does not see it behind `exports`. wrangler.toml says the same.
     alias: {
       "@hyperjump/browser/jref": path.join(root, "node_modules/@hyperjump/browser/lib/jref/index.js"),

@@ -6,6 +6,7 @@ import path from "node:path";
 import type { Readable } from "node:stream";
 import { Miniflare } from "miniflare";
 import { SwitchyardError } from "../../src/core/errors.ts";
+import { PLUGINS_MODULE } from "../build/plugins.ts";
 import { mortalWorkerd } from "../../src/executor/workerd.node.ts";
 import type { Executors } from "../../src/executor/supervisor.node.ts";
 import type { RunningRegistry } from "./registry-child.ts";
@@ -15,6 +16,8 @@ export type EdgeOptions = {
   port: number;
   /** The platform's worker, bundled. */
   script: string;
+  /** The module of plugins that it imports. */
+  adapters: string;
   folder: StateFolder;
   registry: RunningRegistry;
   /** Where jobs and hosts elsewhere reach the platform; else only what runs on this machine does. */
@@ -97,7 +100,10 @@ async function launch(options: EdgeOptions): Promise<Launched> {
     workers: [
       {
         name: "switchyard",
-        modules: [{ type: "ESModule", path: "worker.js", contents: script }],
+        modules: [
+          { type: "ESModule", path: "worker.js", contents: script },
+          { type: "ESModule", path: PLUGINS_MODULE, contents: options.adapters },
+        ],
         compatibilityDate: COMPATIBILITY_DATE,
         unsafeDirectSockets: [{ host: "127.0.0.1", port }],
         durableObjects: {

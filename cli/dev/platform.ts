@@ -67,6 +67,7 @@ export async function startPlatform(options: PlatformOptions): Promise<RunningPl
     const edge = await startEdge({
       ...options,
       script: workers.worker,
+      adapters: workers.adapters,
       folder,
       registry,
       ...(executors === undefined ? {} : { executors: { running: executors, secret: control } }),

@@ -23,6 +23,8 @@ export type FakePlatform = {
   /** Operations by name; a thrown string is an error code. */
   operations: Map<string, { inputSchema: unknown; run: (input: Json) => unknown; revision?: number; async?: boolean }>;
   executions: FakeExecutions;
+  /** What is found of environments, by name. */
+  checks: Map<string, Json>;
   /** Runs before each request is answered: to get in between. */
   before: (seen: Seen) => void | Promise<void>;
   put(kind: string, content: Json & { name: string }, by?: string): void;
@@ -37,6 +39,7 @@ export async function startFakePlatform(): Promise<FakePlatform> {
     code: new Map(),
     operations: new Map(),
     executions: createFakeExecutions(),
+    checks: new Map(),
     before: () => undefined,
     put: (kind, content, by = "tok_1") => {
       const old = platform.entries.get(`${kind} ${content.name}`);
@@ -68,6 +71,11 @@ async function answer(platform: FakePlatform, request: IncomingMessage, response
   if (parts[0] === "ops") return answerOperation(platform, seen, { name: parts[1] ?? "", response });
   if (parts[0] === "executions" || parts[0] === "artifacts") {
     return answerExecutions(platform.executions, seen, { parts, url, response });
+  }
+  if (parts[0] === "environments") {
+    const check = platform.checks.get(parts[1] ?? "");
+    if (check === undefined) return problem(response, "entity_not_found", `Cannot check "${parts[1]}"`);
+    return send(response, 200, check);
   }
   if (parts[0] === "modules") {
     if (seen.method === "PUT") platform.code.set(parts[1] ?? "", body);

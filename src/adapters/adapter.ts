@@ -58,11 +58,22 @@ export type IsolateSource = {
 /** Which addresses requests may reach: public ones, or also those of the team's own network (self-hosted only). */
 export type NetworkName = "public" | "private";
 
+/** As much of a socket as adapters use. */
+export type TcpConnection = {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+  /** Rejects when the connection could not be made: then nothing has been sent. */
+  readonly opened: Promise<unknown>;
+  close(): Promise<void>;
+};
+
 /** What adapters use of the rest of the platform, given to them where they are made. */
 export type AdapterPorts = {
   isolates: IsolateSource;
   /** fetch on one of the networks. Throws setting_unsupported where the installation has none of that name. */
   fetchOn(network: NetworkName): (request: Request) => Promise<Response>;
+  /** A TCP connection (cloudflare:sockets) to `{hostname, port}` on one of the networks. Throws as fetchOn does. */
+  connectOn(network: NetworkName): (address: { hostname: string; port: number }) => TcpConnection;
   /** Where the platform itself is reached from outside, without a slash at the end; undefined where nobody said. */
   platformUrl: string | undefined;
   jobs: JobsPort;

@@ -1,13 +1,13 @@
 /** Runs a call on a host (src/host), whatever carries orders there: the half of the host protocol that asks. */
-import { SwitchyardError, toErrorData, toSwitchyardError, type ErrorCode } from "../core/errors.ts";
+import { SwitchyardError, type ErrorCode } from "../core/errors.ts";
 import { utf8Length } from "../core/hash.ts";
 import { LIMITS } from "../core/limits.ts";
 import { joinFrame } from "../model/frame.ts";
-import { HOST_PROTOCOL, parseReply, type HostOrder, type Work } from "../model/host-protocol.ts";
+import { HOST_PROTOCOL, parseReply, type HostOrder, type HostReply, type Work } from "../model/host-protocol.ts";
 import type { InvocationResult } from "../model/invocation.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Implementation } from "../model/resolved.ts";
-import type { AdapterCall, AdapterPorts } from "./adapter.ts";
+import { outcomeOfThrown, unstarted, type AdapterCall, type AdapterPorts } from "./adapter.ts";
 
 /** Carries one order and brings the reply back, or says why it could not. */
 export type Carry = (order: string) => Promise<string | Outcome>;
@@ -22,30 +22,37 @@ export async function runOnHost(
   ports: Ports,
   options: Options = {},
 ): Promise<Outcome> {
+  // A host that asks for the definition has started nothing either.
+  let mayHaveStarted = false;
+  const ask = async (order: HostOrder): Promise<HostReply | Outcome> => {
+    const frame = await fitted(order, call, ports, options);
+    mayHaveStarted = true;
+    const answer = await carry(frame);
+    return typeof answer === "string" ? parseReply(answer) : answer;
+  };
   try {
     const order = await orderOf(call, ports);
-    let answer = await carry(await fitted(order, call, ports, options));
-    if (typeof answer !== "string") return answer;
-    let reply = parseReply(answer);
-    if (reply.kind === "need_definition") {
+    let reply = await ask(order);
+    if ("kind" in reply && reply.kind === "need_definition") {
+      mayHaveStarted = false;
       order.definition = await ports.isolates.loadIsolate(call.operation);
-      answer = await carry(await fitted(order, call, ports, options));
-      if (typeof answer !== "string") return answer;
-      reply = parseReply(answer);
+      reply = await ask(order);
     }
+    if (!("kind" in reply)) return reply;
     switch (reply.kind) {
       case "result":
         return nothingRan(reply.result);
       case "output_artifact":
         return { ...reply.result, output: await ports.artifacts.text(reply.id) };
       case "need_definition":
-        throw new SwitchyardError(
+        return unstarted(
           "host_outdated",
           `Cannot run "${call.operation.name}" in "${call.environment.name}": its host must take the definition that it asked for; it asks again`,
         );
     }
   } catch (thrown) {
-    return { ok: false, error: toErrorData(toSwitchyardError(thrown)), retry: { kind: "may" }, logs: [] };
+    const outcome = outcomeOfThrown(thrown);
+    return outcome.ok || mayHaveStarted ? outcome : { ...outcome, unstarted: true };
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { callOf } from "../../test/contracts/adapter.ts";
+import { callOf } from "../../test/contracts/adapter/call-of.ts";
 import { unstarted, type Adapter, type AdapterCall } from "../adapters/adapter.ts";
 import { describedAs, environmentOf } from "../model/_environment.test-util.ts";
 import type { EnvironmentHandle } from "../model/environment.ts";

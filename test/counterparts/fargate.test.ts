@@ -87,6 +87,9 @@ describe.skipIf(!isThere)("fargateAdapter() on moto_server", () => {
     const jobs = new FakeJobs();
     const adapter = fargateAdapter({
       ...jobs.ports(),
+      connectOn: () => {
+        throw new TypeError("nothing here speaks TCP");
+      },
       fetchOn: () => (request: Request) => fetch(request),
       isolates: { isolateId: () => "i", loadIsolate: () => Promise.reject(new Error("not here")) },
       artifacts: { put: async () => "ar_1", text: async () => "1" },

@@ -71,7 +71,7 @@ export function run(
 }
 
 export async function startDev(
-  options: { state?: string; port?: number; args?: readonly string[] } = {},
+  options: { state?: string; port?: number; args?: readonly string[]; cwd?: string } = {},
 ): Promise<Dev> {
   const state = options.state ?? temporaryFolder();
   const port = options.port ?? (await freePort());
@@ -79,7 +79,7 @@ export async function startDev(
     process.execPath,
     [OPCTL, "dev", "--port", String(port), "--state", state, ...(options.args ?? [])],
     {
-      cwd: ROOT,
+      cwd: options.cwd ?? ROOT,
       env: { ...process.env, NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"],
     },

@@ -1,5 +1,5 @@
 /**
- * The documentation, run as it is written: every shell command of README.md and docs/*.md, on one real platform, each
+ * The documentation, run as it is written: every shell command of README.md, docs/*.md and docs/adapters/*.md, on one real platform, each
  * page in one shell. README runs in the repository's root, the others in a scratch folder that has `examples/` and the
  * repository's packages. What a block must say of itself: see _markdown.ts.
  */
@@ -20,9 +20,11 @@ import { ROOT, run, startDev, temporaryFolder, type Dev } from "./_platform.ts";
 
 const PAGES = [
   "README.md",
-  ...readdirSync(path.join(ROOT, "docs"))
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => `docs/${name}`),
+  ...["docs", "docs/adapters"].flatMap((folder) =>
+    readdirSync(path.join(ROOT, folder))
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => `${folder}/${name}`),
+  ),
 ];
 const read = (page: string): string => readFileSync(path.join(ROOT, page), "utf8");
 

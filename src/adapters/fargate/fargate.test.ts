@@ -34,6 +34,9 @@ class World {
   constructor(config: object = {}, openSecrets: () => Promise<Record<string, string>> = async () => SECRETS) {
     this.adapter = fargateAdapter({
       ...this.jobs.ports(),
+      connectOn: () => {
+        throw new TypeError("nothing here speaks TCP");
+      },
       fetchOn: () => this.ecs.fetch,
       isolates: { isolateId: () => "i", loadIsolate: () => Promise.reject(new Error("not here")) },
       artifacts: { put: async () => "ar_1", text: async () => "1" },

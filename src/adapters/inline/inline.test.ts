@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { callOf, describeAdapter } from "../../../test/contracts/adapter.ts";
+import { callOf } from "../../../test/contracts/adapter/call-of.ts";
+import { describeAdapter } from "../../../test/contracts/adapter/in-process.ts";
 import type { Executor, InvocationResult, IsolateDefinition } from "../../model/invocation.ts";
 import type { IsolateSource } from "../adapter.ts";
 import { inlineAdapter } from "./inline.ts";

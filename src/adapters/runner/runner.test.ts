@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import * as v from "valibot";
-import { callOf } from "../../../test/contracts/adapter.ts";
+import { callOf } from "../../../test/contracts/adapter/call-of.ts";
 import { Cancellation } from "../../core/cancellation.ts";
 import { splitFrame } from "../../model/frame.ts";
 import { NEED_REPLY, type HostOrder } from "../../model/host-protocol.ts";
@@ -48,7 +48,7 @@ describe("invoke()", () => {
     expect(await adapter.invoke(call())).toEqual({ ok: true, output: '{"n":2}', logs: [] });
     expect(splitFrame(orders[0]?.order ?? "")[1]).toBe('{"n":1}');
     expect(orders[0]).toMatchObject({
-      execution: "ex_00_1",
+      execution: expect.stringMatching(/^ex_00_/) as string,
       attempt: 1,
       item: null,
       isolate: "tested:abc",

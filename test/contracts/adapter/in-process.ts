@@ -1,12 +1,12 @@
 /**
- * What every Adapter (src/adapters/adapter.ts) keeps true: whatever becomes of the implementation is an outcome, in the
- * one form that dispatch knows. Run by the test beside each adapter.
+ * What the two adapters keep true that run in the platform's own process: whatever becomes of the implementation is an
+ * outcome, in the one form that dispatch knows. Those of other places pass contract.ts.
  */
-import { DEFAULT_RETRY } from "../../src/model/entities.ts";
 import { describe, expect, it } from "vitest";
-import { SwitchyardError } from "../../src/core/errors.ts";
-import type { Adapter, AdapterCall } from "../../src/adapters/adapter.ts";
-import type { CompiledType, Implementation, ResolvedOperation } from "../../src/model/resolved.ts";
+import { callOf } from "./call-of.ts";
+import { SwitchyardError } from "../../../src/core/errors.ts";
+import type { Adapter } from "../../../src/adapters/adapter.ts";
+import type { Implementation } from "../../../src/model/resolved.ts";
 
 /** What the implementation under the adapter comes to. It gets the input as a value. */
 export type Implemented = (input: unknown) => Promise<unknown>;
@@ -17,63 +17,6 @@ export type AdapterSetUp = {
   own: Implementation;
   foreign: Implementation;
 };
-
-const anything: CompiledType = { schema: true, any: true, check: (value) => ({ ok: true, value, changed: false }) };
-
-export function callOf(implementation: Implementation, input: unknown = {}): AdapterCall {
-  const operation: ResolvedOperation = {
-    name: "tested",
-    revision: 2,
-    digest: "d",
-    group: "demo",
-    secretsGroup: "demo",
-    active: true,
-    timeoutMs: 1_000,
-    attemptTimeoutMs: 60_000,
-    isAsync: false,
-    batch: false,
-    retry: DEFAULT_RETRY,
-    concurrency: null,
-    record: "all",
-    retentionMs: 60_000,
-    implementation,
-    input: anything,
-    output: anything,
-    environments: ["inline"],
-    requires: {},
-    network: [],
-    secrets: [],
-  };
-  return {
-    operation,
-    input: JSON.stringify(input),
-    inputValue: input,
-    environment: {
-      name: "here",
-      description: "",
-      active: true,
-      adapter: "inline",
-      config: {},
-      secrets: {},
-      capabilities: {},
-      digest: "e",
-      openSecrets: async () => ({}),
-    },
-    isLast: true,
-    depth: 0,
-    principal: { id: "p", name: "tester", scopes: ["ops:invoke"] },
-    meta: {
-      execution_id: "ex_00_1",
-      attempt: 1,
-      operation: operation.name,
-      revision: operation.revision,
-      caller: { type: "token", id: "p" },
-      traceparent: "00-1-2-01",
-      timeout_ms: operation.timeoutMs,
-      capability: "c",
-    },
-  };
-}
 
 export function describeAdapter(name: string, setUp: AdapterSetUp): void {
   const invoke = (implemented: Implemented, input?: unknown) =>

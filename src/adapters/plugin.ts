@@ -1,0 +1,17 @@
+/** What a package that brings an adapter uses of Switchyard: `import { unstarted } from "switchyard/adapter"`. */
+export { outcomeOfThrown, unstarted } from "./adapter.ts";
+export type {
+  Adapter,
+  AdapterCall,
+  AdapterPorts,
+  EnvironmentCheck,
+  EnvironmentHandle,
+  JobsPort,
+  JobTicket,
+  NetworkName,
+  OpenedJob,
+} from "./adapter.ts";
+export type { Outcome } from "../model/outcome.ts";
+export type { Implementation, ResolvedOperation } from "../model/resolved.ts";
+export type { ErrorCode } from "../core/errors.ts";
+export { Cancellation } from "../core/cancellation.ts";

@@ -1,0 +1,62 @@
+/** A call as dispatch makes one, for tests of whoever takes it. */
+import type { AdapterCall, EnvironmentHandle } from "../../../src/adapters/adapter.ts";
+import { DEFAULT_RETRY } from "../../../src/model/entities.ts";
+import { environmentOf } from "../../../src/model/_environment.test-util.ts";
+import type { RunOptions } from "../../../src/model/invocation.ts";
+import type { CompiledType, Implementation, ResolvedOperation } from "../../../src/model/resolved.ts";
+
+const anything: CompiledType = { schema: true, any: true, check: (value) => ({ ok: true, value, changed: false }) };
+
+export type CallChanges = { environment?: EnvironmentHandle; timeoutMs?: number; options?: RunOptions };
+
+export const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+let calls = 0;
+
+export function callOf(implementation: Implementation, input: unknown = {}, changes: CallChanges = {}): AdapterCall {
+  const { environment = environmentOf("here", { adapter: "inline" }), timeoutMs = 1_000, options } = changes;
+  const operation: ResolvedOperation = {
+    name: "tested",
+    revision: 2,
+    digest: "d",
+    group: "demo",
+    secretsGroup: "demo",
+    active: true,
+    timeoutMs,
+    attemptTimeoutMs: 60_000,
+    isAsync: false,
+    batch: false,
+    retry: DEFAULT_RETRY,
+    concurrency: null,
+    record: "all",
+    retentionMs: 60_000,
+    implementation,
+    input: anything,
+    output: anything,
+    environments: [environment.name],
+    requires: {},
+    network: [],
+    secrets: [],
+  };
+  calls += 1;
+  return {
+    operation,
+    environment,
+    input: JSON.stringify(input),
+    inputValue: input,
+    depth: 0,
+    principal: { id: "p", name: "tester", scopes: ["ops:invoke"] },
+    isLast: true,
+    meta: {
+      execution_id: `ex_00_${calls}`,
+      attempt: 1,
+      operation: operation.name,
+      revision: operation.revision,
+      caller: { type: "token", id: "p" },
+      traceparent: TRACE,
+      timeout_ms: operation.timeoutMs,
+      capability: "the-capability",
+    },
+    ...(options === undefined ? {} : { options }),
+  };
+}
