@@ -36,16 +36,19 @@ export async function bundleHost(root: string, door: HostDoor): Promise<string> 
   return result.outputFiles[0]?.text ?? "";
 }
 
-/** `readFileSync(new URL("./child.py", import.meta.url), "utf8")` → the text: in a bundle there is no such file. */
+/** In one file there is no .py beside it: where the host reads one by `sourceOf("name.py")`, its text takes the place. */
 export const inlinePython: Plugin = {
   name: "inline-python",
   setup(bundler) {
-    bundler.onLoad({ filter: /[\\/]src[\\/]host[\\/].*\.node\.ts$/ }, ({ path: file }) => {
-      const contents = readFileSync(file, "utf8").replace(
-        /readFileSync\(\s*new URL\("([^"]+\.py)", import\.meta\.url\),\s*"utf-?8",?\s*\)/g,
-        (_, name: string) => JSON.stringify(readFileSync(path.join(path.dirname(file), name), "utf8")),
-      );
-      return { contents, loader: "ts" };
-    });
+    bundler.onLoad({ filter: /[\\/]src[\\/]host[\\/]child[\\/].*\.node\.ts$/ }, ({ path: file }) => ({
+      contents: withPython(readFileSync(file, "utf8"), path.dirname(file)),
+      loader: "ts",
+    }));
   },
 };
+
+export function withPython(source: string, folder: string): string {
+  return source.replace(/\bsourceOf\("([^"]+\.py)"\)/g, (_, name: string) =>
+    JSON.stringify(readFileSync(path.join(folder, name), "utf8")),
+  );
+}

@@ -28,8 +28,9 @@ beforeAll(async () => {
     name: "box",
     adapter: "http",
     config: { url: `http://127.0.0.1:${port}`, network: "private", max_body_bytes: 600_000 },
-    secrets: { host_secret: { value: SECRET } },
+    secrets: { host_secret: "box_secret" },
   };
+  expect(await dev.opctl(["secret", "set", "box_secret"], { input: SECRET })).toMatchObject({ code: 0 });
   const created = await dev.opctl(["create", "environment", "-"], { input: JSON.stringify(environment) });
   expect(created, created.stderr).toMatchObject({ code: 0 });
 });
@@ -40,7 +41,7 @@ afterAll(async () => {
 
 describe("a host behind HTTP", () => {
   it("gives the same answer as the edge, by one edited field", async () => {
-    expect((await dev.opctl(["deploy", "examples/echo.ts#echo", "--as", "my_demo_operation"])).code).toBe(0);
+    expect((await dev.opctl(["deploy", "examples/echo.ts#echo", "--name", "my_demo_operation"])).code).toBe(0);
     const call = ["call", "my_demo_operation", "input_str=hi"];
     const before = await dev.opctl(call);
     expect(before).toMatchObject({ code: 0 });
