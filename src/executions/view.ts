@@ -30,11 +30,17 @@ export function toView(row: Row): ExecutionView {
     kept_until: final ? timeOrNull(row.due) : null,
     expires_at: timeOrNull(head.expires_at),
     attempt: row.attempt,
-    attempts: attempts.map(({ started_at, finished_at, ...attempt }) => ({
-      ...attempt,
-      started_at: time(started_at),
-      finished_at: time(finished_at),
-    })),
+    attempts: attempts.map(({ attempt, environment, started_at, finished_at, end, error, passed_over: passedOver }) => {
+      const seen = {
+        attempt,
+        environment,
+        started_at: time(started_at),
+        finished_at: time(finished_at),
+        end,
+        error,
+      };
+      return passedOver === undefined ? seen : Object.assign(seen, { passed_over: passedOver });
+    }),
     // That of the attempt before is with the attempt, and no word about the one under way.
     error: status === "running" ? null : (tail.error ?? null),
     output: tail.output === undefined ? null : { artifact_id: outputArtifactId(row.id), ...tail.output },

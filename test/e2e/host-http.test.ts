@@ -39,6 +39,11 @@ afterAll(async () => {
   await dev?.stop();
 });
 
+const said = ({ status, body }: { status: number; body: unknown }) => {
+  const { code: what, detail } = body as { code: string; detail: string };
+  return { status, what, detail };
+};
+
 describe("a host behind HTTP", () => {
   it("gives the same answer as the edge, by one edited field", async () => {
     expect((await dev.opctl(["deploy", "examples/echo.ts#echo", "--name", "my_demo_operation"])).code).toBe(0);
@@ -75,10 +80,6 @@ describe("a host behind HTTP", () => {
     const inline = await dev.call("host_fails", {});
     await dev.opctl(["edit", "operation", "host_fails", "-s", "environment=box"]);
     const moved = await dev.call("host_fails", {});
-    const said = ({ status, body }: { status: number; body: unknown }) => {
-      const { code: what, detail } = body as { code: string; detail: string };
-      return { status, what, detail };
-    };
     expect(said(moved)).toEqual(said(inline));
   });
 });

@@ -97,7 +97,7 @@ it.each(["event", "sync"])("an operation that runs by %s answers, calls back and
     body: { code: "implementation_failed", detail: expect.stringContaining("no film") },
   });
   const ended = await Promise.all(jobs.slice(started));
-  expect(ended).toEqual(how === "event" ? Array(2).fill([0, "job: reported\n"]) : []);
+  expect(ended).toEqual(how === "event" ? Array.from({ length: 2 }, () => [0, "job: reported\n"]) : []);
 });
 
 it("an output that Lambda cannot carry comes back as an artifact", async () => {

@@ -268,17 +268,18 @@ describe("fargateAdapter()", () => {
   });
 });
 
+const stopped = (stopCode: string, stoppedReason: string, container: object = {}) => ({
+  lastStatus: "STOPPED",
+  stopCode,
+  stoppedReason,
+  containers: [
+    { name: "main", ...container },
+    { name: "sidecar", exitCode: 0 },
+  ],
+});
+
 describe("stateOfTask()", () => {
   const names = { environment: "fargate-eu", operation: "work", container: "main", isModule: false };
-  const stopped = (stopCode: string, stoppedReason: string, container: object = {}) => ({
-    lastStatus: "STOPPED",
-    stopCode,
-    stoppedReason,
-    containers: [
-      { name: "main", ...container },
-      { name: "sidecar", exitCode: 0 },
-    ],
-  });
 
   it.each([
     ["PROVISIONING", "pending"],

@@ -53,6 +53,15 @@ export type Place = {
 const SHORT_MS = 150;
 const LATE_MS = 3_000;
 
+/** The test, or a skip with the reason in its title where the place cannot do what it needs. */
+function itWhen(cannot: Cannot, needs: readonly (keyof Cannot)[], title: string): (test: () => Promise<void>) => void {
+  const reason = needs.map((need) => cannot[need]).find((each) => each !== undefined);
+  return (test) => {
+    if (reason === undefined) it(title, test);
+    else it.skip(`${title} (SKIPPED: ${reason})`, () => undefined);
+  };
+}
+
 export function describeAdapterContract(name: string, setUp: () => Promise<Place>, cannot: Cannot = {}): void {
   describe(`the adapter contract on ${name}`, () => {
     let place: Place;
@@ -63,12 +72,6 @@ export function describeAdapterContract(name: string, setUp: () => Promise<Place
 
     const invoke = (input: unknown = { n: 1 }, changes: CallChanges = {}): Promise<Outcome> =>
       place.adapter.invoke(callOf(place.implementation, input, { environment: place.environment, ...changes }));
-
-    const when = (needs: (keyof Cannot)[], title: string, test: () => Promise<void>): void => {
-      const reason = needs.map((need) => cannot[need]).find((each) => each !== undefined);
-      if (reason === undefined) it(title, test);
-      else it.skip(`${title} (SKIPPED: ${reason})`, () => undefined);
-    };
 
     /** The refusal of a place in which nothing has run. */
     const refused = async (code: ErrorCode): Promise<Outcome & { ok: false }> => {
@@ -96,14 +99,22 @@ export function describeAdapterContract(name: string, setUp: () => Promise<Place
       expect(outcome.ok && JSON.parse(outcome.output)).toEqual(input);
     });
 
-    when(["trace"], "carries the trace to the implementation", async () => {
+    itWhen(
+      cannot,
+      ["trace"],
+      "carries the trace to the implementation",
+    )(async () => {
       place.behave({ kind: "echo" });
       await invoke();
       expect(place.trace()).toBe(TRACE);
     });
 
     for (const retry of ["may", "never"] as const) {
-      when(["fails"], `answers a failure that ${retry} be tried again, with its words, run once`, async () => {
+      itWhen(
+        cannot,
+        ["fails"],
+        `answers a failure that ${retry} be tried again, with its words, run once`,
+      )(async () => {
         place.behave({ kind: "fails", detail: "the disk is gone", retry });
         const outcome = await invoke();
         expect(outcome).toMatchObject({ ok: false, error: { code: "implementation_failed" }, retry: { kind: retry } });
@@ -113,7 +124,11 @@ export function describeAdapterContract(name: string, setUp: () => Promise<Place
       });
     }
 
-    when(["hangs"], "ends a call at its time-out", async () => {
+    itWhen(
+      cannot,
+      ["hangs"],
+      "ends a call at its time-out",
+    )(async () => {
       place.behave({ kind: "hangs" });
       const startedAt = performance.now();
       const outcome = await invoke({ n: 1 }, { timeoutMs: SHORT_MS });
@@ -122,13 +137,21 @@ export function describeAdapterContract(name: string, setUp: () => Promise<Place
       expect(performance.now() - startedAt).toBeLessThan(SHORT_MS + LATE_MS);
     });
 
-    when(["hangs", "stop"], "tells the place to stop what is past its time-out", async () => {
+    itWhen(
+      cannot,
+      ["hangs", "stop"],
+      "tells the place to stop what is past its time-out",
+    )(async () => {
       place.behave({ kind: "hangs" });
       await invoke({ n: 1 }, { timeoutMs: SHORT_MS });
       await expect.poll(() => place.stopped()).toBe(true);
     });
 
-    when(["hangs", "cancel"], "ends a call that nobody wants any more", async () => {
+    itWhen(
+      cannot,
+      ["hangs", "cancel"],
+      "ends a call that nobody wants any more",
+    )(async () => {
       place.behave({ kind: "hangs" });
       const cancellation = new Cancellation();
       const running = invoke({ n: 1 }, { timeoutMs: 30_000, options: { cancellation } });
@@ -138,7 +161,11 @@ export function describeAdapterContract(name: string, setUp: () => Promise<Place
       if (cannot.stop === undefined) await expect.poll(() => place.stopped()).toBe(true);
     });
 
-    when(["hangs", "cancel"], "runs nothing that was cancelled before", async () => {
+    itWhen(
+      cannot,
+      ["hangs", "cancel"],
+      "runs nothing that was cancelled before",
+    )(async () => {
       place.behave({ kind: "echo" });
       const cancellation = new Cancellation();
       cancellation.request();
@@ -147,7 +174,11 @@ export function describeAdapterContract(name: string, setUp: () => Promise<Place
       expect(place.runs()).toBe(0);
     });
 
-    when(["throttles"], "answers a place without room as throttled, and runs once when there is room", async () => {
+    itWhen(
+      cannot,
+      ["throttles"],
+      "answers a place without room as throttled, and runs once when there is room",
+    )(async () => {
       place.behave({ kind: "throttles", times: 2 });
       await refused("environment_throttled");
       await refused("environment_throttled");
@@ -155,33 +186,49 @@ export function describeAdapterContract(name: string, setUp: () => Promise<Place
       expect(place.runs()).toBe(1);
     });
 
-    when(
+    itWhen(
+      cannot,
       ["refuses_credentials"],
       "answers refused credentials as such, to be tried when they are renewed",
-      async () => {
-        place.behave({ kind: "refuses_credentials" });
-        expect((await refused("environment_refused")).retry.kind).toBe("may");
-      },
-    );
+    )(async () => {
+      place.behave({ kind: "refuses_credentials" });
+      expect((await refused("environment_refused")).retry.kind).toBe("may");
+    });
 
-    when(["unreachable"], "answers a place that cannot be reached as unavailable", async () => {
+    itWhen(
+      cannot,
+      ["unreachable"],
+      "answers a place that cannot be reached as unavailable",
+    )(async () => {
       place.behave({ kind: "unreachable" });
       await refused("environment_unavailable");
     });
 
-    when(["missing"], "answers what does not exist there as misconfigured", async () => {
+    itWhen(
+      cannot,
+      ["missing"],
+      "answers what does not exist there as misconfigured",
+    )(async () => {
       place.behave({ kind: "missing" });
       await refused("environment_misconfigured");
     });
 
-    when(["breaks_off"], "answers work that was lost on the way as lost, and never as unstarted", async () => {
+    itWhen(
+      cannot,
+      ["breaks_off"],
+      "answers work that was lost on the way as lost, and never as unstarted",
+    )(async () => {
       place.behave({ kind: "breaks_off" });
       const outcome = await invoke();
       expect(outcome).toMatchObject({ ok: false, error: { code: "executor_lost" } });
       expect(outcome).not.toHaveProperty("unstarted");
     });
 
-    when(["answers_twice"], "takes the first of two outcomes, and no harm from the second", async () => {
+    itWhen(
+      cannot,
+      ["answers_twice"],
+      "takes the first of two outcomes, and no harm from the second",
+    )(async () => {
       place.behave({ kind: "answers_twice", value: 1 });
       expect(await invoke()).toMatchObject({ ok: true, output: "1" });
       expect(place.runs()).toBe(1);
@@ -189,7 +236,11 @@ export function describeAdapterContract(name: string, setUp: () => Promise<Place
       expect(await invoke()).toMatchObject({ ok: true, output: "2" });
     });
 
-    when(["too_large"], "refuses an input that the place cannot take, for good, and runs nothing", async () => {
+    itWhen(
+      cannot,
+      ["too_large"],
+      "refuses an input that the place cannot take, for good, and runs nothing",
+    )(async () => {
       place.behave({ kind: "echo" });
       const outcome = await invoke("x".repeat((place.maxBytes ?? 0) + 1));
       expect(outcome).toMatchObject({ ok: false, error: { code: "payload_too_large" }, retry: { kind: "never" } });
