@@ -236,7 +236,7 @@ class Door implements RunnerDoor {
     this.#kept.set(job.fence, { ...job, reply, at: Date.now() });
     if (this.#kept.size > KEPT_RESULTS) this.#forgetOld();
     this.#send({ type: "result", fence: job.fence }, reply);
-    if (this.#draining && !this.#isWelcome && this.#running.size === 0) this.#finish();
+    if (this.#draining && !this.#isOpen() && this.#running.size === 0) this.#finish();
   }
 
   /** What nobody has taken in time, and the oldest beyond the bound. */
@@ -247,17 +247,24 @@ class Door implements RunnerDoor {
     }
   }
 
-  /** Messages of one turn go together. Without a connection they are dropped: the hello says what there is. */
+  /**
+   * Messages of one turn go together. Without a connection they are dropped: the hello says what there is. After the hello
+   * nothing may be dropped, so what ends before the welcome is sent as well.
+   */
   #send(head: FromRunner, body = ""): void {
-    if (!this.#isWelcome) return;
+    if (!this.#isOpen()) return;
     this.#outbox.push({ head, body });
     if (this.#outbox.length === 1) setImmediate(() => this.#flush());
+  }
+
+  #isOpen(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN;
   }
 
   #flush(): void {
     const parcels = this.#outbox;
     this.#outbox = [];
-    if (!this.#isWelcome || this.#socket?.readyState !== WebSocket.OPEN) return;
+    if (this.#socket === undefined || !this.#isOpen()) return;
     // One message of the socket takes so much and no more.
     let together: Parcel<FromRunner>[] = [];
     let chars = 0;

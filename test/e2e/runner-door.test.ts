@@ -138,6 +138,25 @@ test("the platform starts again in the middle of work: the later attempt gets th
   expect(host.started.toSorted()).toEqual(["adopted-1", "adopted-2"]);
 });
 
+test("what ends between the hello and the welcome reaches the waiter", async () => {
+  const proxy = await startProxy(pools.port);
+  closing.push(() => proxy.close());
+  const host = new StubHost((text) => text === "between");
+  open(proxy.url, host);
+  await connected();
+  const call = run(pools, order("between", { timeout_ms: 3_000 }));
+  await until("it runs", () => host.started.length === 1);
+  proxy.late(true);
+  proxy.cut();
+  await until("it is lost", async () => (await status(pools)).runners[0]?.state === "lost");
+  // The pool has its hello; the welcome is on its way.
+  await connected();
+  host.release("between");
+  await new Promise((resolve) => setImmediate(resolve));
+  proxy.late(false);
+  expect(await call).toBe(reply("between"));
+});
+
 test("a cancelled call stops on the runner", async () => {
   const host = new StubHost((text) => text === "unwanted");
   open(pools.url, host);
