@@ -57,7 +57,7 @@ type Running = RunnerJob & { cancellation: Cancellation };
 type Kept = RunnerJob & { reply: string; at: number };
 type Timer = ReturnType<typeof setTimeout>;
 
-/** How long a connection may take, and how long `pong` may. */
+/** How long a connection may take until the welcome, and how long `pong` may. */
 const ANSWER_WITHIN_MS = LEASE_MS;
 /** A connection that lasted so long begins the waits anew. */
 const STEADY_MS = 10_000;
@@ -85,6 +85,8 @@ class Door implements RunnerDoor {
   #pingedAt: number | undefined;
   #beatTimer: Timer | undefined;
   #againTimer: Timer | undefined;
+  /** Until the welcome: a platform that takes the connection and says nothing would hold it for ever. */
+  #slowTimer: Timer | undefined;
 
   constructor(options: RunnerDoorOptions) {
     this.#options = options;
@@ -101,9 +103,9 @@ class Door implements RunnerDoor {
     const init = { protocols: [RUNNER_SUBPROTOCOL], headers: { authorization: `Bearer ${token}` } };
     const socket = new WebSocket(address, init);
     this.#socket = socket;
-    const slow = setTimeout(() => this.#broken(socket, "no answer"), ANSWER_WITHIN_MS);
+    const slow = setTimeout(() => this.#broken(socket, "no welcome"), ANSWER_WITHIN_MS);
+    this.#slowTimer = slow;
     socket.addEventListener("open", () => {
-      clearTimeout(slow);
       this.#connectedAt = Date.now();
       this.#pingedAt = undefined;
       socket.send(packParcels([{ head: this.#hello(), body: "" }]));
@@ -189,6 +191,7 @@ class Door implements RunnerDoor {
     const { log, environment } = this.#options;
     switch (head.type) {
       case "welcome":
+        clearTimeout(this.#slowTimer);
         this.#isWelcome = true;
         log(`runner: connected to ${environment}`);
         if (this.#draining) this.#send({ type: "drain" });
@@ -313,6 +316,7 @@ class Door implements RunnerDoor {
     this.#isWelcome = false;
     this.#outbox = [];
     clearTimeout(this.#beatTimer);
+    clearTimeout(this.#slowTimer);
     if (socket.readyState === WebSocket.CONNECTING || socket.readyState === WebSocket.OPEN) socket.close();
   }
 

@@ -157,6 +157,16 @@ test("what ends between the hello and the welcome reaches the waiter", async () 
   expect(await call).toBe(reply("between"));
 });
 
+test("a platform that takes the connection and never says welcome is left, and tried again", async () => {
+  const proxy = await startProxy(pools.port);
+  closing.push(() => proxy.close());
+  proxy.late(true);
+  const { lines } = open(proxy.url, new StubHost());
+  await until("it gives up", () => lines.some((line) => line.includes("no welcome")), 9_000);
+  proxy.late(false);
+  await until("it is connected", () => lines.some((line) => line.includes("connected to")));
+});
+
 test("a cancelled call stops on the runner", async () => {
   const host = new StubHost((text) => text === "unwanted");
   open(pools.url, host);
