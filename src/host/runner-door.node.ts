@@ -57,7 +57,7 @@ type Running = RunnerJob & { cancellation: Cancellation };
 type Kept = RunnerJob & { reply: string; at: number };
 type Timer = ReturnType<typeof setTimeout>;
 
-/** How long a connection may take, and how long `pong` may. */
+/** How long a connection may take until the welcome, and how long `pong` may. */
 const ANSWER_WITHIN_MS = LEASE_MS;
 /** A connection that lasted so long begins the waits anew. */
 const STEADY_MS = 10_000;
@@ -85,6 +85,8 @@ class Door implements RunnerDoor {
   #pingedAt: number | undefined;
   #beatTimer: Timer | undefined;
   #againTimer: Timer | undefined;
+  /** Until the welcome: a platform that takes the connection and says nothing would hold it for ever. */
+  #slowTimer: Timer | undefined;
 
   constructor(options: RunnerDoorOptions) {
     this.#options = options;
@@ -101,9 +103,9 @@ class Door implements RunnerDoor {
     const init = { protocols: [RUNNER_SUBPROTOCOL], headers: { authorization: `Bearer ${token}` } };
     const socket = new WebSocket(address, init);
     this.#socket = socket;
-    const slow = setTimeout(() => this.#broken(socket, "no answer"), ANSWER_WITHIN_MS);
+    const slow = setTimeout(() => this.#broken(socket, "no welcome"), ANSWER_WITHIN_MS);
+    this.#slowTimer = slow;
     socket.addEventListener("open", () => {
-      clearTimeout(slow);
       this.#connectedAt = Date.now();
       this.#pingedAt = undefined;
       socket.send(packParcels([{ head: this.#hello(), body: "" }]));
@@ -189,6 +191,7 @@ class Door implements RunnerDoor {
     const { log, environment } = this.#options;
     switch (head.type) {
       case "welcome":
+        clearTimeout(this.#slowTimer);
         this.#isWelcome = true;
         log(`runner: connected to ${environment}`);
         if (this.#draining) this.#send({ type: "drain" });
@@ -236,7 +239,7 @@ class Door implements RunnerDoor {
     this.#kept.set(job.fence, { ...job, reply, at: Date.now() });
     if (this.#kept.size > KEPT_RESULTS) this.#forgetOld();
     this.#send({ type: "result", fence: job.fence }, reply);
-    if (this.#draining && !this.#isWelcome && this.#running.size === 0) this.#finish();
+    if (this.#draining && !this.#isOpen() && this.#running.size === 0) this.#finish();
   }
 
   /** What nobody has taken in time, and the oldest beyond the bound. */
@@ -247,17 +250,24 @@ class Door implements RunnerDoor {
     }
   }
 
-  /** Messages of one turn go together. Without a connection they are dropped: the hello says what there is. */
+  /**
+   * Messages of one turn go together. Without a connection they are dropped: the hello says what there is. After the hello
+   * nothing may be dropped, so what ends before the welcome is sent as well.
+   */
   #send(head: FromRunner, body = ""): void {
-    if (!this.#isWelcome) return;
+    if (!this.#isOpen()) return;
     this.#outbox.push({ head, body });
     if (this.#outbox.length === 1) setImmediate(() => this.#flush());
+  }
+
+  #isOpen(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN;
   }
 
   #flush(): void {
     const parcels = this.#outbox;
     this.#outbox = [];
-    if (!this.#isWelcome || this.#socket?.readyState !== WebSocket.OPEN) return;
+    if (this.#socket === undefined || !this.#isOpen()) return;
     // One message of the socket takes so much and no more.
     let together: Parcel<FromRunner>[] = [];
     let chars = 0;
@@ -306,6 +316,7 @@ class Door implements RunnerDoor {
     this.#isWelcome = false;
     this.#outbox = [];
     clearTimeout(this.#beatTimer);
+    clearTimeout(this.#slowTimer);
     if (socket.readyState === WebSocket.CONNECTING || socket.readyState === WebSocket.OPEN) socket.close();
   }
 

@@ -374,6 +374,18 @@ describe("after the platform started again", () => {
     expect(runner.runs()).toEqual([]);
   });
 
+  test.each([
+    ["still runs", { running: [job] }, ["welcome"]],
+    ["has finished", { finished: [job] }, ["welcome", "claim"]],
+  ])("a later attempt that waits joins what the runner says that it %s", async (_what, has, said) => {
+    const call = watch(pool.run(order("1", { attempt: 2 })));
+    const runner = new FakeRunner(pool).hello({ slots: 5, ...has });
+    expect(runner.types()).toEqual(said);
+    runner.answers(job.fence);
+    expect(await call.now()).toBe("reply");
+    expect(runner.runs()).toEqual([]);
+  });
+
   test("another item, another execution and an earlier attempt are not joined", () => {
     const runner = new FakeRunner(pool).hello({ slots: 5, finished: [{ ...job, attempt: 3, item: 1 }] });
     void pool.run(order("1", { attempt: 3, item: 2 }));

@@ -151,6 +151,12 @@ export class Pool {
   /** Hands out what waits, oldest first; one that fits nobody does not keep the others. */
   #pump(): void {
     for (const waiting of this.#queue) {
+      // A runner that has just come back may be at it already.
+      if (this.#adopt(waiting.order, waiting.settle)) {
+        this.#queue.delete(waiting);
+        waiting.stop();
+        continue;
+      }
       const all = this.#candidates(waiting.order.isolate);
       const chosen = pick(all, waiting.order);
       if (chosen === undefined) {

@@ -174,11 +174,14 @@ export function openDoor(
 /** Passes bytes until it is told to hold them (nothing closes) or to break (everything does). */
 export async function startProxy(
   port: number,
-): Promise<{ url: string; hold(on: boolean): void; cut(): void; close(): void }> {
+): Promise<{ url: string; hold(on: boolean): void; late(on: boolean): void; cut(): void; close(): void }> {
   let holds = false;
+  let isLate = false;
+  const lateOnes: (() => void)[] = [];
   const sockets = new Set<net.Socket>();
   const server = net.createServer((from) => {
     const to = net.connect(port, "127.0.0.1");
+    let answers = 0;
     for (const [one, other] of [
       [from, to],
       [to, from],
@@ -186,7 +189,11 @@ export async function startProxy(
       sockets.add(one);
       one.on("data", (chunk) => {
         // What is held is lost, as on a network that was cut: the pair never speaks again.
-        if (!holds && !one.destroyed) other.write(chunk);
+        if (holds || one.destroyed) return;
+        if (one === to) answers += 1;
+        // The first answer is that of the handshake.
+        if (isLate && one === to && answers > 1) lateOnes.push(() => other.write(chunk));
+        else other.write(chunk);
       });
       one.on("error", () => undefined);
       one.on("close", () => {
@@ -204,6 +211,11 @@ export async function startProxy(
     url: `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`,
     hold: (on) => {
       holds = on;
+    },
+    /** What the platform says after the handshake arrives when this is over. */
+    late: (on) => {
+      isLate = on;
+      if (!on) for (const pass of lateOnes.splice(0)) pass();
     },
     cut,
     close: () => {

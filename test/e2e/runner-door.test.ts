@@ -138,6 +138,35 @@ test("the platform starts again in the middle of work: the later attempt gets th
   expect(host.started.toSorted()).toEqual(["adopted-1", "adopted-2"]);
 });
 
+test("what ends between the hello and the welcome reaches the waiter", async () => {
+  const proxy = await startProxy(pools.port);
+  closing.push(() => proxy.close());
+  const host = new StubHost((text) => text === "between");
+  open(proxy.url, host);
+  await connected();
+  const call = run(pools, order("between", { timeout_ms: 3_000 }));
+  await until("it runs", () => host.started.length === 1);
+  proxy.late(true);
+  proxy.cut();
+  await until("it is lost", async () => (await status(pools)).runners[0]?.state === "lost");
+  // The pool has its hello; the welcome is on its way.
+  await connected();
+  host.release("between");
+  await new Promise((resolve) => setImmediate(resolve));
+  proxy.late(false);
+  expect(await call).toBe(reply("between"));
+});
+
+test("a platform that takes the connection and never says welcome is left, and tried again", async () => {
+  const proxy = await startProxy(pools.port);
+  closing.push(() => proxy.close());
+  proxy.late(true);
+  const { lines } = open(proxy.url, new StubHost());
+  await until("it gives up", () => lines.some((line) => line.includes("no welcome")), 9_000);
+  proxy.late(false);
+  await until("it is connected", () => lines.some((line) => line.includes("connected to")));
+});
+
 test("a cancelled call stops on the runner", async () => {
   const host = new StubHost((text) => text === "unwanted");
   open(pools.url, host);
