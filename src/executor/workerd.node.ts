@@ -53,10 +53,14 @@ const executor :Workerd.Worker = (
 
 let deathSignal: boolean | undefined;
 
-/** workerd as a command that the kernel kills when we die, however we die. Without util-linux's setpriv: plainly. */
-export function mortalWorkerd(): [file: string, ...args: string[]] {
+/** A command that the kernel kills when we die, however we die. Without util-linux's setpriv: plainly. */
+export function mortal(file: string, ...args: string[]): [file: string, ...args: string[]] {
   deathSignal ??= process.platform === "linux" && spawnSync("setpriv", ["--pdeathsig", "KILL", "true"]).status === 0;
-  return deathSignal ? ["setpriv", "--pdeathsig", "KILL", workerdBinary()] : [workerdBinary()];
+  return deathSignal ? ["setpriv", "--pdeathsig", "KILL", file, ...args] : [file, ...args];
+}
+
+export function mortalWorkerd(): [file: string, ...args: string[]] {
+  return mortal(workerdBinary());
 }
 
 /** Starts workerd with `stdout` as its standard output. Where it can outlive us, the next start ends it (endLeftOver). */

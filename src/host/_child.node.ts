@@ -1,68 +1,15 @@
-/** One child process of a host: started, given a module, run one call at a time, killed when it does not end. */
+/** One child process of a host: started, given a module, run one call at a time, killed when it does not end or we die. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
 import os from "node:os";
-import path from "node:path";
-import { SwitchyardError } from "../core/errors.ts";
 import type { IsolateDefinition } from "../model/invocation.ts";
-import { residentBytes } from "../executor/workerd.node.ts";
-import { javascriptChild } from "./child/javascript.node.ts";
+import { mortal, residentBytes } from "../executor/workerd.node.ts";
 
-/** Deno lets code import files that its first module graph names; no address of a file leads anywhere here. */
-const IMPORT_MAP = `data:application/json,${encodeURIComponent(
-  JSON.stringify({
-    imports: { "file:///": "https://denied.invalid/", "node:worker_threads": "https://denied.invalid/worker_threads" },
-  }),
-)}`;
 /** A process over it is killed. */
 const CEILING_BYTES = 512 * 1024 * 1024;
 const LOOK_MS = 50;
 const MOST_BYTES = 10 * 1024 * 1024;
 
-export type Head = { t: string; id?: number; call?: number; method?: string; args?: unknown[] };
-
-export function denoBinary(): string {
-  const name = process.platform === "win32" ? "deno.exe" : "deno";
-  try {
-    const require = createRequire(import.meta.url);
-    const folder = path.dirname(require.resolve("deno/package.json"));
-    const libc = process.platform === "linux" ? "-glibc" : "";
-    const file = path.join(folder, "..", "@deno", `${process.platform}-${process.arch}${libc}`, name);
-    if (existsSync(file)) return file;
-  } catch {
-    // Not installed with us: see PATH.
-  }
-  for (const folder of (process.env["PATH"] ?? "").split(path.delimiter)) {
-    if (folder !== "" && existsSync(path.join(folder, name))) return path.join(folder, name);
-  }
-  throw new SwitchyardError(
-    "not_supported",
-    "Cannot run JavaScript modules: the host needs Deno, from npm or on PATH; it is missing",
-    {
-      hint: "npm install deno",
-    },
-  );
-}
-
-/** Node does not confine the code: only its environment is empty. */
-function commandOf(runtime: "deno" | "node", network: readonly string[]): string[] {
-  const child = javascriptChild();
-  if (runtime === "node") return [process.execPath, "--input-type=module", "--eval", `import ${JSON.stringify(child)}`];
-  const hosts = network.flatMap((host) => (host.includes(":") ? [host] : [`${host}:443`, `${host}:80`]));
-  return [
-    denoBinary(),
-    "run",
-    "--no-prompt",
-    "--no-remote",
-    "--no-npm",
-    "--no-config",
-    "--no-lock",
-    `--import-map=${IMPORT_MAP}`,
-    ...(hosts.length === 0 ? [] : [`--allow-net=${hosts.join(",")}`]),
-    child,
-  ];
-}
+export type Head = { t: string; id?: number; call?: string; method?: string; args?: unknown[] };
 
 export class Child {
   readonly #process: ChildProcess;
@@ -71,11 +18,14 @@ export class Child {
   readonly #looking: NodeJS.Timeout;
   #ending: NodeJS.Timeout | undefined;
   isGone = false;
+  /** How far it has come: `started` when it has said its first word, `loaded` when the module's top level has run. */
+  state: "new" | "started" | "loaded" = "new";
   onFrame: (head: Head, body: string) => void = () => undefined;
   onGone: (why: string) => void = () => undefined;
 
-  constructor(runtime: "deno" | "node", definition: IsolateDefinition) {
-    const [file = "", ...args] = commandOf(runtime, definition.network);
+  constructor(command: readonly string[]) {
+    const [program = "", ...words] = command;
+    const [file, ...args] = mortal(program, ...words);
     this.#process = spawn(file, args, {
       stdio: ["pipe", "pipe", "pipe"],
       detached: true,
@@ -90,6 +40,9 @@ export class Child {
       this.#gone(this.#stderr.trim().split("\n").at(-1) || `it ended with ${signal ?? code}`),
     );
     this.#looking = setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  load(definition: IsolateDefinition): void {
     this.send({ t: "load", export: definition.export, secrets: definition.secrets }, definition.code);
   }
 
@@ -142,7 +95,9 @@ export class Child {
         const head = JSON.parse(this.#rest.toString("utf8", 8, 8 + a)) as Head;
         const body = this.#rest.toString("utf8", 8 + a, 8 + a + b);
         this.#rest = this.#rest.subarray(8 + a + b);
-        this.onFrame(head, body);
+        if (head.t === "ready") this.state = "started";
+        else if (head.t === "loaded") this.state = "loaded";
+        else this.onFrame(head, body);
       }
     } catch {
       this.#stderr = "it wrote to standard output what is no frame";

@@ -1,7 +1,7 @@
 /** What a host that stands by itself is told by its environment. The doors of clouds have nothing else to be told by. */
 import os from "node:os";
 import { SwitchyardError } from "../core/errors.ts";
-import { denoBinary } from "./_child.node.ts";
+import { denoBinary } from "./_commands.node.ts";
 import { parseAllow } from "./allow.ts";
 import type { HostOptions } from "./core.node.ts";
 

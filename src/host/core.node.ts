@@ -2,6 +2,7 @@
  * The portable host: runs orders (host-protocol.ts) in child processes of this machine. One call at a time in each
  * process; the capability stays on this side, and the child asks for what it needs.
  */
+import { randomUUID } from "node:crypto";
 import type { Cancellation } from "../core/cancellation.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import { toSwitchyardError } from "../core/errors.ts";
@@ -13,7 +14,10 @@ import { joinFrame, parseResult, splitFrame } from "../model/frame.ts";
 import { HOST_PROTOCOL, type HostOrder, NEED_REPLY } from "../model/host-protocol.ts";
 import type { InvocationResult, IsolateDefinition } from "../model/invocation.ts";
 import { ChildArtifacts, fetchParts, fitReply, PartMissing } from "./_artifacts.node.ts";
-import { Child } from "./_child.node.ts";
+import type { Child } from "./_child.node.ts";
+import { Children } from "./_children.node.ts";
+import { Definitions } from "./_definitions.ts";
+import { Slots } from "./_slots.ts";
 import { type Allow, forbidden } from "./allow.ts";
 import { locateProgram } from "./work/locate-program.node.ts";
 import { runExternalWork } from "./work/run-work.node.ts";
@@ -21,9 +25,6 @@ import { runExternalWork } from "./work/run-work.node.ts";
 /** After its time-out a child that has not answered is killed; after a cancellation it has a little longer. */
 const KILL_AFTER_MS = 100;
 const CANCEL_GRACE_MS = 500;
-/** So long a process waits for the next call of its isolate. */
-const IDLE_MS = 60_000;
-const MOST_DEFINITIONS = 64;
 
 export type Host = {
   /** Runs one order, answers a reply: both frames. Never rejects. */
@@ -52,52 +53,27 @@ type Calls = Record<string, (...args: unknown[]) => Promise<unknown>>;
 const ASKED: ReadonlySet<unknown> = new Set(["call", "result", "cancel", "log"]);
 
 export function createHost(options: HostOptions): Host {
-  const definitions = new Map<string, IsolateDefinition>();
-  const idle: { isolate: string; child: Child }[] = [];
-  const children = new Set<Child>();
-  let calls = 0;
-
-  const take = (isolate: string, definition: IsolateDefinition): Child => {
-    const at = idle.findIndex((each) => each.isolate === isolate);
-    const [warm] = at === -1 ? [] : idle.splice(at, 1);
-    warm?.child.keep();
-    if (warm !== undefined && !warm.child.isGone) return warm.child;
-    const child = new Child(options.runtime, definition);
-    children.add(child);
-    return child;
-  };
-  const giveBack = (isolate: string, child: Child) => {
-    child.onFrame = () => child.kill();
-    child.onGone = () => void children.delete(child);
-    if (child.isGone) return void children.delete(child);
-    idle.push({ isolate, child });
-    child.endAfter(IDLE_MS);
-    if (idle.length > 2 * options.slots) idle.shift()?.child.kill();
-  };
+  const definitions = new Definitions();
+  const children = new Children(options.runtime, options.slots);
+  const slots = new Slots(options.slots);
+  if (options.allow.module) children.prepare("javascript");
 
   const runModule = async (
     order: HostOrder,
+    definition: IsolateDefinition,
     { input, platform }: { input: string; platform: Platform },
     cancellation?: Cancellation,
   ): Promise<InvocationResult> => {
     const { meta, isolate } = order;
-    const definition = definitions.get(isolate);
-    if (definition === undefined) throw new Error("the definition is missing");
     const life = new InvocationLife();
-    const call = ++calls;
-    const child = take(isolate, definition);
+    // Code that an earlier call left behind in the process cannot guess it, so it cannot answer for this one.
+    const call = randomUUID();
+    const child = children.take(isolate, definition);
     const { promise, resolve } = Promise.withResolvers<InvocationResult>();
     const answers = new PlatformAnswers(meta, platform, life) as unknown as Calls;
     const artifacts = new ChildArtifacts(answers as Record<"put" | "get", Calls[string]>);
-    let ending = failed(
-      "executor_lost",
-      `Cannot finish "${meta.operation}": its process must live until the end; it is gone`,
-    );
-    child.onGone = (why) => {
-      children.delete(child);
-      if (ending.error.code === "executor_lost") ending.error.detail += `: ${why}`;
-      resolve(ending);
-    };
+    let ending: InvocationResult | undefined;
+    child.onGone = (why) => resolve(ending ?? lost(meta.operation, child.state, why));
     child.onFrame = (head, body) => {
       if (head.t === "end" && head.call === call) return resolve(parseResult(body));
       if (head.t !== "ask" || head.call !== call) return;
@@ -131,8 +107,9 @@ export function createHost(options: HostOptions): Host {
     artifacts.end();
     // What timed out or was cancelled may go on running in there.
     const isClean = end.ok || (end.error.code !== "timeout" && cancellation?.requested !== true);
-    if (isClean) giveBack(isolate, child);
+    if (isClean) children.giveBack(isolate, child);
     else child.kill();
+    children.prepare(definition.language);
     return cancellation?.requested === true ? { ...gone, logs: end.logs } : end;
   };
 
@@ -153,23 +130,24 @@ export function createHost(options: HostOptions): Host {
       return replyOf(failed("environment_forbids", `Cannot run "${meta.operation}" here: ${reason}`));
     const more = cancellation === undefined ? {} : { cancellation };
     const platform = platformAt(options.platformUrl ?? order.platform_url);
-    const { input, definition } = await fetchParts(order, rest, platform);
+    const { input, definition: given } = await fetchParts(order, rest, platform);
     const fitted = (result: InvocationResult) => fitReply(result, { meta, platform, maxBytes: options.maxReplyBytes });
     if (work.kind !== "module") {
       const log = (level: string, message: string) => options.log(`${level} ${meta.operation}: ${message}`);
-      return fitted(await runExternalWork(work, { meta, input }, { ...more, log }));
+      return fitted(await external(work, { meta, input }, { ...more, log }));
     }
-    if (work.language === "python") {
-      return replyOf(
-        failed("not_supported", `Cannot run "${meta.operation}": this host must know Python modules; it does not yet`),
-      );
+    if (given !== undefined) definitions.set(order.isolate, given);
+    const definition = definitions.get(order.isolate);
+    if (definition === undefined) return NEED_REPLY;
+    // What was allowed is what the order says; what runs is what the definition says.
+    if (definition.language !== work.language) throw new TypeError(`the definition is ${definition.language}`);
+    await slots.take();
+    try {
+      if (cancellation?.requested === true) return replyOf(cancelledAnswer(meta.operation));
+      return await fitted(await runModule(order, definition, { input, platform }, cancellation));
+    } finally {
+      slots.giveBack();
     }
-    if (definition !== undefined) definitions.set(order.isolate, definition);
-    if (!definitions.has(order.isolate)) return NEED_REPLY;
-    const [oldest] = definitions.keys();
-    if (definitions.size > MOST_DEFINITIONS && oldest !== undefined) definitions.delete(oldest);
-    if (cancellation?.requested === true) return replyOf(cancelledAnswer(meta.operation));
-    return fitted(await runModule(order, { input, platform }, cancellation));
   };
 
   return {
@@ -179,14 +157,28 @@ export function createHost(options: HostOptions): Host {
       } catch (thrown) {
         if (thrown instanceof PartMissing) return replyOf(failed("environment_unavailable", thrown.message));
         const error = toSwitchyardError(thrown);
-        return replyOf(failed(error.code === "internal" ? "executor_lost" : error.code, error.message));
+        // All that throws in here does so before anything of the operation has run.
+        return replyOf(failed(error.code === "internal" ? "environment_unavailable" : error.code, error.message));
       }
     },
     async close() {
-      for (const child of children) child.kill();
+      children.close();
     },
   };
 }
+
+/** What is thrown in the middle of a program's run is no word that nothing of it has run. */
+const external: typeof runExternalWork = async (work, order, options) => {
+  try {
+    return await runExternalWork(work, order, options);
+  } catch (thrown) {
+    const { message } = toSwitchyardError(thrown);
+    return failed(
+      "executor_lost",
+      `Cannot finish "${order.meta.operation}": the host must follow its work; ${message}`,
+    );
+  }
+};
 
 function platformAt(base: string | null): Platform {
   return platformOverHttp({
@@ -205,6 +197,27 @@ function platformAt(base: string | null): Platform {
 
 function failed(code: ErrorCode, detail: string): Failure {
   return { ok: false, error: { code, detail }, retry: { kind: "may" }, logs: [] };
+}
+
+/** A process that is gone in the middle of a call. Before its first word nothing of the operation has run. */
+function lost(operation: string, state: Child["state"], why: string): Failure {
+  switch (state) {
+    case "new":
+      return failed(
+        "environment_misconfigured",
+        `Cannot run "${operation}": this machine must be able to start its process; it is ${why}`,
+      );
+    case "started":
+      return failed(
+        "module_invalid",
+        `Cannot load the module: its process must live until it is loaded; it is gone: ${why}`,
+      );
+    case "loaded":
+      return failed(
+        "executor_lost",
+        `Cannot finish "${operation}": its process must live until the end; it is gone: ${why}`,
+      );
+  }
 }
 
 function cancelledAnswer(operation: string): Failure {

@@ -116,15 +116,22 @@ const platformOf = (call) => {
   };
 };
 
+async function loaded(loading) {
+  const handlers = await loading;
+  send({ t: "loaded" });
+  return handlers;
+}
+
 let settings;
 async function take(head, body) {
-  if (head.t === "load") settings = prepare(head.export, head.secrets, () => import("data:text/javascript;charset=utf-8," + encodeURIComponent(body)));
+  if (head.t === "load") settings = prepare(head.export, head.secrets, () => loaded(import("data:text/javascript;charset=utf-8," + encodeURIComponent(body))));
   else if (head.t === "cancel") cancel?.(true);
   else if (head.t === "answer") { waiting.get(head.id)?.(body); waiting.delete(head.id); }
   else if (head.t === "run") send({ t: "end", call: head.call }, await runCall(settings, head.timeout_ms, head.meta, body, platformOf(head.call)));
 }
 
 let rest = new Uint8Array(0);
+send({ t: "ready" });
 for (;;) {
   const { value, done } = await nextPiece();
   if (done) exit(0);

@@ -15,7 +15,12 @@ import uuid
 
 
 class ValueNotFit(Exception):
-    """A value does not fit its hint, or has no JSON form. The message begins with the place."""
+    """A value does not fit its hint, or has no JSON form. The message begins with the place, which is `pointer`."""
+
+    def __init__(self, pointer, wanted, found):
+        super().__init__(f"{pointer or '/'} must be {wanted}; it is {found}")
+        self.pointer = pointer
+        self.found = found
 
 
 def from_json(hint, value, pointer=""):
@@ -54,24 +59,28 @@ def from_json(hint, value, pointer=""):
     return value
 
 
-def to_json(value, pointer=""):
+def to_json(value, pointer="", most_levels=64):
     """What json.dumps can write without surprises: plain dicts with text keys, lists, finite numbers, text, None."""
     if isinstance(value, enum.Enum):
-        return to_json(value.value, pointer)
+        return to_json(value.value, pointer, most_levels)
     if value is None or isinstance(value, (bool, str, int)):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else _wrong(pointer, "a finite number", value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    is_object = dataclasses.is_dataclass(value) and not isinstance(value, type)
+    if most_levels <= 0 and (is_object or isinstance(value, (dict, list, tuple))):
+        raise ValueNotFit(pointer, "of fewer levels", "nested too deep, or a value that contains itself")
+    below = most_levels - 1
+    if is_object:
         named = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
-        return {name: to_json(member, _at(pointer, name)) for name, member in named}
+        return {name: to_json(member, _at(pointer, name), below) for name, member in named}
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):
                 _wrong(pointer, "an object with text keys", key)
-        return {key: to_json(member, _at(pointer, key)) for key, member in value.items()}
+        return {key: to_json(member, _at(pointer, key), below) for key, member in value.items()}
     if isinstance(value, (list, tuple)):
-        return [to_json(item, f"{pointer}/{index}") for index, item in enumerate(value)]
+        return [to_json(item, f"{pointer}/{index}", below) for index, item in enumerate(value)]
     if isinstance(value, datetime.datetime):
         return value.isoformat() if value.tzinfo else _wrong(pointer, "a datetime with a time zone", value)
     if isinstance(value, datetime.date):
@@ -184,4 +193,4 @@ def _at(pointer, name):
 
 def _wrong(pointer, wanted, value) -> typing.NoReturn:
     said = value if isinstance(value, str) and value in ("missing", "none") else f"{type(value).__name__} {value!r:.80}"
-    raise ValueNotFit(f"{pointer or '/'} must be {wanted}; it is {said}")
+    raise ValueNotFit(pointer, wanted, said)
