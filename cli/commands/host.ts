@@ -16,9 +16,9 @@ export const command: CommandModule = {
     ]);
     const job = host.command("job").description("fetch one order, run it, report, end");
     job.action(async () => {
-      const { output, exitWith } = contextOf(job);
+      const context = contextOf(job);
       const { jobMain } = await import("../../src/host/job-door.node.ts");
-      if (!(await jobMain(process.env, (line) => output.say(line)))) exitWith(1);
+      if (!(await jobMain(process.env, (line) => context.output.say(line)))) context.exitWith(1);
     });
     examples(job, [["opctl host job", "with SWITCHYARD_JOB_URL and SWITCHYARD_JOB_TOKEN, as a job has them"]]);
   },

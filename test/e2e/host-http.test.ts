@@ -75,10 +75,11 @@ describe("a host behind HTTP", () => {
     const inline = await dev.call("host_fails", {});
     await dev.opctl(["edit", "operation", "host_fails", "-s", "environment=box"]);
     const moved = await dev.call("host_fails", {});
-    const said = ({ status, body }: { status: number; body: unknown }) => {
-      const { code: what, detail } = body as { code: string; detail: string };
-      return { status, what, detail };
-    };
     expect(said(moved)).toEqual(said(inline));
   });
 });
+
+function said({ status, body }: { status: number; body: unknown }) {
+  const { code: what, detail } = body as { code: string; detail: string };
+  return { status, what, detail };
+}

@@ -103,7 +103,8 @@ describe("the npm package", () => {
 
   it("reads the types of a Python file, and brings the host's doors", { timeout: 60_000 }, async () => {
     copyFileSync(path.join(ROOT, "examples/word_count.py"), path.join(app, "word_count.py"));
-    const deployed = await inApp("opctl", ["deploy", "word_count.py#word_count"]);
+    await inApp("opctl", ["create", "environment", "-s", "name=rack-1", "-s", "adapter=runner"]);
+    const deployed = await inApp("opctl", ["deploy", "word_count.py#word_count", "--environment", "rack-1"]);
     expect(deployed, deployed.stderr).toMatchObject({ code: 0 });
     const refused = await inApp("opctl", ["host", "http"]);
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("SWITCHYARD_HOST_SECRET must be set") });

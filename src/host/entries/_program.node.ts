@@ -4,7 +4,6 @@ import { toSwitchyardError } from "../../core/errors.ts";
 type Main = (env: NodeJS.ProcessEnv, log: (line: string) => void) => Promise<boolean | void>;
 
 export async function runProgram(main: Main): Promise<never> {
-  const log = (line: string): void => void process.stdout.write(`${line}\n`);
   try {
     process.exit((await main(process.env, log)) === false ? 1 : 0);
   } catch (thrown) {
@@ -13,4 +12,8 @@ export async function runProgram(main: Main): Promise<never> {
     if (hint !== undefined) log(`next:  ${hint}`);
     process.exit(2);
   }
+}
+
+function log(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
