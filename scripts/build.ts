@@ -1,6 +1,7 @@
 /**
  * Builds what the npm package carries, because Node runs no TypeScript inside node_modules: dist/opctl.js and the
- * registry's process for Node, the host's doors as single files, the two scripts for workerd, and what python3 runs. `npm run build`; `npm pack` runs it first.
+ * registry's process for Node, the host's doors as single files, the two scripts for workerd, and what python3 runs.
+ * `npm run build`; `npm pack` runs it first.
  *
  * Packages stay imports in the Node half and are bundled into the workerd half. So what the Node half imports must be in
  * `dependencies`, and nothing else need be: the build fails where that does not hold.

@@ -21,7 +21,7 @@ export type JobDoorOptions = {
 /** `refused`: the platform does not want this job any more. `unreached`: it gave no answer in the time there is. */
 export type JobEnd = "reported" | "refused" | "unreached";
 
-/** Between tries, doubled each time up to the second. Ten of them come to about a minute and a half. Milliseconds. */
+/** Between tries, doubled each time up to the second. Ten of them come to 72 s. Milliseconds. */
 const PAUSE_MS = { first: 250, most: 20_000 };
 const TRIES = 10;
 const ANSWER_WITHIN_MS = 60_000;

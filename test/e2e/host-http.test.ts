@@ -83,3 +83,8 @@ describe("a host behind HTTP", () => {
     expect(said(moved)).toEqual(said(inline));
   });
 });
+
+function said({ status, body }: { status: number; body: unknown }) {
+  const { code: what, detail } = body as { code: string; detail: string };
+  return { status, what, detail };
+}

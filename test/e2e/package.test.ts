@@ -1,6 +1,6 @@
 /** What `npm pack` makes, as a stranger gets it: installed in an empty folder, started there, used there. */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort, ROOT, run, temporaryFolder, waitUntil, type Ran } from "./_platform.ts";
@@ -99,6 +99,18 @@ describe("the npm package", () => {
       stdout: '{"text":"Hello, Ada, from hello!"}\n',
     });
     expect(await inApp("opctl", ["call", "hello", "name="])).toMatchObject({ code: 1 });
+  });
+
+  it("reads the types of a Python file, and brings the host's doors", { timeout: 60_000 }, async () => {
+    copyFileSync(path.join(ROOT, "examples/word_count.py"), path.join(app, "word_count.py"));
+    await inApp("opctl", ["create", "environment", "-s", "name=rack-1", "-s", "adapter=runner"]);
+    const deployed = await inApp("opctl", ["deploy", "word_count.py#word_count", "--environment", "rack-1"]);
+    expect(deployed, deployed.stderr).toMatchObject({ code: 0 });
+    const refused = await inApp("opctl", ["host", "http"]);
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("SWITCHYARD_HOST_SECRET must be set") });
+    for (const door of ["http", "job", "lambda"]) {
+      expect(existsSync(path.join(app, `node_modules/switchyard/dist/host/${door}.js`))).toBe(true);
+    }
   });
 
   it("carries the type Context for editors and tsc", async () => {

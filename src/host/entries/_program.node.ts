@@ -15,3 +15,7 @@ export async function runProgram(main: Main): Promise<never> {
     process.exit(2);
   }
 }
+
+function log(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
