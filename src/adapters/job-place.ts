@@ -55,7 +55,10 @@ export function notBegun(thrown: unknown, name: string, place: string): Outcome 
   if (thrown instanceof ApiRefusal) return thrown.outcome;
   if (thrown instanceof SwitchyardError) return { ...outcomeOfThrown(thrown), unstarted: true } as Outcome;
   const reason = thrown instanceof Error ? thrown.message : String(thrown);
-  return unstarted("environment_unavailable", `Cannot reach ${place} for "${name}": it must answer; it did not: ${reason}`);
+  return unstarted(
+    "environment_unavailable",
+    `Cannot reach ${place} for "${name}": it must answer; it did not: ${reason}`,
+  );
 }
 
 /** Never throws. Whether a job may be started only starting one tells. */

@@ -87,7 +87,11 @@ export function gcpJobAdapter(ports: AdapterPorts, options: JobOptions = {}): Ad
 function driverOf(call: AdapterCall, { config, api, url }: { config: Config; api: JsonApi; url: string }): JobDriver {
   const { operation, environment, meta } = call;
   const { implementation } = operation;
-  const names = { operation: operation.name, environment: environment.name, isModule: implementation.kind === "module" };
+  const names = {
+    operation: operation.name,
+    environment: environment.name,
+    isModule: implementation.kind === "module",
+  };
   const at = (handle: string) => `${config.endpoint}/v2/${handle}`;
   return {
     async start(ticket) {

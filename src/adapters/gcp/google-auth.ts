@@ -31,7 +31,10 @@ const AuthSchema = v.object(GOOGLE_AUTH);
 export type GoogleAuth = v.InferOutput<typeof AuthSchema>;
 
 export const GOOGLE_SECRETS = {
-  service_account_key: { required: false, summary: "The JSON key of a service account, for config.auth service_account" },
+  service_account_key: {
+    required: false,
+    summary: "The JSON key of a service account, for config.auth service_account",
+  },
   subject_token: { required: false, summary: "A token of the trusted provider, for config.auth workload_identity" },
 } as const;
 

@@ -34,7 +34,10 @@ export function jsonApi(place: Pick<HttpPlace, "name" | "send" | "authorize">, n
     const what = `a job in "${place.name}"`;
     const refused =
       readRefusal(came, what, now()) ??
-      unstarted("environment_misconfigured", `Cannot run ${what}: the place must accept it; it answers ${wordsOf(came)}`);
+      unstarted(
+        "environment_misconfigured",
+        `Cannot run ${what}: the place must accept it; it answers ${wordsOf(came)}`,
+      );
     return { refused, status };
   };
 }
