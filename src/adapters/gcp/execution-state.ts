@@ -24,6 +24,7 @@ export function stateOfExecution(execution: Execution | undefined, names: JobNam
   const reason = completed?.reason ?? executionReason;
   const because = [reason, message].filter((part) => part !== undefined).join(": ");
   // Of the image, which is fetched before anything runs.
-  if (startTime === undefined && /^CONTAINER_/.test(reason ?? "")) return endedJob(names, "not_started", because);
+  if (startTime === undefined && reason?.startsWith("CONTAINER_") === true)
+    return endedJob(names, "not_started", because);
   return endedJob(names, executionReason === "NON_ZERO_EXIT_CODE" ? "exited" : "lost", because);
 }

@@ -47,7 +47,7 @@ export function gcpJobAdapter(ports: AdapterPorts, options: JobOptions = {}): Ad
     const send = ports.fetchOn(config.network);
     const { name } = environment;
     const authorize = async (how: { renew: boolean; signal?: AbortSignal }) =>
-      tokenFor({ name, send, secrets: await environment.openSecrets(), config }, "access", how);
+      tokenFor({ name, send, secrets: await environment.openSecrets(), config }, null, how);
     const api = jsonApi({ name, send, authorize }, () => ports.now());
     const { endpoint, project, location, job } = config;
     return { config, api, url: `${endpoint}/v2/projects/${project}/locations/${location}/jobs/${job}` };
@@ -133,7 +133,7 @@ async function startedBefore(
   let token = "";
   for (let page = 0; page < MAX_PAGES; page++) {
     const query = new URLSearchParams({ pageSize: "100", ...(token === "" ? {} : { pageToken: token }) });
-    const answer = await api<Executions>("GET", `${url}/executions?${query}`);
+    const answer = await api<Executions>("GET", `${url}/executions?${query.toString()}`);
     if ("refused" in answer) return answer.refused;
     const found = answer.body.executions?.find(({ template }) =>
       template?.containers?.some(({ env }) =>

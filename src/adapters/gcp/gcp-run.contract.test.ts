@@ -116,7 +116,7 @@ it.each([
   ["a key that does not sign", {}, { service_account_key: '{"client_email":"a","private_key":"s-e-c-r-e-t"}' }],
   ["no provider", { auth: "workload_identity" }, { subject_token: "s-e-c-r-e-t" }],
 ])("gcp-run is refused with %s before anything is sent, and does not tell it", async (_, config, secrets) => {
-  const { seen, invoke } = world(config, secrets as Record<string, string>);
+  const { seen, invoke } = world(config, secrets);
   const outcome = await invoke();
   expect(outcome).toMatchObject({ ok: false, unstarted: true, error: { code: "environment_refused" } });
   expect(JSON.stringify(outcome)).not.toContain("s-e-c-r-e-t");

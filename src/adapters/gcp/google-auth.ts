@@ -42,11 +42,11 @@ const KeySchema = v.object({ client_email: v.string(), private_key: v.string(), 
 
 type Who = { name: string; send: Send; secrets: Readonly<Record<string, string>>; config: GoogleAuth };
 
-/** An audience asks for an identity to it, "access" for access to APIs. Keeps tokens for as long as it lives. */
+/** An audience asks for an identity to it, null for access to APIs. Keeps tokens for as long as it lives. */
 export function googleAuth(now: () => number) {
   const tokens = tokenCache(now);
 
-  const byKey = async ({ config, secrets, name }: Who, audience: string | "access") => {
+  const byKey = async ({ config, secrets, name }: Who, audience: string | null) => {
     const lacks = (rule: string) => refused(name, `the secret service_account_key must be ${rule}; it is not`);
     const text = secrets["service_account_key"];
     if (text === undefined) return lacks("set");
@@ -57,7 +57,7 @@ export function googleAuth(now: () => number) {
     let assertion: string;
     try {
       const nowS = Math.floor(now() / 1_000);
-      assertion = await new SignJWT(audience === "access" ? { scope: SCOPE } : { target_audience: audience })
+      assertion = await new SignJWT(audience === null ? { scope: SCOPE } : { target_audience: audience })
         .setProtectedHeader({ alg: "RS256", typ: "JWT" })
         .setIssuer(email)
         .setSubject(email)
@@ -70,7 +70,7 @@ export function googleAuth(now: () => number) {
       return lacks("a key that signs (PKCS #8, RSA)");
     }
     const form = { grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion };
-    return { url, form, member: audience === "access" ? "access_token" : "id_token" } as const;
+    return { url, form, member: audience === null ? "access_token" : "id_token" } as const;
   };
 
   const byProvider = async ({ config, secrets, name }: Who) => {
@@ -92,7 +92,7 @@ export function googleAuth(now: () => number) {
 
   return async (
     who: Who,
-    audience: string | "access",
+    audience: string | null,
     { renew, signal }: Omit<Parameters<Authorize>[0], "url">,
   ): ReturnType<Authorize> => {
     const { config, secrets, name, send } = who;
@@ -100,19 +100,19 @@ export function googleAuth(now: () => number) {
     const how = { send, renew, name, ...(signal === undefined ? {} : { signal }) };
     const key = await sha256(JSON.stringify([config, secrets["service_account_key"], secrets["subject_token"]]));
     if (config.auth === "service_account") {
-      return await tokens.headers(`${key} ${audience}`, how, () => byKey(who, audience));
+      return await tokens.headers(`${key} ${JSON.stringify(audience)}`, how, () => byKey(who, audience));
     }
     const exchanged = () => tokens.headers(`${key} sts`, how, () => byProvider(who));
     const { service_account: account, iam_url: iam } = config;
     if (account === undefined) {
-      if (audience === "access") return await exchanged();
+      if (audience === null) return await exchanged();
       return refused(name, "config.service_account must name who gives identities; it is not set");
     }
-    return await tokens.headers(`${key} ${audience}`, how, async () => {
+    return await tokens.headers(`${key} ${JSON.stringify(audience)}`, how, async () => {
       const given = await exchanged();
       if ("refused" in given) return given;
       const url = `${iam}/v1/projects/-/serviceAccounts/${account}`;
-      return audience === "access"
+      return audience === null
         ? { url: `${url}:generateAccessToken`, json: { scope: [SCOPE] }, member: "accessToken", ...given }
         : { url: `${url}:generateIdToken`, json: { audience, includeEmail: true }, member: "token", ...given };
     });
