@@ -22,6 +22,13 @@ const URLS = {
     "https://management.azure.com/subscriptions/s/resourceGroups/g/providers/Microsoft.App/jobs/j?api-version=2025-07-01",
 };
 
+const openSecrets = async () => ({ client_secret: "the-secret", subject_token: "the-secret" });
+const ended = (executionReason: string) => ({
+  startTime: "t",
+  completionTime: "t",
+  conditions: [{ type: "Completed", state: "CONDITION_FAILED", executionReason }],
+});
+
 class World {
   readonly jobs = new FakeJobs();
   readonly started: Record<string, unknown>[] = [];
@@ -88,11 +95,6 @@ class World {
 
   #execution(): Response {
     if (this.state === "gone") return Response.json({ error: { message: "not found" } }, { status: 404 });
-    const ended = (executionReason: string) => ({
-      startTime: "t",
-      completionTime: "t",
-      conditions: [{ type: "Completed", state: "CONDITION_FAILED", executionReason }],
-    });
     const gcp = {
       pending: {},
       running: { runningCount: 1 },
@@ -118,7 +120,6 @@ class World {
             workload_identity_provider: "//iam.googleapis.com/projects/1/p",
           }
         : { subscription: "s", resource_group: "g", job: "j", tenant_id: "t", client_id: "c" };
-    const openSecrets = async () => ({ client_secret: "the-secret", subject_token: "the-secret" });
     return environmentOf("jobs", { config, openSecrets });
   }
 

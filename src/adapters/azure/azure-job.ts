@@ -176,10 +176,11 @@ function templateOf(
   };
 }
 
+const TOLD: ReadonlySet<string> = new Set(["image", "name", "command", "args", "env", "resources"]);
+
 /** Probes and volume mounts are a job's, and no execution's. */
 function shared(container: Container): Container {
-  const kept = ["image", "name", "command", "args", "env", "resources"];
-  return Object.fromEntries(Object.entries(container).filter(([name]) => kept.includes(name)));
+  return Object.fromEntries(Object.entries(container).filter(([name]) => TOLD.has(name)));
 }
 
 function containerOf({ container }: Config, { properties }: Job): Container | undefined {

@@ -73,23 +73,6 @@ export function googleAuth(now: () => number) {
     return { url, form, member: audience === null ? "access_token" : "id_token" } as const;
   };
 
-  const byProvider = async ({ config, secrets, name }: Who) => {
-    const { workload_identity_provider: provider } = config;
-    const subject = secrets["subject_token"];
-    if (provider === undefined || subject === undefined) {
-      return refused(name, "config.workload_identity_provider and the secret subject_token must be set; one is not");
-    }
-    const form = {
-      grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
-      audience: provider,
-      scope: SCOPE,
-      requested_token_type: "urn:ietf:params:oauth:token-type:access_token",
-      subject_token_type: config.subject_token_type,
-      subject_token: subject,
-    };
-    return { url: config.sts_url, form, member: "access_token" } as const;
-  };
-
   return async (
     who: Who,
     audience: string | null,
@@ -117,6 +100,23 @@ export function googleAuth(now: () => number) {
         : { url: `${url}:generateIdToken`, json: { audience, includeEmail: true }, member: "token", ...given };
     });
   };
+}
+
+async function byProvider({ config, secrets, name }: Who) {
+  const { workload_identity_provider: provider } = config;
+  const subject = secrets["subject_token"];
+  if (provider === undefined || subject === undefined) {
+    return refused(name, "config.workload_identity_provider and the secret subject_token must be set; one is not");
+  }
+  const form = {
+    grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
+    audience: provider,
+    scope: SCOPE,
+    requested_token_type: "urn:ietf:params:oauth:token-type:access_token",
+    subject_token_type: config.subject_token_type,
+    subject_token: subject,
+  };
+  return { url: config.sts_url, form, member: "access_token" } as const;
 }
 
 function refused(name: string, rule: string) {
