@@ -7,8 +7,12 @@ import type { Executor } from "../model/invocation.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { RunnerPoolPort } from "../model/runner-protocol.ts";
 import type { Adapter, AdapterCall, AdapterPorts } from "./adapter.ts";
+import { azureFunctionAdapter } from "./azure/azure-function.ts";
+import { azureJobAdapter } from "./azure/azure-job.ts";
 import { builtinAdapter } from "./builtin/builtin.ts";
 import { fargateAdapter } from "./fargate/fargate.ts";
+import { gcpJobAdapter } from "./gcp/gcp-job.ts";
+import { gcpRunAdapter } from "./gcp/gcp-run.ts";
 import { httpAdapter } from "./http/http.ts";
 import { inlineAdapter } from "./inline/inline.ts";
 import { lambdaAdapter } from "./lambda/lambda.ts";
@@ -31,6 +35,10 @@ export function createAdapters({ ports, executor, builtin, pool, plugins }: Adap
     httpAdapter(ports),
     lambdaAdapter(ports),
     fargateAdapter(ports),
+    gcpRunAdapter(ports),
+    gcpJobAdapter(ports),
+    azureFunctionAdapter(ports),
+    azureJobAdapter(ports),
     builtinAdapter(builtin),
   ];
   const adapters = new Map(own.map((adapter) => [adapter.name, adapter]));

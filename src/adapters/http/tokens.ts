@@ -1,4 +1,4 @@
-/** OAuth tokens for calls to places: fetched with a form (RFC 6749), cached until five minutes before they expire. */
+/** Tokens for calls to places: fetched with a form (RFC 6749) or with JSON, cached until five minutes before they expire. */
 import { unstarted } from "../adapter.ts";
 import { exchange, type Send } from "./exchange.ts";
 import type { Authorize } from "./http-call.ts";
@@ -8,8 +8,13 @@ const EARLY_MS = 5 * 60_000;
 const MAX_ANSWER_BYTES = 256 * 1024;
 const MAX_KEPT = 200;
 
-/** `member` is where the answer has the token; `id_token` for Google's identity tokens. */
-export type TokenRequest = { url: string; form: Readonly<Record<string, string>>; member: "access_token" | "id_token" };
+/** `member` is where the answer has the token: each of Google's services has a name of its own for it. */
+export type TokenRequest = {
+  url: string;
+  headers?: Readonly<Record<string, string>>;
+  member: "access_token" | "id_token" | "token" | "accessToken";
+} & ({ form: Readonly<Record<string, string>> } | { json: unknown });
+type Refused = Extract<Awaited<ReturnType<Authorize>>, { refused: unknown }>;
 type Kept = { token: string; untilMs: number };
 
 /** `key` stands for everything that decides the token. `request` is made only when one is fetched. */
@@ -19,16 +24,23 @@ export function tokenCache(now: () => number) {
     async headers(
       key: string,
       { send, renew, signal, name }: { send: Send; renew: boolean; signal?: AbortSignal; name: string },
-      request: () => Promise<TokenRequest>,
+      request: () => Promise<TokenRequest | Refused>,
     ): ReturnType<Authorize> {
       const has = kept.get(key);
       if (has !== undefined && !renew && has.untilMs > now()) return bearer(has.token);
-      const { url, form, member: place } = await request();
+      const asked = await request();
+      if ("refused" in asked) return asked;
+      const { url, member: place } = asked;
+      const isForm = "form" in asked;
       const came = await exchange(send, {
         url,
         method: "POST",
-        headers: { "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
-        body: new URLSearchParams(form).toString(),
+        headers: {
+          ...asked.headers,
+          "content-type": isForm ? "application/x-www-form-urlencoded" : "application/json",
+          accept: "application/json",
+        },
+        body: isForm ? new URLSearchParams(asked.form).toString() : JSON.stringify(asked.json),
         maxAnswerBytes: MAX_ANSWER_BYTES,
         ...(signal === undefined ? {} : { signal }),
       });
