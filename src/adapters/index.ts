@@ -11,6 +11,7 @@ import { builtinAdapter } from "./builtin/builtin.ts";
 import { fargateAdapter } from "./fargate/fargate.ts";
 import { httpAdapter } from "./http/http.ts";
 import { inlineAdapter } from "./inline/inline.ts";
+import { kubernetesJobAdapter } from "./kubernetes/kubernetes-job.ts";
 import { lambdaAdapter } from "./lambda/lambda.ts";
 import { runnerAdapter } from "./runner/runner.ts";
 
@@ -31,6 +32,7 @@ export function createAdapters({ ports, executor, builtin, pool, plugins }: Adap
     httpAdapter(ports),
     lambdaAdapter(ports),
     fargateAdapter(ports),
+    kubernetesJobAdapter(ports),
     builtinAdapter(builtin),
   ];
   const adapters = new Map(own.map((adapter) => [adapter.name, adapter]));
