@@ -24,10 +24,7 @@ export function jobBody(
     { name: "SWITCHYARD_JOB_URL", value: ticket.url },
     { name: "SWITCHYARD_JOB_TOKEN", value: ticket.token },
     ...(isContainer ? [{ name: "TRACEPARENT", value: meta.traceparent }] : []),
-    // A pod's value expands $(NAME); $$ is a dollar.
-    ...(isContainer && input.length <= INPUT_CHARS
-      ? [{ name: "SWITCHYARD_INPUT", value: input.replaceAll("$(", "$$$$(") }]
-      : []),
+    ...(isContainer && input.length <= INPUT_CHARS ? [{ name: "SWITCHYARD_INPUT", value: literal(input) }] : []),
   ];
   const { service_account: account, resources, node_selector: nodes, image_pull_secrets: pullSecrets } = config;
   return {
@@ -63,7 +60,7 @@ export function jobBody(
               name: CONTAINER,
               image,
               // `args` would be added to what the image starts; the command is in its place.
-              ...(command === null ? {} : { command: command.map((word) => word.replaceAll("$(", "$$$$(")) }),
+              ...(command === null ? {} : { command: command.map(literal) }),
               env,
               ...(resources === undefined ? {} : { resources }),
             },
@@ -72,4 +69,9 @@ export function jobBody(
       },
     },
   };
+}
+
+/** In a pod `$(NAME)` is a variable, and `$$` a dollar. */
+function literal(text: string): string {
+  return text.replaceAll("$", "$$$$");
 }
