@@ -3,7 +3,6 @@
  * client of the API server that our tests use.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { createRequire } from "node:module";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -38,19 +37,20 @@ const bodyOf = (implementation: Implementation, config: object) =>
     { ticket: TICKET, image: "registry.test/host:1" },
   );
 
-const require = createRequire(import.meta.url);
 type Model = new (data: unknown) => { validate(): void };
 
-function modelOfJob(): Model | undefined {
+async function modelOfJob(): Promise<Model | undefined> {
   try {
-    return (require("kubernetes-models/batch/v1/Job") as { Job: Model }).Job;
+    // A variable: the type checker need not find what may not be installed.
+    const name = "kubernetes-models/batch/v1/Job";
+    return ((await import(name)) as { Job: Model }).Job;
   } catch {
     console.warn("SKIPPED: kubernetes-models is not installed, so no schema of Kubernetes sees the Job's body");
     return undefined;
   }
 }
 
-const Job = modelOfJob();
+const Job = await modelOfJob();
 
 describe.skipIf(Job === undefined)("jobBody() in the schemas of kubernetes-models", () => {
   const validate = (body: unknown): void => {
@@ -120,12 +120,25 @@ describe.skipIf(!hasKubectl)("kubectl on the API server of our tests", () => {
     expect((await kubectl(["create", "--validate=false", "-f", "-"], body)).err).toContain("AlreadyExists");
   });
 
+  it.each([
+    ["a module", MODULE, FULL],
+    ["a container", CONTAINER, FULL],
+  ])("knows every field of the body for %s", async (_what, implementation, config) => {
+    const body = bodyOf(implementation, config);
+    // It reads the object into the API's own Go types and writes it again: what they do not know is gone then.
+    const again = async (job: object): Promise<unknown> => {
+      const words = ["set", "image", "--local", "-f", "-", "work=registry.test/host:1", "-o", "json"];
+      return JSON.parse((await kubectl(words, JSON.stringify(job))).out);
+    };
+    expect(await again(body)).toMatchObject(body);
+    const odd = { ...body, spec: { ...body.spec, odd: true } };
+    expect(await again(odd)).not.toMatchObject(odd);
+  });
+
   it("makes, reads and deletes the same Job itself", async () => {
     const body = { ...bodyOf(CONTAINER, FULL), metadata: { name: "by-kubectl", namespace: "default" } };
     const made = await kubectl(["create", "--validate=false", "-f", "-", "-o", "json"], JSON.stringify(body));
     expect(made.err).toBe("");
-    // kubectl reads what it is given into its own types: what they do not know would be gone.
-    expect(api.asked.find(({ method }) => method === "POST" && api.jobs.size > 1)).toBeDefined();
     expect(api.jobs.get("default/by-kubectl")?.spec).toEqual(body.spec);
     const gone = await kubectl(["delete", "job", "by-kubectl", "--wait=false"]);
     expect(gone).toMatchObject({ code: 0, out: expect.stringContaining("deleted") as string });
