@@ -17,13 +17,13 @@ type KindWords<K extends Kind> = {
 export const KIND_WORDS: { readonly [K in Kind]: KindWords<K> } = {
   operation: {
     plural: "operations",
-    text: ["name", "description", "group", "implemented_at", "record"],
+    text: ["name", "description", "group", "record"],
     columns: ["name", "revision", "group", "active", "implemented_at", "input_type", "output_type"],
   },
   type: { plural: "types", text: ["name", "description"], columns: ["name", "revision", "description"] },
   module: {
     plural: "modules",
-    text: ["name", "description", "sha256"],
+    text: ["name", "description", "language", "sha256"],
     columns: ["name", "revision", "sha256", "description"],
   },
   environment: {

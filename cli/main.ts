@@ -41,6 +41,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import("./commands/environment.ts"),
   },
   runner: { summary: "run operations on this machine", load: () => import("./commands/runner.ts") },
+  host: {
+    summary: "run calls of the platform here: over HTTP, or as one job",
+    load: () => import("./commands/host.ts"),
+  },
   migrate: { summary: "bring a registry's tables up to this version", load: () => import("./commands/migrate.ts") },
   doctor: { summary: "look for what is wrong", load: () => import("./commands/doctor.ts") },
   explain: { summary: "say what an error code means", load: () => import("./commands/explain.ts") },

@@ -1,16 +1,16 @@
 /**
  * Builds what the npm package carries, because Node runs no TypeScript inside node_modules: dist/opctl.js and the
- * registry's process for Node, and the two scripts for workerd. `npm run build`; `npm pack` runs it first.
+ * registry's process for Node, the host's doors as single files, the two scripts for workerd, and what python3 runs. `npm run build`; `npm pack` runs it first.
  *
  * Packages stay imports in the Node half and are bundled into the workerd half. So what the Node half imports must be in
  * `dependencies`, and nothing else need be: the build fails where that does not hold.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import path from "node:path";
 import { build, type Metafile } from "esbuild";
-import { builtHost, bundleHost } from "../cli/build/host-bundle.ts";
+import { bundleHost, HOST_DOORS, inlinePython } from "../cli/build/host.ts";
 import { bundleWorker, packageFolder } from "../cli/build/workers.ts";
 
 type Manifest = { engines: { node: string }; dependencies: Record<string, string> };
@@ -36,6 +36,7 @@ const { metafile } = await build({
   bundle: true,
   metafile: true,
   packages: "external",
+  plugins: [inlinePython],
   platform: "node",
   format: "esm",
   target: `node${/[0-9]+/.exec(manifest.engines.node)?.[0] ?? "24"}`,
@@ -44,8 +45,12 @@ const { metafile } = await build({
 });
 writeFileSync(path.join(dist, "worker.js"), await bundleWorker(root, "worker"));
 writeFileSync(path.join(dist, "executor-process.js"), await bundleWorker(root, "executor"));
-writeFileSync(path.join(root, builtHost("lambda")), await bundleHost(root, "lambda"));
-
+mkdirSync(path.join(dist, "host"));
+for (const door of HOST_DOORS) writeFileSync(path.join(dist, `host/${door}.js`), await bundleHost(root, door));
+mkdirSync(path.join(dist, "python"));
+for (const file of ["cli/build/python/read_types.py", "src/host/child/switchyard_values.py"]) {
+  copyFileSync(path.join(root, file), path.join(dist, "python", path.basename(file)));
+}
 execFileSync(path.join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.types.json"], { cwd: root, stdio: "inherit" });
 
 const missing = importedPackages(metafile).filter((name) => manifest.dependencies[name] === undefined);

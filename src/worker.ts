@@ -228,9 +228,10 @@ function networks({ PRIVATE_NETWORK: own }: Bindings): Pick<AdapterPorts, "fetch
 
 function artifactTexts(artifacts: () => ShardedArtifacts): AdapterPorts["artifacts"] {
   return {
-    async put(execution, text) {
+    async put(execution, text, operation) {
       const body = new Blob([text]).stream();
-      return (await artifacts().put(execution, { name: "payload", contentType: "application/json", body })).id;
+      const content = { name: "payload", contentType: "application/json", body, operation };
+      return (await artifacts().put(execution, content)).id;
     },
     async text(id) {
       const found = await artifacts().read(id);

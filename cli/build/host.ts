@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 export const HOST_DOORS = ["http", "job", "lambda"] as const;
 export type HostDoor = (typeof HOST_DOORS)[number];
@@ -29,9 +29,26 @@ export async function bundleHost(root: string, door: HostDoor): Promise<string> 
     format: "esm",
     // Of the oldest that Lambda and Azure offer beside ours.
     target: "node22",
-    loader: { ".py": "text" },
+    plugins: [inlinePython],
     legalComments: "none",
     logLevel: "silent",
   });
   return result.outputFiles[0]?.text ?? "";
+}
+
+/** In one file there is no .py beside it: where the host reads one by `sourceOf("name.py")`, its text takes the place. */
+export const inlinePython: Plugin = {
+  name: "inline-python",
+  setup(bundler) {
+    bundler.onLoad({ filter: /[\\/]src[\\/]host[\\/]child[\\/].*\.node\.ts$/ }, ({ path: file }) => ({
+      contents: withPython(readFileSync(file, "utf8"), path.dirname(file)),
+      loader: "ts",
+    }));
+  },
+};
+
+export function withPython(source: string, folder: string): string {
+  return source.replace(/\bsourceOf\("([^"]+\.py)"\)/g, (_, name: string) =>
+    JSON.stringify(readFileSync(path.join(folder, name), "utf8")),
+  );
 }

@@ -79,7 +79,8 @@ export type AdapterPorts = {
   jobs: JobsPort;
   /** Carries what is too large for a request to the place: as an artifact of the execution. */
   artifacts: {
-    put(executionId: string, text: string): Promise<string>;
+    /** `operation` is its name: a synchronous execution has no record yet that would tell it. */
+    put(executionId: string, text: string, operation: string): Promise<string>;
     text(artifactId: string): Promise<string>;
   };
   /** Milliseconds since the epoch. */

@@ -115,7 +115,7 @@ async function fitted(order: HostOrder, call: AdapterCall, ports: Ports, options
       { hint: "set PUBLIC_URL (opctl dev --public-url)" },
     );
   }
-  const put = (text: string) => ports.artifacts.put(call.meta.execution_id, text);
+  const put = (text: string) => ports.artifacts.put(call.meta.execution_id, text, call.meta.operation);
   const small = { ...order };
   let { input } = call;
   if (input.length > LIMITS.offloadChars) {

@@ -114,8 +114,7 @@ export class ChildArtifacts {
   async #put(at: unknown, [, name, contentType]: readonly unknown[]): Promise<string> {
     const bytes = new Uint8Array(Buffer.concat(this.#puts.get(at) ?? []));
     this.#drop(at);
-    const orNone = (text: unknown) => text ?? undefined;
-    return String(await this.#answers.put(bytes, bytes.byteLength, orNone(name), orNone(contentType)));
+    return String(await this.#answers.put(bytes, bytes.byteLength, name, contentType));
   }
 
   #drop(at: unknown): void {

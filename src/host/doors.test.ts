@@ -46,6 +46,28 @@ function start(args: string[], env: Record<string, string>) {
   return { child, ended, printed: () => printed };
 }
 
+const listening = async (env: Record<string, string> = {}) => {
+  const host = start([files["http"] ?? ""], { PORT: "0", HOST: "127.0.0.1", SWITCHYARD_HOST_SECRET: "s", ...env });
+  await expect.poll(host.printed, { timeout: 10_000 }).toContain("listens at");
+  const [url = ""] = /http:\/\/[0-9.:]+/.exec(host.printed()) ?? [];
+  const post = (order: string, init: RequestInit = {}) =>
+    fetch(`${url}/run`, { method: "POST", body: order, headers: { "switchyard-host-secret": "s" }, ...init });
+  return { ...host, url, post };
+};
+
+const job = () =>
+  start([files["job"] ?? ""], { SWITCHYARD_JOB_URL: `${platform.url}/jobs/j`, SWITCHYARD_JOB_TOKEN: "ticket" });
+
+const invoke = async (event: object, env: Record<string, string> = {}) => {
+  const script = `const { handler } = await import(process.argv[1]); try { process.stdout.write(JSON.stringify(await handler(JSON.parse(process.argv[2])))) } catch (e) { process.stdout.write("threw " + e.message) } process.exit(0)`;
+  const args = ["--input-type=module", "--eval", script, files["lambda"] ?? "", JSON.stringify(event)];
+  const { ended, printed } = start(args, { SWITCHYARD_HOST_RUNTIME: "any", ...env });
+  await ended;
+  return printed();
+};
+
+const replyIn = (printed: string) => parseReply((JSON.parse(printed) as { reply: string }).reply);
+
 const FAILS = "throw Object.assign(new Error('no film'), { code: 'terminal' })";
 const ENDS = [
   ["an echo", "return input", { ok: true, output: '{"n":1}' }],
@@ -53,15 +75,6 @@ const ENDS = [
 ] as const;
 
 describe("the http door", () => {
-  const listening = async (env: Record<string, string> = {}) => {
-    const host = start([files["http"] ?? ""], { PORT: "0", HOST: "127.0.0.1", SWITCHYARD_HOST_SECRET: "s", ...env });
-    await expect.poll(host.printed, { timeout: 10_000 }).toContain("listens at");
-    const [url = ""] = /http:\/\/[0-9.:]+/.exec(host.printed()) ?? [];
-    const post = (order: string, init: RequestInit = {}) =>
-      fetch(`${url}/run`, { method: "POST", body: order, headers: { "switchyard-host-secret": "s" }, ...init });
-    return { ...host, url, post };
-  };
-
   it.each(ENDS)("answers %s", async (_what, code, expected) => {
     const { post, url } = await listening();
     const answer = await post(moduleOrder({ code }));
@@ -109,9 +122,6 @@ describe("the http door", () => {
 });
 
 describe("the job door", () => {
-  const job = () =>
-    start([files["job"] ?? ""], { SWITCHYARD_JOB_URL: `${platform.url}/jobs/j`, SWITCHYARD_JOB_TOKEN: "ticket" });
-
   it.each(ENDS)("fetches its order and reports %s", async (_what, code, expected) => {
     platform.order = moduleOrder({ code });
     const { ended, printed } = job();
@@ -180,15 +190,6 @@ describe("the job door", () => {
 });
 
 describe("the Lambda door", () => {
-  const invoke = async (event: object, env: Record<string, string> = {}) => {
-    const script = `const { handler } = await import(process.argv[1]); try { process.stdout.write(JSON.stringify(await handler(JSON.parse(process.argv[2])))) } catch (e) { process.stdout.write("threw " + e.message) } process.exit(0)`;
-    const args = ["--input-type=module", "--eval", script, files["lambda"] ?? "", JSON.stringify(event)];
-    const { ended, printed } = start(args, { SWITCHYARD_HOST_RUNTIME: "any", ...env });
-    await ended;
-    return printed();
-  };
-  const replyIn = (printed: string) => parseReply((JSON.parse(printed) as { reply: string }).reply);
-
   it.each(ENDS)("answers an order with the reply of %s", async (_what, code, expected) => {
     expect(replyIn(await invoke({ order: moduleOrder({ code }) }))).toMatchObject({ result: expected });
   });

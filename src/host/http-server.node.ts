@@ -4,7 +4,7 @@
  */
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { SwitchyardError, toSwitchyardError } from "../core/errors.ts";
+import { SwitchyardError } from "../core/errors.ts";
 import { hostSettings } from "./_settings.node.ts";
 import { createHost } from "./core.node.ts";
 import { httpDoor, secretFrom } from "./http-door.node.ts";
@@ -15,7 +15,7 @@ const LOOK_MS = 50;
 
 export type HttpHost = { url: string; runtime: string; slots: number; drain(): Promise<void>; close(): Promise<void> };
 
-/** Throws usage for what the environment must not say, and port_in_use's own error of Node. */
+/** Throws usage for what the environment must not say, and port_in_use. */
 export async function listenHttp(env: NodeJS.ProcessEnv, log: (line: string) => void): Promise<HttpHost> {
   const secret = secretFrom(env);
   const { hostname, port } = addressFrom(env);
@@ -23,7 +23,15 @@ export async function listenHttp(env: NodeJS.ProcessEnv, log: (line: string) => 
   const { runtime, slots } = settings;
   const host = createHost({ ...settings, log });
   const door = httpDoor(host, { secret, slots, runtime });
-  await once(door.listen(port, hostname), "listening");
+  try {
+    await once(door.listen(port, hostname), "listening");
+  } catch (thrown) {
+    const { code, message } = thrown as NodeJS.ErrnoException;
+    if (code !== "EADDRINUSE") throw thrown;
+    throw new SwitchyardError("port_in_use", `Cannot listen on port ${port}: it must be free; it is not`, {
+      cause: message,
+    });
+  }
   const { address, port: bound } = door.address() as AddressInfo;
   return {
     url: `http://${address.includes(":") ? `[${address}]` : address}:${bound}`,
@@ -57,16 +65,9 @@ function addressFrom(env: NodeJS.ProcessEnv): { hostname: string; port: number }
   return { hostname: hostname ?? (azure === undefined && given !== undefined ? "0.0.0.0" : "127.0.0.1"), port };
 }
 
-/** The whole process. Answers the exit code once it has drained: 0, or 2 when it could not start. */
-export async function httpMain(env: NodeJS.ProcessEnv, log: (line: string) => void): Promise<number> {
-  let host: HttpHost;
-  try {
-    host = await listenHttp(env, log);
-  } catch (thrown) {
-    const { message, hint } = toSwitchyardError(thrown);
-    log(`host: ${message}${hint === undefined ? "" : `; ${hint}`}`);
-    return 2;
-  }
+/** The whole process, until it has drained. Throws what listenHttp() throws. */
+export async function httpMain(env: NodeJS.ProcessEnv, log: (line: string) => void): Promise<void> {
+  const host = await listenHttp(env, log);
   log(`host: listens at ${host.url}; ${host.slots} calls at once; modules run on ${host.runtime}`);
   if (host.runtime === "node") log("host: modules on Node are NOT confined: they can do what this process can do");
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
@@ -82,5 +83,4 @@ export async function httpMain(env: NodeJS.ProcessEnv, log: (line: string) => vo
   await host.drain();
   process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
   log("host: drained");
-  return 0;
 }

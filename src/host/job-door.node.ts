@@ -3,7 +3,7 @@
  * happens once, however often fetching and reporting have to be tried.
  */
 import { Cancellation } from "../core/cancellation.ts";
-import { SwitchyardError, toSwitchyardError } from "../core/errors.ts";
+import { SwitchyardError } from "../core/errors.ts";
 import { joinFrame } from "../model/frame.ts";
 import { hostSettings } from "./_settings.node.ts";
 import { createHost, type Host } from "./core.node.ts";
@@ -87,28 +87,23 @@ function wait(ms: number): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, ms));
 }
 
-/** The whole process: 0 when it has reported, 1 when not, 2 when it was not told what to do. */
-export async function jobMain(env: NodeJS.ProcessEnv, log: (line: string) => void): Promise<number> {
-  let host: Host | undefined;
+/** The whole process: true when it has reported. Throws usage where it was not told what to do. */
+export async function jobMain(env: NodeJS.ProcessEnv, log: (line: string) => void): Promise<boolean> {
+  const { SWITCHYARD_JOB_URL: url = "", SWITCHYARD_JOB_TOKEN: token = "" } = env;
+  if (!URL.canParse(url) || token === "") {
+    throw new SwitchyardError(
+      "usage",
+      "Cannot run a job: SWITCHYARD_JOB_URL and SWITCHYARD_JOB_TOKEN must be set by what starts it; they are not",
+    );
+  }
+  const host = createHost({ ...hostSettings(env, { runtime: "deno" }), log });
   const stop = new Cancellation();
   const onTerm = () => stop.request();
+  process.once("SIGTERM", onTerm);
   try {
-    const { SWITCHYARD_JOB_URL: url = "", SWITCHYARD_JOB_TOKEN: token = "" } = env;
-    if (!URL.canParse(url) || token === "") {
-      throw new SwitchyardError(
-        "usage",
-        "Cannot run a job: SWITCHYARD_JOB_URL and SWITCHYARD_JOB_TOKEN must be set by what starts it; they are not",
-      );
-    }
-    host = createHost({ ...hostSettings(env, { runtime: "deno" }), log });
-    process.once("SIGTERM", onTerm);
-    return (await runJobDoor(host, { url, token, stop, log })) === "reported" ? 0 : 1;
-  } catch (thrown) {
-    const { message, hint } = toSwitchyardError(thrown);
-    log(`job: ${message}${hint === undefined ? "" : `; ${hint}`}`);
-    return 2;
+    return (await runJobDoor(host, { url, token, stop, log })) === "reported";
   } finally {
     process.off("SIGTERM", onTerm);
-    await host?.close();
+    await host.close();
   }
 }

@@ -3,7 +3,7 @@
  * read by the developer's own python3, which imports the file.
  */
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { SwitchyardError, type ErrorCode } from "../../../src/core/errors.ts";
@@ -71,9 +71,7 @@ function readSource(file: string, absolute: string): string {
 }
 
 async function readTypes(file: string, absolute: string): Promise<Answer> {
-  const root = packageFolder();
-  const reader = path.join(root, "cli/build/python/read_types.py");
-  const values = path.join(root, "src/host/child");
+  const { reader, values } = scripts(packageFolder());
   try {
     const { stdout } = await promisify(execFile)("python3", ["-I", reader, absolute, values, path.basename(file)], {
       maxBuffer: 64 * 1024 * 1024,
@@ -91,6 +89,14 @@ async function readTypes(file: string, absolute: string): Promise<Answer> {
       { hint: "Install Python 3.10 or newer.", cause: thrown },
     );
   }
+}
+
+/** The script that reads types, and the folder of what it imports: as they are written, or as the package has them. */
+function scripts(root: string): { reader: string; values: string } {
+  const built = path.join(root, "dist/python");
+  const reader = path.join(root, "cli/build/python/read_types.py");
+  if (!existsSync(reader)) return { reader: path.join(built, "read_types.py"), values: built };
+  return { reader, values: path.join(root, "src/host/child") };
 }
 
 function choose(file: string, wanted: string | undefined, handlers: readonly string[]): string {

@@ -3,7 +3,8 @@ import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
 import { LambdaConfigSchema } from "../../../src/adapters/lambda/config.ts";
 import { SwitchyardError } from "../../../src/core/errors.ts";
-import { buildHost } from "../../build/host-bundle.ts";
+import { bundleHost } from "../../build/host.ts";
+import { packageFolder } from "../../build/workers.ts";
 import type { Context } from "../../command.ts";
 import type { JsonObject } from "../../registry.ts";
 import type { Installer, InstallWords } from "../installer.ts";
@@ -34,7 +35,7 @@ export const installer: Installer = {
       {
         iam: createIam(credentials, partition, process.env["AWS_ENDPOINT_URL_IAM"]),
         functions: createFunctions(region, credentials, endpoint),
-        zip: zipOf({ "index.mjs": await buildHost("lambda") }),
+        zip: zipOf({ "index.mjs": await bundleHost(packageFolder(), "lambda") }),
         sleep: (ms) => setTimeout(ms),
         done: (sentence) => {
           if (!context.globals.json) output.data(`done: ${sentence}`);

@@ -1,13 +1,14 @@
 /**
  * The SDK's client, kept from what it would do by itself: requests leave by the platform's port, credentials are the
- * row's, nothing is tried again. One client per row and credentials.
+ * row's, nothing is tried again. One client per environment, of the credentials that it has now.
  */
 import { LambdaClient, type LambdaClientConfig } from "@aws-sdk/client-lambda";
+import { SwitchyardError } from "../../core/errors.ts";
 import type { AdapterPorts, EnvironmentHandle } from "../adapter.ts";
+import { exchange, type Exchanged, type Send } from "../http/exchange.ts";
 import type { LambdaConfig } from "./config.ts";
 
 type Handler = Extract<NonNullable<LambdaClientConfig["requestHandler"]>, { handle: unknown }>;
-type Fetch = (request: Request) => Promise<Response>;
 
 /** The SDK names no type for what a handler is given; this much of it is used. */
 type SentRequest = {
@@ -21,20 +22,27 @@ type SentRequest = {
   body?: string | Uint8Array<ArrayBuffer>;
 };
 
+/** No whole request has left: nothing has run. */
+export class NotSent extends Error {}
+/** The request may have arrived, its answer has not. */
+export class ConnectionLost extends Error {}
+
 const CLIENTS_MOST = 64;
+/** Of Lambda's answer, whose payload is at most 6 MB. */
+const ANSWER_BYTES = 8 * 1024 * 1024;
 /** fetch sets these itself, to the values that were signed. */
 const SET_BY_FETCH = new Set(["host", "content-length"]);
 
 export type Clients = (environment: EnvironmentHandle, config: LambdaConfig) => Promise<LambdaClient>;
 
 export function createClients(ports: Pick<AdapterPorts, "fetchOn">): Clients {
-  const clients = new Map<string, LambdaClient>();
+  const clients = new Map<string, { madeOf: string; client: LambdaClient }>();
   return async (environment, config) => {
     const secrets = await environment.openSecrets();
     const { access_key_id: accessKeyId = "", secret_access_key: secretAccessKey = "", session_token: token } = secrets;
-    const key = JSON.stringify([environment.digest, accessKeyId, secretAccessKey, token]);
-    const known = clients.get(key);
-    if (known !== undefined) return known;
+    const madeOf = JSON.stringify([environment.digest, accessKeyId, secretAccessKey, token]);
+    const known = clients.get(environment.name);
+    if (known?.madeOf === madeOf) return known.client;
     const client = new LambdaClient({
       region: config.region,
       ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
@@ -42,39 +50,62 @@ export function createClients(ports: Pick<AdapterPorts, "fetchOn">): Clients {
       maxAttempts: 1,
       requestHandler: handlerOn(ports.fetchOn(config.network)),
     });
-    // The oldest goes: credentials that were replaced are not used again.
     const [oldest] = clients.keys();
-    if (clients.size >= CLIENTS_MOST && oldest !== undefined) clients.delete(oldest);
-    clients.set(key, client);
+    if (known === undefined && clients.size >= CLIENTS_MOST && oldest !== undefined) clients.delete(oldest);
+    // In place of the one before: credentials that were replaced are not used again.
+    clients.set(environment.name, { madeOf, client });
     return client;
   };
 }
 
-function handlerOn(send: Fetch): Handler {
+function handlerOn(send: Send): Handler {
   const handler = {
     async handle(request: SentRequest, { abortSignal }: { abortSignal?: AbortSignal } = {}) {
       const { method, headers, body } = request;
-      const response = await send(
-        new Request(addressOf(request), {
-          method,
-          headers: Object.entries(headers).filter(([name]) => !SET_BY_FETCH.has(name.toLowerCase())),
-          ...(body === undefined ? {} : { body }),
-          ...(abortSignal === undefined ? {} : { signal: abortSignal }),
-        }),
-      );
-      return {
-        response: {
-          statusCode: response.status,
-          headers: Object.fromEntries(response.headers),
-          body: new Uint8Array(await response.arrayBuffer()),
-        },
+      let refusal: SwitchyardError | undefined;
+      const sending = async (sent: Request): Promise<Response> => {
+        try {
+          return await send(sent);
+        } catch (thrown) {
+          if (thrown instanceof SwitchyardError) refusal = thrown;
+          throw thrown;
+        }
       };
+      const came = await exchange(sending, {
+        url: addressOf(request),
+        method,
+        headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !SET_BY_FETCH.has(name.toLowerCase()))),
+        maxAnswerBytes: ANSWER_BYTES,
+        ...(body === undefined ? {} : { body: typeof body === "string" ? body : textIn(body) }),
+        ...(abortSignal === undefined ? {} : { signal: abortSignal }),
+      });
+      if (refusal !== undefined) throw refusal;
+      return { response: responseOf(came) };
     },
     updateHttpClientConfig: () => undefined,
     httpHandlerConfigs: () => ({}),
     destroy: () => undefined,
   };
   return handler as unknown as Handler;
+}
+
+function responseOf(came: Exchanged): { statusCode: number; headers: Record<string, string>; body: Uint8Array } {
+  switch (came.kind) {
+    case "answer":
+      return {
+        statusCode: came.status,
+        headers: Object.fromEntries(came.headers),
+        body: new TextEncoder().encode(came.text),
+      };
+    case "not_sent":
+      throw new NotSent(came.reason);
+    case "broken_off":
+      throw new ConnectionLost(came.reason);
+    case "too_large":
+      throw new ConnectionLost(`it is longer than ${ANSWER_BYTES} bytes`);
+    case "not_text":
+      throw new ConnectionLost("it is not UTF-8");
+  }
 }
 
 function addressOf({ protocol, hostname, port, path, query = {} }: SentRequest): string {
@@ -84,3 +115,5 @@ function addressOf({ protocol, hostname, port, path, query = {} }: SentRequest):
   }
   return url.href;
 }
+
+const textIn = (bytes: Uint8Array): string => new TextDecoder("utf-8", { fatal: false, ignoreBOM: true }).decode(bytes);

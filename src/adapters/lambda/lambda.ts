@@ -1,19 +1,22 @@
 /**
  * AWS Lambda: our host as a function for modules, and functions that the team already has. Lambda cannot stop an
  * invocation: one that is cancelled or too late is only no longer waited for, and goes on there to its own end.
+ *
+ * With `invocation: event` the function is started at least once: Lambda may deliver an event twice, and an attempt that
+ * is interrupted after it has sent one and before that is noted sends a second. The first report is the outcome.
  */
 import { InvokeCommand, type InvokeCommandOutput, type LambdaClient } from "@aws-sdk/client-lambda";
 import * as v from "valibot";
 import { utf8Length } from "../../core/hash.ts";
-import type { LogLine } from "../../model/invocation.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { unstarted, type Adapter, type AdapterCall, type AdapterPorts, type EnvironmentCheck } from "../adapter.ts";
 import { runOnHost } from "../host-call.ts";
+import { endedOutcome, untilEnd } from "../http/until-end.ts";
 import { runJob } from "../job.ts";
 import { createClients } from "./client.ts";
 import { LambdaConfigSchema, type LambdaConfig } from "./config.ts";
-import { outcomeOfFunctionError } from "./function-error.ts";
-import { outcomeOfRefusal } from "./refusals.ts";
+import { linesOf, outcomeOfFunctionError } from "./function-error.ts";
+import { outcomeOfRefusal, statusOf } from "./refusals.ts";
 
 /** Lambda's own bound on a payload, either way, less what stands around it. */
 const PAYLOAD_BYTES = 6 * 1024 * 1024 - 16 * 1024;
@@ -44,7 +47,7 @@ export function lambdaAdapter(ports: AdapterPorts): Adapter {
         const client = await clientOf(environment, config);
         const { implementation } = operation;
         if (implementation.kind === "lambda") {
-          return await callFunction(call, client, targetOf(implementation.function, implementation.qualifier));
+          return await callFunction(call, client, targetOf(implementation.function, implementation.qualifier), ports);
         }
         if (config.invocation === "event") return await startEvent(call, client, hostOf(config), ports);
         return await callHost(call, client, hostOf(config), ports);
@@ -65,8 +68,7 @@ export function lambdaAdapter(ports: AdapterPorts): Adapter {
         return { reachable: true, allowed: true, latency_ms: latency, missing, facts: { function: config.function } };
       } catch (thrown) {
         const { code, detail } = outcomeOfRefusal(thrown, environment.name).error;
-        const reachable =
-          (thrown as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode !== undefined;
+        const reachable = statusOf(thrown) !== undefined;
         const allowed = code === "environment_refused" ? false : null;
         return { reachable, allowed, latency_ms: null, missing: [detail], facts: {} };
       }
@@ -89,9 +91,11 @@ async function callHost(
   const carry = async (order: string): Promise<string | Outcome> => {
     const answer = await invoke(call, client, target, { payload: JSON.stringify({ order }) });
     if ("ok" in answer) return answer;
-    if (answer.FunctionError !== undefined) return outcomeOfFunctionError(answer, call, { isHost: true });
-    const reply = (JSON.parse(textOf(answer)) as { reply?: unknown } | null)?.reply;
-    if (typeof reply === "string") return reply;
+    if (answer.FunctionError !== undefined) {
+      return outcomeOfFunctionError(answer, call, { isHost: true, nowMs: ports.now() });
+    }
+    const reply = replyIn(textOf(answer));
+    if (reply !== undefined) return reply;
     const detail = `Cannot run "${call.operation.name}" in "${call.environment.name}": the function "${target.FunctionName}" must be Switchyard's host; it answers something else`;
     // What that function has done is unknown, so this is not called unstarted.
     return { ok: false, error: { code: "environment_misconfigured", detail }, retry: { kind: "may" }, logs: [] };
@@ -100,15 +104,43 @@ async function callHost(
   return runOnHost(call, carry, ports, ports.platformUrl === undefined ? {} : { maxBytes: ORDER_BYTES });
 }
 
-async function callFunction(call: AdapterCall, client: LambdaClient, target: Target): Promise<Outcome> {
+function replyIn(answer: string): string | undefined {
+  try {
+    const reply = (JSON.parse(answer) as { reply?: unknown } | null)?.reply;
+    return typeof reply === "string" ? reply : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function callFunction(
+  call: AdapterCall,
+  client: LambdaClient,
+  target: Target,
+  ports: AdapterPorts,
+): Promise<Outcome> {
   const custom = { traceparent: call.meta.traceparent };
   const answer = await invoke(call, client, target, {
     payload: call.input,
-    more: { LogType: "Tail", ClientContext: btoa(JSON.stringify({ custom })) },
+    clientContext: btoa(JSON.stringify({ custom })),
   });
   if ("ok" in answer) return answer;
-  if (answer.FunctionError !== undefined) return outcomeOfFunctionError(answer, call, { isHost: false });
-  return { ok: true, output: textOf(answer) || "null", logs: [] };
+  const nowMs = ports.now();
+  if (answer.FunctionError !== undefined) return outcomeOfFunctionError(answer, call, { isHost: false, nowMs });
+  const logs = linesOf(answer.LogResult, nowMs);
+  const output = textOf(answer) || "null";
+  if (isJson(output)) return { ok: true, output, logs };
+  const detail = `Cannot answer for "${call.operation.name}": its output must be JSON; the function "${target.FunctionName}" answers something else`;
+  return { ok: false, error: { code: "output_not_json", detail }, retry: { kind: "may" }, logs };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Where it is not certain that it was refused, it is followed like one that was taken: a second event would run twice. */
@@ -122,7 +154,7 @@ function startEvent(call: AdapterCall, client: LambdaClient, target: Target, por
           await client.send(new InvokeCommand({ ...target, InvocationType: "Event", Payload: bytesOf(payload) }));
         } catch (thrown) {
           const outcome = outcomeOfRefusal(thrown, call.environment.name);
-          if (outcome.unstarted === true) return outcome;
+          if (outcome.error.code !== "executor_lost") return outcome;
         }
         return { handle: id };
       },
@@ -134,18 +166,19 @@ function startEvent(call: AdapterCall, client: LambdaClient, target: Target, por
   );
 }
 
-type Sending = { payload: string; more?: { LogType: "Tail"; ClientContext: string } };
+type Sending = { payload: string; clientContext?: string };
 
 /** One invocation that is waited for: Lambda's answer, or why there is none. */
 async function invoke(
   call: AdapterCall,
   client: LambdaClient,
   target: Target,
-  { payload, more }: Sending,
+  { payload, clientContext }: Sending,
 ): Promise<InvokeCommandOutput | Outcome> {
   const { environment, operation, meta, options } = call;
   const cancellation = options?.cancellation;
-  if (cancellation?.requested) return { ...cancelled(call), unstarted: true };
+  const ended = endedOutcome(operation.name, meta.timeout_ms);
+  if (cancellation?.requested) return { ...(ended("execution_cancelled") as Outcome & { ok: false }), unstarted: true };
   if (payload.length > PAYLOAD_BYTES || utf8Length(payload) > PAYLOAD_BYTES) {
     return unstarted(
       "payload_too_large",
@@ -153,36 +186,26 @@ async function invoke(
       { retry: { kind: "never" }, hint: "set PUBLIC_URL, so that our host can fetch large inputs" },
     );
   }
-  const abort = new AbortController();
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    abort.abort();
-  }, meta.timeout_ms + GRACE_MS);
-  const forget = cancellation?.onRequest(() => abort.abort());
-  try {
-    const command = new InvokeCommand({
-      ...target,
-      InvocationType: "RequestResponse",
-      Payload: bytesOf(payload),
-      ...more,
-    });
-    return await client.send(command, { abortSignal: abort.signal });
-  } catch (thrown) {
-    if (cancellation?.requested) return cancelled(call);
-    if (!isLate) return outcomeOfRefusal(thrown, environment.name);
-    const detail = `Cannot finish "${operation.name}": it must end within ${meta.timeout_ms} ms; it is no longer waited for`;
-    return { ok: false, error: { code: "timeout", detail }, retry: { kind: "may" }, logs: [] };
-  } finally {
-    clearTimeout(timer);
-    forget?.();
-  }
-}
-
-function cancelled({ operation }: AdapterCall): Outcome & { ok: false } {
-  const detail = `Cannot finish "${operation.name}": somebody must want the result; nobody does`;
-  return { ok: false, error: { code: "execution_cancelled", detail }, retry: { kind: "never" }, logs: [] as LogLine[] };
+  const command = new InvokeCommand({
+    ...target,
+    InvocationType: "RequestResponse",
+    LogType: "Tail",
+    Payload: bytesOf(payload),
+    ...(clientContext === undefined ? {} : { ClientContext: clientContext }),
+  });
+  return untilEnd<InvokeCommandOutput | Outcome>(
+    { timeoutMs: meta.timeout_ms + GRACE_MS, cancellation },
+    async (abortSignal) => {
+      try {
+        return await client.send(command, { abortSignal });
+      } catch (thrown) {
+        return outcomeOfRefusal(thrown, environment.name);
+      }
+    },
+    ended,
+  );
 }
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
-const textOf = ({ Payload }: InvokeCommandOutput): string => new TextDecoder().decode(Payload);
+/** The SDK gives null for an empty payload, against its own types. */
+const textOf = ({ Payload }: InvokeCommandOutput): string => new TextDecoder().decode(Payload ?? undefined);

@@ -1,0 +1,30 @@
+/** The manifests in examples/environments: each is a row that the registry and its adapter take. */
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import * as v from "valibot";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { fakePorts } from "../../test/contracts/adapter/fake-ports.ts";
+import type { Adapter } from "../../src/adapters/adapter.ts";
+import { fargateAdapter } from "../../src/adapters/fargate/fargate.ts";
+import { lambdaAdapter } from "../../src/adapters/lambda/lambda.ts";
+import { EnvironmentSchema } from "../../src/model/entities.ts";
+
+const FOLDER = path.join(import.meta.dirname, "../../examples/environments");
+const adapters = new Map<string, Adapter>(
+  [lambdaAdapter(fakePorts()), fargateAdapter(fakePorts())].map((adapter) => [adapter.name, adapter]),
+);
+
+describe("examples/environments", () => {
+  it.each(["lambda.yaml", "fargate.yaml"])("%s fits the registry and its adapter", (file) => {
+    expect(readdirSync(FOLDER)).toContain(file);
+    const { kind, ...row } = parse(readFileSync(path.join(FOLDER, file), "utf8")) as Record<string, unknown>;
+    expect(kind).toBe("environment");
+    const { adapter: name, config, secrets } = v.parse(EnvironmentSchema, row);
+    const adapter = adapters.get(name);
+    if (adapter === undefined) throw new TypeError(`no adapter ${name}`);
+    v.parse(adapter.config, config);
+    const needed = Object.entries(adapter.secrets).filter(([, { required }]) => required);
+    expect(Object.keys(secrets)).toEqual(needed.map(([secret]) => secret));
+  });
+});
