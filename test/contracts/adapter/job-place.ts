@@ -12,7 +12,7 @@ import { fakePorts } from "./fake-ports.ts";
 export const QUICK = { pollMs: 20, reportGraceMs: 40 };
 
 /** Waits in real time. */
-class WaitingJobs extends FakeJobs {
+export class WaitingJobs extends FakeJobs {
   override async wait(id: string, waitMs: number): Promise<string | undefined> {
     const until = Date.now() + waitMs;
     for (;;) {
