@@ -33,6 +33,18 @@ const resource = (name: string, kind: string, verbs: string[]) => ({
   verbs,
 });
 
+const group = (name: string) => {
+  const version = { groupVersion: `${name}/v1`, version: "v1" };
+  return { name, versions: [version], preferredVersion: version };
+};
+
+const list = (groupVersion: string, ...resources: Json[]) => ({
+  kind: "APIResourceList",
+  apiVersion: "v1",
+  groupVersion,
+  resources,
+});
+
 export class FakeApi {
   readonly asked: Asked[] = [];
   readonly jobs = new Map<string, StoredJob>();
@@ -173,16 +185,6 @@ function wordsOf({ method, path }: Asked): string {
 }
 
 function discovery(path: string): Json | undefined {
-  const group = (name: string) => {
-    const version = { groupVersion: `${name}/v1`, version: "v1" };
-    return { name, versions: [version], preferredVersion: version };
-  };
-  const list = (groupVersion: string, ...resources: Json[]) => ({
-    kind: "APIResourceList",
-    apiVersion: "v1",
-    groupVersion,
-    resources,
-  });
   switch (path) {
     case "/version":
       return { major: "1", minor: "32", gitVersion: "v1.32.4" };

@@ -62,8 +62,12 @@ export function kubeApi(
     const message = typeof said === "string" && said !== "" ? said.slice(0, MAX_DETAIL_CHARS) : `HTTP ${status}`;
     if (status >= 500) throw new Error(`the API server failed: ${message}`);
     if (status < 400) throw new Error(`what answers is not an API server: HTTP ${status}`);
-    const reason = isStatus ? String(member(answer, "reason") ?? "") : "";
-    throw new KubeRefusal(message, { status, reason, retryAfterMs: retryAfterMs(response.headers, ports.now()) });
+    const reason = isStatus ? member(answer, "reason") : undefined;
+    throw new KubeRefusal(message, {
+      status,
+      reason: typeof reason === "string" ? reason : "",
+      retryAfterMs: retryAfterMs(response.headers, ports.now()),
+    });
   };
 }
 

@@ -43,9 +43,16 @@ function world(config: object = {}) {
 
 const failure = (code: string, more: object = {}) => ({ ok: false, error: { code }, ...more });
 
+const bodyOf = (implementation: Implementation, config: object = {}, input: unknown = { n: 1 }) =>
+  jobBody(callOf(implementation, input, { timeoutMs: 20_000 }), parsed(config), { ticket: TICKET, image: "i:1" });
+const pod = (status: KubePod["status"]): KubePod => ({ status: status ?? {} });
+const condition = (type: string, reason: string) => ({ status: { conditions: [{ type, status: "True", reason }] } });
+const podList = (state: object) => ({
+  status: 200,
+  body: { items: [{ status: { containerStatuses: [{ name: "work", state }] } }] },
+});
+
 describe("jobBody()", () => {
-  const bodyOf = (implementation: Implementation, config: object = {}, input: unknown = { n: 1 }) =>
-    jobBody(callOf(implementation, input, { timeoutMs: 20_000 }), parsed(config), { ticket: TICKET, image: "i:1" });
   const containerOf = (...given: Parameters<typeof bodyOf>) => bodyOf(...given).spec.template.spec.containers[0];
 
   it("is a Job that runs once, ends by itself and is told where to report", () => {
@@ -110,12 +117,10 @@ describe("jobBody()", () => {
 
 describe("stateOfJob()", () => {
   const names = { environment: "cluster", operation: "work", isModule: false };
-  const pod = (status: KubePod["status"]): KubePod => ({ status: status ?? {} });
   const waiting = (reason: string) =>
     pod({ phase: "Pending", containerStatuses: [{ name: "work", state: { waiting: { reason } } }] });
   const exited = (exitCode: number, reason = "Error") =>
     pod({ phase: "Failed", containerStatuses: [{ name: "work", state: { terminated: { exitCode, reason } } }] });
-  const condition = (type: string, reason: string) => ({ status: { conditions: [{ type, status: "True", reason }] } });
   const FAILED = condition("Failed", "BackoffLimitExceeded");
   const unscheduled = pod({
     phase: "Pending",
@@ -263,11 +268,7 @@ describe("kubernetesJobAdapter()", () => {
   });
 
   it("does not say that nothing has run when it began while it was deleted", async () => {
-    const list = (state: object) => ({
-      status: 200,
-      body: { items: [{ status: { containerStatuses: [{ name: "work", state }] } }] },
-    });
-    api.answer("GET pods", list({ waiting: { reason: "ErrImagePull" } }), list({ running: {} }));
+    api.answer("GET pods", podList({ waiting: { reason: "ErrImagePull" } }), podList({ running: {} }));
     const outcome = await world().run(CONTAINER);
     expect(outcome).toMatchObject(failure("executor_lost"));
     expect(outcome).not.toHaveProperty("unstarted");
