@@ -52,11 +52,11 @@ async function modelOfJob(): Promise<Model | undefined> {
 
 const Job = await modelOfJob();
 
-describe.skipIf(Job === undefined)("jobBody() in the schemas of kubernetes-models", () => {
-  const validate = (body: unknown): void => {
-    if (Job !== undefined) new Job(body).validate();
-  };
+const validate = (body: unknown): void => {
+  if (Job !== undefined) new Job(body).validate();
+};
 
+describe.skipIf(Job === undefined)("jobBody() in the schemas of kubernetes-models", () => {
   it.each([
     ["a module with the defaults", MODULE, {}],
     ["a module with all settings", MODULE, FULL],
@@ -120,18 +120,19 @@ describe.skipIf(!hasKubectl)("kubectl on the API server of our tests", () => {
     expect((await kubectl(["create", "--validate=false", "-f", "-"], body)).err).toContain("AlreadyExists");
   });
 
+  // It reads the object into the API's own Go types and writes it again: what they do not know is gone then.
+  const again = async (job: object): Promise<unknown> => {
+    // It writes only what it changes.
+    const other = JSON.stringify(job).replace("registry.test/host:1", "registry.test/host:0");
+    const words = ["set", "image", "--local", "-f", "-", "work=registry.test/host:1", "-o", "json"];
+    return JSON.parse((await kubectl(words, other)).out);
+  };
+
   it.each([
     ["a module", MODULE, FULL],
     ["a container", CONTAINER, FULL],
   ])("knows every field of the body for %s", async (_what, implementation, config) => {
     const body = bodyOf(implementation, config);
-    // It reads the object into the API's own Go types and writes it again: what they do not know is gone then.
-    const again = async (job: object): Promise<unknown> => {
-      // It writes only what it changes.
-      const other = JSON.stringify(job).replace("registry.test/host:1", "registry.test/host:0");
-      const words = ["set", "image", "--local", "-f", "-", "work=registry.test/host:1", "-o", "json"];
-      return JSON.parse((await kubectl(words, other)).out);
-    };
     expect(await again(body)).toMatchObject(body);
     const odd = { ...body, spec: { ...body.spec, odd: true } };
     expect(await again(odd)).not.toMatchObject(odd);

@@ -52,9 +52,9 @@ const podList = (state: object) => ({
   body: { items: [{ status: { containerStatuses: [{ name: "work", state }] } }] },
 });
 
-describe("jobBody()", () => {
-  const containerOf = (...given: Parameters<typeof bodyOf>) => bodyOf(...given).spec.template.spec.containers[0];
+const containerOf = (...given: Parameters<typeof bodyOf>) => bodyOf(...given).spec.template.spec.containers[0];
 
+describe("jobBody()", () => {
   it("is a Job that runs once, ends by itself and is told where to report", () => {
     expect(bodyOf(MODULE)).toMatchObject({
       apiVersion: "batch/v1",

@@ -33,6 +33,8 @@ export type JobSite = {
   stopped(): boolean;
 };
 
+const output = (value: string) => joinFrame({ ok: true, logs: [] }, value);
+
 /** The site calls `started` for each job that it has made. */
 export function jobPlace(site: JobSite) {
   const jobs = new WaitingJobs();
@@ -43,7 +45,6 @@ export function jobPlace(site: JobSite) {
     // As the platform: whoever reports first is believed.
     jobs.last.report ??= text;
   };
-  const output = (value: string) => joinFrame({ ok: true, logs: [] }, value);
   const started = (): void => {
     runs += 1;
     jobs.last.fetched = true;
