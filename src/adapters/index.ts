@@ -15,6 +15,7 @@ import { gcpJobAdapter } from "./gcp/gcp-job.ts";
 import { gcpRunAdapter } from "./gcp/gcp-run.ts";
 import { httpAdapter } from "./http/http.ts";
 import { inlineAdapter } from "./inline/inline.ts";
+import { kubernetesJobAdapter } from "./kubernetes/kubernetes-job.ts";
 import { lambdaAdapter } from "./lambda/lambda.ts";
 import { runnerAdapter } from "./runner/runner.ts";
 
@@ -39,6 +40,7 @@ export function createAdapters({ ports, executor, builtin, pool, plugins }: Adap
     gcpJobAdapter(ports),
     azureFunctionAdapter(ports),
     azureJobAdapter(ports),
+    kubernetesJobAdapter(ports),
     builtinAdapter(builtin),
   ];
   const adapters = new Map(own.map((adapter) => [adapter.name, adapter]));
