@@ -39,9 +39,6 @@ afterAll(async () => {
   await dev?.stop();
 });
 
-const said = ({ status, body }: { status: number; body: unknown }) => {
-  const { code: what, detail } = body as { code: string; detail: string };
-  return { status, what, detail };
 };
 
 describe("a host behind HTTP", () => {

@@ -3,8 +3,6 @@ import { toSwitchyardError } from "../../core/errors.ts";
 
 type Main = (env: NodeJS.ProcessEnv, log: (line: string) => void) => Promise<boolean | void>;
 
-const log = (line: string): void => void process.stdout.write(`${line}\n`);
-
 export async function runProgram(main: Main): Promise<never> {
   try {
     process.exit((await main(process.env, log)) === false ? 1 : 0);
