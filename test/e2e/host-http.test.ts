@@ -39,8 +39,6 @@ afterAll(async () => {
   await dev?.stop();
 });
 
-};
-
 describe("a host behind HTTP", () => {
   it("gives the same answer as the edge, by one edited field", async () => {
     expect((await dev.opctl(["deploy", "examples/echo.ts#echo", "--name", "my_demo_operation"])).code).toBe(0);
