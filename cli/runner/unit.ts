@@ -17,7 +17,7 @@ After=network-online.target
 
 [Service]
 User=${user}
-Environment=SWITCHYARD_URL=${quote(url)}
+Environment=${quote(`SWITCHYARD_URL=${url}`).replaceAll("$$", "$")}
 # One line: SWITCHYARD_TOKEN=sy_…; owned by root, mode 0600.
 EnvironmentFile=${tokenFile}
 ExecStart=${command.map(quote).join(" ")}
