@@ -92,6 +92,23 @@ export const CapabilitiesSchema = v.pipe(
   v.check((all) => Object.keys(all).length <= 64, "must be at most 64 capabilities"),
 );
 
+const hint = v.optional(v.nullable(v.boolean()), null);
+
+/** Hints for agents and those who watch them (MCP calls them tool annotations). They promise; nothing enforces them. */
+const AnnotationsSchema = v.strictObject({
+  /** What people are shown in place of the name. */
+  title: v.optional(v.nullable(v.pipe(v.string(), v.minLength(1), v.maxLength(200))), null),
+  /** It changes nothing. */
+  read_only: hint,
+  /** It may undo or overwrite, not only add. */
+  destructive: hint,
+  /** Done twice with the same input, it has no further effect. */
+  idempotent: hint,
+  /** It deals with things outside: the web, other people. */
+  open_world: hint,
+});
+export type Annotations = v.InferOutput<typeof AnnotationsSchema>;
+
 export const OperationSchema = v.strictObject({
   name: NameSchema,
   description,
@@ -153,6 +170,8 @@ export const OperationSchema = v.strictObject({
   retention_ms: v.optional(v.nullable(integer(60_000, LIMITS.retentionMaxMs)), null),
   /** Capabilities that the environment must have. */
   requires: v.optional(CapabilitiesSchema, {}),
+  /** What agents are told of it beside its description and types. null: nothing is said. */
+  annotations: v.optional(v.nullable(AnnotationsSchema), null),
   // Known to the design, refused until something acts on them (see UNSUPPORTED_SETTINGS).
   provided_by: v.optional(v.nullable(v.string()), null),
   path: v.optional(v.nullable(v.string()), null),
