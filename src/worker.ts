@@ -189,6 +189,7 @@ function wire(env: Bindings): Wired {
       connect: (environment, request) => env.RUNNERS.getByName(environment).fetch(request),
     },
     version,
+    publicUrl: platformUrl,
   };
   const runner: RunnerPorts = {
     ...invokePorts,

@@ -197,6 +197,13 @@ export const ERRORS = {
     explain:
       "The operation's max_queued, or the platform's own limit, is reached. Nothing was accepted. Send it again later: the Retry-After header says when.",
   },
+  too_many_streams: {
+    status: 503,
+    fault: "system",
+    title: "Too many clients listen already",
+    explain:
+      "Each agent that wants to hear of new tools keeps a connection open, and this instance holds as many as it takes. Connect again later, or list the tools when you need them.",
+  },
   // Content that does not fit.
   idempotency_key_reused: {
     status: 422,

@@ -29,6 +29,8 @@ export type Platform = {
     connect(environment: string, request: Request): Promise<Response>;
   };
   version: string;
+  /** Where the platform is reached; undefined where only its caller knows. */
+  publicUrl?: string | undefined;
 };
 
 /** Who is asking. `depth` is above 0 for a call that a running handler makes with ctx.call. */

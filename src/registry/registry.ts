@@ -10,7 +10,16 @@ import type { ResolvedOperation } from "../model/resolved.ts";
 import { builtinTypes } from "./builtins/definitions.ts";
 import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
-import { describeOperations, type DescribedPage, type DescribeOptions } from "./describe.ts";
+import {
+  describeNamed,
+  describeOperations,
+  fingerprint,
+  selectOperations,
+  type ClosedOperation,
+  type DescribedPage,
+  type DescribeOptions,
+  type Selection,
+} from "./describe.ts";
 import { currentRevision, type Change } from "./draft.ts";
 import { Environments } from "./environments.ts";
 import { Freshness } from "./freshness.ts";
@@ -137,6 +146,22 @@ export function createRegistry(options: RegistryOptions) {
 
     /** Operations in force with their closed types, in the order of their names. */
     describeOperations: (page: DescribeOptions): Promise<DescribedPage> => describeOperations(database, page),
+
+    /** The operations in force of these names, with their closed types. */
+    describeNamed: (names: readonly string[]): Promise<ClosedOperation[]> => describeNamed(database, names),
+
+    /** Names and digests of operations in force, in the order of their names. */
+    selectOperations: (page: Selection & { limit: number; cursor: string | undefined }) =>
+      selectOperations(database, page),
+
+    /** A text that is another one after any of the selected was written, came or went. */
+    fingerprint: (selection: Selection): Promise<string> => fingerprint(database, selection),
+
+    /** The newest registry revision known here: as fresh as what is cached, and cheap to ask for again and again. */
+    async known(): Promise<number> {
+      await freshness.ensure(OPERATIONS_LIMIT_MS);
+      return freshness.seen;
+    },
 
     /** The registry revision, asked of the database now. */
     async revision(): Promise<number> {

@@ -1,11 +1,23 @@
 import { validate } from "@hyperjump/json-schema/openapi-3-1";
 import { expect, it } from "vitest";
+import type { ClosedOperation } from "../../registry/describe.ts";
 import { ROUTES } from "../routes.ts";
 import { openApiDocument } from "./openapi.ts";
 
 type Item = { parameters: { name: string; in: string }[]; responses: Record<string, { content?: object }> };
 
-const operation = { name: "double", description: "", group: "demo", revision: 3, input: true, output: true };
+const operation: ClosedOperation = {
+  name: "double",
+  description: "",
+  group: "demo",
+  revision: 3,
+  digest: "d",
+  isAsync: false,
+  batch: false,
+  annotations: null,
+  input: true,
+  output: true,
+};
 const document = openApiDocument([operation], { version: "1", server: "http://x", nextCursor: null, routes: ROUTES });
 const paths = document["paths"] as Record<string, Record<string, Item>>;
 

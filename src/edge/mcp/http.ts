@@ -1,0 +1,186 @@
+/**
+ * MCP over Streamable HTTP, by the official SDK, for both of its eras: revisions up to 2025-11-25, which begin with
+ * `initialize`, and 2026-07-28, in which each request stands for itself. A session id is given out to the former and kept
+ * nowhere.
+ */
+import {
+  createMcpHandler,
+  hostHeaderValidationResponse,
+  InMemoryServerEventBus,
+  originValidationResponse,
+  SUPPORTED_PROTOCOL_VERSIONS,
+  type ServerEventBus,
+} from "@modelcontextprotocol/server";
+import { ERRORS, SwitchyardError, toErrorData, toSwitchyardError, type ErrorData } from "../../core/errors.ts";
+import { readJson } from "../body.ts";
+import type { Identity, Platform } from "../context.ts";
+import { bounded } from "./bounded.ts";
+import { toolChanges } from "./changes.ts";
+import { Memory, type Client } from "./memory.ts";
+import { createServer } from "./server.ts";
+import { Tools } from "./tools.ts";
+import { parseView, type View } from "./view.ts";
+
+export type Mcp = (request: Request, identity: Identity) => Promise<Response>;
+
+/** What may wait for a client that does not read, beside one event. Bytes. */
+const UNREAD_BYTES = 1024 * 1024;
+/** Streams of changes that are open at once in this isolate. */
+const STREAMS = 1_000;
+const SESSION = "mcp-session-id";
+const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
+const EVENTS = { "content-type": "text/event-stream", "cache-control": "no-store" };
+
+export function createMcp(platform: Platform): Mcp {
+  const tools = new Tools(platform.registry);
+  const memory = new Memory();
+  let streams = 0;
+  const changesFor = (principalId: string, view: View) =>
+    toolChanges({ registry: platform.registry, principalId, view, sleep });
+
+  /** Of revisions that have GET: events for as long as the client reads. */
+  function changeEvents(principalId: string, view: View): Response {
+    if (streams >= STREAMS) throw tooManyStreams();
+    const changes = changesFor(principalId, view);
+    const encoder = new TextEncoder();
+    let open = true;
+    streams++;
+    const end = (): void => {
+      if (open) streams--;
+      open = false;
+    };
+    const body = new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          const { done, value } = await changes.next();
+          if (!open) return;
+          if (done === true) {
+            end();
+            controller.close();
+          } else controller.enqueue(encoder.encode(value ? CHANGED : ": nothing new\n\n"));
+        },
+        cancel: end,
+      },
+      { highWaterMark: 0 },
+    );
+    return new Response(body, { headers: EVENTS });
+  }
+
+  /** Of the revision that has subscriptions/listen: what the SDK listens to. */
+  function changeBus(principalId: string, view: View, close: () => void): ServerEventBus {
+    const bus = new InMemoryServerEventBus();
+    const tell = async (): Promise<void> => {
+      for await (const changed of changesFor(principalId, view)) {
+        if (bus.listenerCount === 0) return;
+        if (changed) bus.publish({ kind: "tools_list_changed" });
+      }
+      close();
+    };
+    return {
+      publish: (event) => bus.publish(event),
+      subscribe(listener) {
+        if (streams >= STREAMS) throw tooManyStreams();
+        streams++;
+        const leave = bus.subscribe(listener);
+        void tell().catch(close);
+        return () => {
+          streams--;
+          leave();
+        };
+      },
+    };
+  }
+
+  async function post(request: Request, identity: Identity, view: View): Promise<Response> {
+    const { value } = await readJson(request);
+    const { principal } = identity;
+    const session = request.headers.get(SESSION) ?? undefined;
+    const client: Client = { principal: principal.id, session };
+    await Promise.all(cancelled(value).map((id) => cancel(client, id)));
+    const asked = { platform, identity, view, client, tools, memory };
+    const handler = createMcpHandler((context) => createServer(asked, context), {
+      bus: changeBus(principal.id, view, () => void handler.close()),
+      onerror: () => undefined,
+    });
+    const response = await handler.fetch(request, { parsedBody: value });
+    const headers = new Headers(response.headers);
+    if (isInitialize(value) && response.ok) headers.set(SESSION, crypto.randomUUID());
+    const { body, status } = response;
+    return new Response(body === null ? null : bounded(body, UNREAD_BYTES), { status, headers });
+  }
+
+  /** In revisions that have it. Whether there was something to cancel is nothing that a client is told. */
+  async function cancel(client: Client, requestId: string | number): Promise<void> {
+    const id = memory.running(client, requestId);
+    if (id !== undefined) await platform.executions.cancel(id).catch(() => undefined);
+  }
+
+  return async (request, identity) => {
+    const refused = foreign(request, platform.publicUrl);
+    if (refused !== undefined) return refused;
+    try {
+      const view = parseView(request.url);
+      if (request.method === "POST") return await post(request, identity, view);
+      refuseVersion(request);
+      return changeEvents(identity.principal.id, view);
+    } catch (thrown) {
+      return refusal(toErrorData(toSwitchyardError(thrown)));
+    }
+  };
+}
+
+const CHANGED = `event: message\ndata: ${JSON.stringify({ jsonrpc: "2.0", method: "notifications/tools/list_changed" })}\n\n`;
+
+/**
+ * A page in a browser must not reach us under a name of its own (DNS rebinding), nor from elsewhere. Where we do not know
+ * our own name, on Cloudflare, requests come to us by it, and an origin must be it.
+ */
+function foreign(request: Request, publicUrl: string | undefined): Response | undefined {
+  if (publicUrl === undefined) return originValidationResponse(request, [new URL(request.url).hostname]);
+  const own = [...LOOPBACK, new URL(publicUrl).hostname];
+  return hostHeaderValidationResponse(request, own) ?? originValidationResponse(request, own);
+}
+
+function refuseVersion(request: Request): void {
+  const version = request.headers.get("mcp-protocol-version");
+  if (version === null || SUPPORTED_PROTOCOL_VERSIONS.includes(version)) return;
+  throw new SwitchyardError(
+    "bad_request",
+    `Cannot speak MCP "${version.slice(0, 100)}" here: a stream of changes is of ${SUPPORTED_PROTOCOL_VERSIONS.join(", ")}; later ones have subscriptions/listen`,
+  );
+}
+
+function tooManyStreams(): SwitchyardError {
+  return new SwitchyardError(
+    "too_many_streams",
+    `Cannot open another stream of changes: at most ${STREAMS} are open here at once; there are as many`,
+  );
+}
+
+/** As the SDK refuses what it reads itself: JSON-RPC without an id, under the status of the problem. */
+function refusal(error: ErrorData): Response {
+  const { status } = ERRORS[error.code];
+  const code = status === 400 ? -32700 : status >= 500 ? -32603 : -32600;
+  return Response.json({ jsonrpc: "2.0", id: null, error: { code, message: error.detail, data: error } }, { status });
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function isInitialize(message: unknown): boolean {
+  return isRecord(message) && message["method"] === "initialize";
+}
+
+function cancelled(body: unknown): (string | number)[] {
+  return (Array.isArray(body) ? body : [body]).flatMap((message: unknown) => {
+    if (!isRecord(message) || message["method"] !== "notifications/cancelled") return [];
+    const params = message["params"];
+    const id = isRecord(params) ? params["requestId"] : undefined;
+    return typeof id === "string" || typeof id === "number" ? [id] : [];
+  });
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
