@@ -28,6 +28,8 @@ export type Platform = {
     pool(environment: string): RunnerPoolPort;
     connect(environment: string, request: Request): Promise<Response>;
   };
+  /** Work that goes on when nobody waits for it any more, also where the client has gone. */
+  background: (work: Promise<unknown>) => void;
   version: string;
   /** Where the platform is reached; undefined where only its caller knows. */
   publicUrl?: string | undefined;

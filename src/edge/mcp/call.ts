@@ -37,7 +37,11 @@ export type ToolCall = {
   onKept(executionId: string): () => void;
 };
 
-type Ports = { platform: Pick<Platform, "registry" | "dispatch" | "executions">; identity: Identity; view: View };
+type Ports = {
+  platform: Pick<Platform, "registry" | "dispatch" | "executions" | "background">;
+  identity: Identity;
+  view: View;
+};
 
 /** undefined: there is no such tool, as far as this client can see. Never throws for what the operation did. */
 export async function callTool(call: ToolCall, ports: Ports): Promise<CallToolResult | undefined> {
@@ -104,7 +108,7 @@ function underMember(error: ErrorData): ErrorData {
 async function follow(
   id: string,
   { call, outputWrapped }: { call: ToolCall; outputWrapped: boolean | undefined },
-  { executions, dispatch: ports }: Ports["platform"],
+  { executions, background, dispatch: ports }: Ports["platform"],
 ): Promise<CallToolResult> {
   const now = (): number => ports.now();
   const giveUpAt = now() + (call.progress === undefined ? LIMITS.agentWaitMs : LIMITS.waitMaxMs);
@@ -120,7 +124,7 @@ async function follow(
       gone,
     ]);
     if (watched === "gone") {
-      if (call.abandon) await executions.cancel(id).catch(() => undefined);
+      if (call.abandon) background(executions.cancel(id).catch(() => undefined));
       return toErrorResult(unfinished(id, "running"), id);
     }
     if (watched === undefined) return toErrorResult(lost(id), id);
@@ -130,8 +134,10 @@ async function follow(
       await call.log?.({ level, message });
       await call.progress?.(message);
     }
-    // More lines may be there than one answer takes; an answer without any comes after the last.
-    if (isFinal(view.status) && logs.length === 0) {
+    const final = isFinal(view.status);
+    // More lines may be there than one answer takes; an answer without any comes after the last, and at once.
+    if (final && logs.length > 0) continue;
+    if (final) {
       if (view.status !== "succeeded") return toErrorResult(view.error ?? unfinished(id, view.status), id);
       const output = await executions.output(id);
       return output === undefined
@@ -140,14 +146,14 @@ async function follow(
     }
     if (watched.version > version) {
       version = watched.version;
-      if (!isFinal(view.status)) await call.progress?.(stateOf(view));
+      await call.progress?.(stateOf(view));
     }
-    if (now() >= giveUpAt && !isFinal(view.status)) return toErrorResult(unfinished(id, view.status), id);
+    if (now() >= giveUpAt) return toErrorResult(unfinished(id, view.status), id);
   }
 }
 
 function stateOf({ status, attempt, error }: Watched["view"]): string {
-  return `${status}, attempt ${attempt}${error === null ? "" : `: ${error.detail}`}`;
+  return `${status}${attempt === 0 ? "" : `, attempt ${attempt}`}${error === null ? "" : `: ${error.detail}`}`;
 }
 
 function unfinished(id: string, status: string): ErrorData {

@@ -17,6 +17,7 @@ import type { Identity, Platform } from "../context.ts";
 import { bounded } from "./bounded.ts";
 import { toolChanges } from "./changes.ts";
 import { Memory, type Client } from "./memory.ts";
+import { OpenStreams } from "./open-streams.ts";
 import { createServer } from "./server.ts";
 import { Tools } from "./tools.ts";
 import { parseView, type View } from "./view.ts";
@@ -34,44 +35,43 @@ const EVENTS = { "content-type": "text/event-stream", "cache-control": "no-store
 export function createMcp(platform: Platform): Mcp {
   const tools = new Tools(platform.registry);
   const memory = new Memory();
-  let streams = 0;
+  const streams = new OpenStreams(STREAMS, Date.now);
   const changesFor = (principalId: string, view: View) =>
     toolChanges({ registry: platform.registry, principalId, view, sleep });
 
-  /** Of revisions that have GET: events for as long as the client reads. */
+  /** Of revisions that have GET. Looks for changes only as fast as the client reads. */
   function changeEvents(principalId: string, view: View): Response {
-    if (streams >= STREAMS) throw tooManyStreams();
+    const stream = streams.enter();
     const changes = changesFor(principalId, view);
     const encoder = new TextEncoder();
     let open = true;
-    streams++;
-    const end = (): void => {
-      if (open) streams--;
-      open = false;
-    };
     const body = new ReadableStream<Uint8Array>(
       {
         async pull(controller) {
+          stream.seen();
           const { done, value } = await changes.next();
           if (!open) return;
-          if (done === true) {
-            end();
-            controller.close();
-          } else controller.enqueue(encoder.encode(value ? CHANGED : ": nothing new\n\n"));
+          if (done !== true) return controller.enqueue(encoder.encode(value ? CHANGED : ": nothing new\n\n"));
+          stream.left();
+          controller.close();
         },
-        cancel: end,
+        cancel() {
+          open = false;
+          stream.left();
+        },
       },
       { highWaterMark: 0 },
     );
     return new Response(body, { headers: EVENTS });
   }
 
-  /** Of the revision that has subscriptions/listen: what the SDK listens to. */
+  /** Of the revision that has subscriptions/listen: what the SDK listens to. `close` ends what listens. */
   function changeBus(principalId: string, view: View, close: () => void): ServerEventBus {
     const bus = new InMemoryServerEventBus();
-    const tell = async (): Promise<void> => {
+    const tell = async (stream: ReturnType<OpenStreams["enter"]>): Promise<void> => {
       for await (const changed of changesFor(principalId, view)) {
         if (bus.listenerCount === 0) return;
+        stream.seen();
         if (changed) bus.publish({ kind: "tools_list_changed" });
       }
       close();
@@ -79,12 +79,11 @@ export function createMcp(platform: Platform): Mcp {
     return {
       publish: (event) => bus.publish(event),
       subscribe(listener) {
-        if (streams >= STREAMS) throw tooManyStreams();
-        streams++;
+        const stream = streams.enter();
         const leave = bus.subscribe(listener);
-        void tell().catch(close);
+        tell(stream).catch(close);
         return () => {
-          streams--;
+          stream.left();
           leave();
         };
       },
@@ -147,13 +146,6 @@ function refuseVersion(request: Request): void {
   throw new SwitchyardError(
     "bad_request",
     `Cannot speak MCP "${version.slice(0, 100)}" here: a stream of changes is of ${SUPPORTED_PROTOCOL_VERSIONS.join(", ")}; later ones have subscriptions/listen`,
-  );
-}
-
-function tooManyStreams(): SwitchyardError {
-  return new SwitchyardError(
-    "too_many_streams",
-    `Cannot open another stream of changes: at most ${STREAMS} are open here at once; there are as many`,
   );
 }
 

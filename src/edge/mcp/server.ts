@@ -21,7 +21,7 @@ import type { Tools } from "./tools.ts";
 import { selectionOf, type View } from "./view.ts";
 
 export type Asked = {
-  platform: Pick<Platform, "registry" | "dispatch" | "executions" | "version">;
+  platform: Pick<Platform, "registry" | "dispatch" | "executions" | "background" | "version">;
   identity: Identity;
   view: View;
   client: Client;
