@@ -25,7 +25,7 @@ beforeAll(async () => {
   dev = await startDev({ args: ["--examples"] });
   await install(dev, "steps", STEPS, { is_async: true, group: "work", input_type: OBJECT, output_type: OBJECT });
   await install(dev, "double", DOUBLE, { group: "math", input_type: NUMBER, output_type: NUMBER });
-  await install(dev, "who", WHO, { input_type: OBJECT });
+  await install(dev, "who", WHO);
 });
 afterAll(() => dev.stop());
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { compileType } from "../../types/index.ts";
-import { asObject, hasIdentifier } from "./as-object.ts";
+import { asObject, isMisread } from "./as-object.ts";
 
 type Schema = Record<string, unknown>;
 const nothing = () => undefined;
@@ -89,14 +89,17 @@ describe("asObject()", () => {
   });
 });
 
-describe("hasIdentifier()", () => {
+describe("isMisread()", () => {
   test.each<[boolean, unknown]>([
     [true, { $id: "urn:a" }],
     [true, { properties: { a: { $anchor: "x" } } }],
     [true, { $defs: { a: { allOf: [{ $dynamicRef: "#x" }] } } }],
+    [true, { items: { prefixItems: [true], items: false } }],
+    [true, { contains: true, minContains: 0 }],
+    [false, { prefixItems: [true] }],
     [false, { const: { $id: "urn:a" }, properties: { $id: { type: "string" } } }],
     [false, true],
   ])("is %s for %j", (expected, type) => {
-    expect(hasIdentifier(type)).toBe(expected);
+    expect(isMisread(type)).toBe(expected);
   });
 });

@@ -32,13 +32,19 @@ export function isObjectType(type: boolean | Schema): type is Schema {
   return isRecord(named) && named["type"] === "object";
 }
 
-/** Whether it gives identifiers of its own, which some clients cannot take twice. */
-export function hasIdentifier(type: unknown): boolean {
+/**
+ * Whether some clients, which hold outputs against it by an older draft, would read it otherwise: identifiers must not
+ * come twice there, a list after a tuple is the whole list, and `contains` is never satisfied by nothing.
+ */
+export function isMisread(type: unknown): boolean {
   if (!isRecord(type)) return false;
-  if (["$id", "$anchor", "$dynamicAnchor", "$dynamicRef"].some((keyword) => type[keyword] !== undefined)) return true;
-  for (const { schema } of subschemas(type)) if (hasIdentifier(schema)) return true;
+  const has = (keyword: string): boolean => type[keyword] !== undefined;
+  if (IDENTIFIERS.some(has) || has("minContains") || (has("prefixItems") && has("items"))) return true;
+  for (const { schema } of subschemas(type)) if (isMisread(schema)) return true;
   return false;
 }
+
+const IDENTIFIERS = ["$id", "$anchor", "$dynamicAnchor", "$dynamicRef"];
 
 function wrap(type: boolean | Schema, member: string): ObjectSchema {
   return place(type, `/properties/${member}`, (inner) => ({

@@ -34,6 +34,10 @@ describe("toTool()", () => {
     expect(tool.outputSchema).toMatchObject({ properties: { output: { type: "number" } }, required: ["output"] });
   });
 
+  test("takes any object where nothing is known of the input", () => {
+    expect(toTool(ANY)).toMatchObject({ description: "Does it.", inputSchema: { type: "object" } });
+  });
+
   test("of a batch takes a list, answers a list, and every reference still leads somewhere", () => {
     const tool = toTool({ ...ANY, batch: true, input: POINT, output: { type: "array", items: { $ref: "#" } } });
     expect(tool.inputSchema).toMatchObject({
@@ -50,6 +54,7 @@ describe("toTool()", () => {
     expect(toTool(ANY).outputSchema).toBeUndefined();
     expect(toTool({ ...ANY, output: {} }).outputSchema).toBeUndefined();
     expect(toTool({ ...ANY, output: { $id: "urn:a", type: "object" } }).outputSchema).toBeUndefined();
+    expect(toTool({ ...ANY, description: "" }).description).toBe("demo");
   });
 
   test("has the hints that the row gives, and no others", () => {

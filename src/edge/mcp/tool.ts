@@ -7,7 +7,7 @@ import { LIMITS } from "../../core/limits.ts";
 import type { Annotations } from "../../model/entities.ts";
 import type { ResolvedOperation } from "../../model/resolved.ts";
 import type { ClosedOperation } from "../../registry/describe.ts";
-import { asObject, hasIdentifier, isObjectType, place, type AsObject } from "./as-object.ts";
+import { asObject, isMisread, isObjectType, place, type AsObject } from "./as-object.ts";
 
 /** Where an input and an output stand that are no objects. */
 export const INPUT = "input";
@@ -15,8 +15,8 @@ export const OUTPUT = "output";
 export const META = "switchyard.dev";
 
 export function toTool(operation: ClosedOperation): Tool {
-  const { name, annotations, batch } = operation;
-  const input = asObject(batch ? listOf(operation.input) : operation.input, INPUT);
+  const { name, annotations } = operation;
+  const input = inputOf(operation);
   const output = outputOf(operation);
   const hints = annotations === null ? {} : hintsOf(annotations);
   const title = annotations?.title ?? undefined;
@@ -34,22 +34,29 @@ export function toTool(operation: ClosedOperation): Tool {
 /** How the values of a call stand in it. The same rule as that of toTool(), for an operation about to be called. */
 export function shapeOf({ input, output, batch }: Pick<ResolvedOperation, "input" | "output" | "batch">) {
   return {
-    inputWrapped: batch || !isObjectType(input.schema),
+    inputWrapped: batch || !(isAnything(input.schema) || isObjectType(input.schema)),
     /** undefined: the type says nothing, so the value does. */
     outputWrapped: batch || (isAnything(output.schema) ? undefined : !isObjectType(output.schema)),
   };
 }
 
+/** Of which nothing is known takes objects, as most inputs are. */
+function inputOf({ input, batch }: ClosedOperation): AsObject {
+  if (batch) return asObject(listOf(input), INPUT);
+  return isAnything(input) ? { schema: { type: "object" }, wrapped: false } : asObject(input, INPUT);
+}
+
 /** undefined: nothing is promised of the output, or nothing that every client can take in. */
 function outputOf({ output, batch }: ClosedOperation): AsObject | undefined {
-  if (hasIdentifier(output)) return undefined;
+  if (isMisread(output)) return undefined;
   if (batch) return asObject(outcomesOf(output), OUTPUT);
   return isAnything(output) ? undefined : asObject(output, OUTPUT);
 }
 
-function descriptionOf({ description, isAsync, batch }: ClosedOperation, input: AsObject): string {
+function descriptionOf({ name, description, isAsync, batch }: ClosedOperation, input: AsObject): string {
   const notes = [
-    description,
+    // Some clients want one of every tool.
+    description === "" ? name : description,
     batch ? `Takes a list of inputs under "${INPUT}", and answers the outcome of each.` : "",
     input.wrapped && !batch ? `Its input goes under "${INPUT}".` : "",
     isAsync ? "May take long: it is kept, and goes on if nobody waits for it." : "",
