@@ -36,6 +36,7 @@ const token = async (...scopes: string[]): Promise<{ name: string; token: string
 };
 const namesOf = (tools: { name: string }[]): string[] => tools.map(({ name }) => name);
 const textOf = ({ content }: ToolResult): string => content.map(({ text }) => text).join("\n");
+const errorOf = ({ _meta: meta }: ToolResult): unknown => meta["switchyard.dev/error"];
 const executionOf = ({ _meta: meta }: ToolResult): string => String(meta["switchyard.dev/execution_id"]);
 const statusOf = async (id: string): Promise<string> =>
   ((await (await dev.request(`/executions/${id}`)).json()) as { status: string }).status;
@@ -111,7 +112,7 @@ describe("a client that begins with initialize", () => {
     expect(textOf(result)).toContain("input_invalid");
     expect(textOf(result)).toContain("input_str");
     expect(result.structuredContent).toBeUndefined();
-    expect(result._meta["switchyard.dev/error"]).toMatchObject({ code: "input_invalid", errors: expect.any(Array) });
+    expect(errorOf(result)).toMatchObject({ code: "input_invalid", errors: expect.any(Array) });
   });
 
   it("is told by an error of the protocol that there is no such tool, whatever the reason", async () => {
@@ -185,7 +186,8 @@ describe("a client that begins with initialize", () => {
     const uri = `switchyard:///executions/${id}`;
     const shown = async () => {
       const { result } = await client.request("resources/read", { uri });
-      return JSON.parse((result?.["contents"] as { text: string }[])[0]?.text ?? "") as { status: string };
+      const [content] = (result?.["contents"] ?? []) as { text: string }[];
+      return JSON.parse(content?.text ?? "{}") as { status: string };
     };
     expect(await shown()).toMatchObject({ status: "running" });
     await waitUntil(async () => (await shown()).status !== "running", 10_000);
@@ -365,6 +367,80 @@ describe("what is refused", () => {
     expect(cursor.error?.code).toBe(-32602);
   });
 });
+
+describe("a client that never reads", () => {
+  it("is held to a bound and dropped, and nothing else suffers", async () => {
+    const noisy = `export function run(input, ctx) {
+      for (let line = 0; line < 200; line++) ctx.log.info(line + "x".repeat(4000));
+      throw new Error("again");
+    }`;
+    const retry = { max_attempts: 40, initial_ms: 1, max_ms: 1 };
+    await install(dev, "noisy", noisy, { is_async: true, retry, group: "noise" });
+    const client = await connect(dev);
+    await client.request("logging/setLevel", { level: "debug" });
+    const call = { name: "noisy", arguments: {}, _meta: { progressToken: 1 } };
+    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: call });
+    const sockets = await Promise.all(
+      Array.from({ length: 4 }, () => silentSocket(dev, body, { "mcp-session-id": client.session ?? "" })),
+    );
+    const listening = await silentSocket(dev, undefined, {});
+    try {
+      // Some 1.6 MB an attempt, for each of them: far more than sockets hold.
+      const over = async () => (await dev.request("/executions?operation=noisy&status=dead")).json();
+      let waits: number[] = [];
+      await waitUntil(
+        async () => {
+          const startedAt = performance.now();
+          expect((await dev.call("echo", { input_str: "still here" })).status).toBe(200);
+          waits = [...waits, performance.now() - startedAt];
+          return ((await over()) as { items: unknown[] }).items.length === 4;
+        },
+        55_000,
+        () => JSON.stringify(waits),
+      );
+      expect(waits.toSorted((a, b) => a - b).at(Math.floor(waits.length / 2))).toBeLessThan(500);
+      // Read at last, the stream has no end: it was broken off.
+      for (const socket of sockets) expect(await restOf(socket)).not.toContain('"isError":true');
+      expect((await client.call("echo", { input_str: "hi" })).structuredContent).toEqual({ output_str: "hi" });
+    } finally {
+      for (const socket of [...sockets, listening]) socket.destroy();
+    }
+  });
+});
+
+/** Sends a request and reads nothing. */
+async function silentSocket(
+  { port, token: bearer }: Dev,
+  body: string | undefined,
+  headers: Record<string, string>,
+): Promise<net.Socket> {
+  const socket = net.connect(port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  await new Promise((resolve) => socket.once("connect", resolve));
+  const all = { host: `127.0.0.1:${port}`, authorization: `Bearer ${bearer}`, ...headers };
+  const lines = (more: object): string =>
+    Object.entries({ ...all, ...more })
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join("");
+  if (body === undefined) socket.write(`GET /mcp HTTP/1.1\r\n${lines({ accept: "text/event-stream" })}\r\n`);
+  else {
+    const accept = "application/json, text/event-stream";
+    const more = { accept, "content-type": "application/json", "content-length": String(body.length) };
+    socket.write(`POST /mcp HTTP/1.1\r\n${lines(more)}\r\n${body}`);
+  }
+  return socket.pause();
+}
+
+/** What had arrived when nobody read, up to the end of the connection or a second of silence. */
+function restOf(socket: net.Socket): Promise<string> {
+  return new Promise((resolve) => {
+    let text = "";
+    socket.setTimeout(1_000, () => socket.destroy());
+    socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
+    socket.once("close", () => resolve(text));
+    socket.resume();
+  });
+}
 
 /** fetch sets Host and Origin itself. */
 function rawStatus({ port, token: bearer }: Dev, { headers }: { method: string; headers: Record<string, string> }) {

@@ -120,8 +120,8 @@ async function follow(
   for (;;) {
     const waitMs = Math.max(0, Math.min(ASK_MS, giveUpAt - now()));
     const watched: Watched | undefined | "gone" = await Promise.race([
-      executions.watch(id, { version, afterLog, waitMs }),
       gone,
+      executions.watch(id, { version, afterLog, waitMs }),
     ]);
     if (watched === "gone") {
       if (call.abandon) background(executions.cancel(id).catch(() => undefined));
