@@ -18,14 +18,19 @@ const ALL = { groups: undefined, functions: [], builtins: false };
 
 function setUp(operations: ClosedOperation[]) {
   const described: string[][] = [];
+  const registry = { revision: 1, selected: 0 };
   const tools = new Tools({
-    selectOperations: async ({ cursor = "", limit }) => operations.filter(({ name }) => name > cursor).slice(0, limit),
+    known: async () => registry.revision,
+    selectOperations: async ({ cursor = "", limit }) => {
+      registry.selected++;
+      return operations.filter(({ name }) => name > cursor).slice(0, limit);
+    },
     describeNamed: async (names) => {
       described.push([...names]);
       return operations.filter(({ name }) => names.includes(name));
     },
   });
-  return { tools, described, operations };
+  return { tools, described, operations, registry };
 }
 const numbered = (count: number) =>
   Array.from({ length: count }, (_, at) => operation(`op_${String(at).padStart(4, "0")}`));
@@ -55,10 +60,12 @@ test("a page that is full by its size goes on with the tool that no longer fitte
 });
 
 test("only what is new is read again", async () => {
-  const { tools, described, operations } = setUp(numbered(3));
+  const { tools, described, operations, registry } = setUp(numbered(3));
   await tools.page(ALL, undefined);
   await tools.page(ALL, undefined);
+  expect(registry.selected).toBe(1);
   operations[1] = operation("op_0001", "edited");
+  registry.revision++;
   const { tools: page } = await tools.page(ALL, undefined);
   expect(described).toEqual([["op_0000", "op_0001", "op_0002"], ["op_0001"]]);
   expect(page[1]?.description).toBe("edited");
