@@ -106,6 +106,19 @@ describe("a client that begins with initialize", () => {
     expect(textOf(await client.call("double", { number: 1 }))).toContain('the input goes under "input"');
   });
 
+  it("gives a batch its list, and gets each outcome", async () => {
+    await install(dev, "doubles", DOUBLE, { group: "math2", batch: true, input_type: NUMBER, output_type: NUMBER });
+    const client = await connect(dev, { path: "/mcp?group=math2" });
+    expect(await client.tools()).toMatchObject([{ name: "doubles", inputSchema: { required: ["input"] } }]);
+    const outcomes = [
+      { ok: true, output: 2 },
+      { ok: true, output: 4 },
+    ];
+    expect((await client.call("doubles", { input: [1, 2] })).structuredContent).toEqual({ output: outcomes });
+    expect(textOf(await client.call("doubles", { input: [1, "x"] }))).toContain("/input/1: must be number");
+    await dev.request("/registry/operations/doubles", { method: "DELETE" });
+  });
+
   it("is told in the result what was wrong with its call, so that the model can mend it", async () => {
     const result = await (await connect(dev)).call("echo", { input_st: "hi" });
     expect(result.isError).toBe(true);

@@ -29,6 +29,7 @@ const UNREAD_BYTES = 1024 * 1024;
 /** Streams of changes that are open at once in this isolate. */
 const STREAMS = 1_000;
 const SESSION = "mcp-session-id";
+const SESSION_CHARS = 128;
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 const EVENTS = { "content-type": "text/event-stream", "cache-control": "no-store" };
 
@@ -93,8 +94,7 @@ export function createMcp(platform: Platform): Mcp {
   async function post(request: Request, identity: Identity, view: View): Promise<Response> {
     const { value } = await readJson(request);
     const { principal } = identity;
-    const session = request.headers.get(SESSION) ?? undefined;
-    const client: Client = { principal: principal.id, session };
+    const client: Client = { principal: principal.id, session: sessionOf(request) };
     await Promise.all(cancelled(value).map((id) => cancel(client, id)));
     const asked = { platform, identity, view, client, tools, memory };
     const handler = createMcpHandler((context) => createServer(asked, context), {
@@ -154,6 +154,12 @@ function refusal(error: ErrorData): Response {
   const { status } = ERRORS[error.code];
   const code = status === 400 ? -32700 : status >= 500 ? -32603 : -32600;
   return Response.json({ jsonrpc: "2.0", id: null, error: { code, message: error.detail, data: error } }, { status });
+}
+
+/** Whatever a client shows is as good as what we gave out, as long as it is no burden to remember. */
+function sessionOf(request: Request): string | undefined {
+  const session = request.headers.get(SESSION);
+  return session === null || session.length > SESSION_CHARS ? undefined : session;
 }
 
 function sleep(ms: number): Promise<void> {

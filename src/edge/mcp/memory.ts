@@ -9,6 +9,9 @@ import { Lru } from "../../registry/lru.ts";
 
 const BOUNDS = { maxEntries: 10_000, maxBytes: Number.POSITIVE_INFINITY };
 
+/** Ids are the client's own; most are small numbers. */
+const ID_CHARS = 256;
+
 export type Client = { principal: string; session: string | undefined };
 
 export class Memory {
@@ -50,5 +53,5 @@ function clientKey({ principal, session }: Client): string | undefined {
 
 function requestKey(client: Client, request: string | number): string | undefined {
   const key = clientKey(client);
-  return key === undefined ? undefined : `${key} ${JSON.stringify(request)}`;
+  return key === undefined || String(request).length > ID_CHARS ? undefined : `${key} ${JSON.stringify(request)}`;
 }
