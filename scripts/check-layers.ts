@@ -8,6 +8,7 @@ import path from "node:path";
 export const LAYERS: Record<string, number> = {
   core: 0,
   model: 1,
+  expressions: 1,
   types: 2,
   registry: 3,
   adapters: 3,
