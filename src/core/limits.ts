@@ -45,9 +45,11 @@ export const LIMITS = {
   expressionChars: 16_384,
   expressionNesting: 500,
   /** One evaluation: steps of the evaluator, evaluations under way at once, scopes within scopes, its own time. */
-  expressionSteps: 200_000,
-  expressionPending: 20_000,
+  expressionSteps: 100_000,
+  expressionPending: 10_000,
   expressionScopes: 1_000,
+  /** How often a function may be handed on as an argument. */
+  expressionHandedOn: 100,
   expressionMs: 1_000,
   /** What one evaluation may build in all, one value of it (about the length of its JSON text), one string of it. */
   expressionMemoryBytes: 48 * 1024 * 1024,

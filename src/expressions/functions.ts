@@ -4,7 +4,7 @@
  * that no guard can mend is replaced: see own-functions.ts.
  */
 import type JSONata from "jsonata";
-import { type Focus, meterOf } from "./hooks.ts";
+import { type Focus, meterOf, type Wrapper, wrappersOf } from "./hooks.ts";
 import {
   chargeSteps,
   chargeString,
@@ -197,6 +197,10 @@ function guard(name: string, definition: Definition): Definition {
     if (meter === undefined) throw new TypeError(`$${name} was called out of its place`);
     let steps = 1;
     for (const arg of args) steps += costOf(meter, arg, deep);
+    // It calls each of its functions for each item, and JSONata's wrappers around one have no node of their own.
+    for (const arg of args) {
+      if (typeof arg === "function" && Array.isArray(args[0])) steps += wrappersOf(arg as Wrapper) * args[0].length;
+    }
     chargeSteps(meter, steps);
     before?.(meter, args);
     const result = implementation.apply(this, args);
@@ -205,12 +209,14 @@ function guard(name: string, definition: Definition): Definition {
   };
   // JSONata reads both: how many arguments to hand over, and for `$f(?, 1)` their names out of the source text.
   Object.defineProperty(guarded, "length", { value: original.length });
-  Object.defineProperty(guarded, "toString", { value: () => original.toString() });
+  // It stumbles over its own defaults there.
+  Object.defineProperty(guarded, "toString", { value: () => original.toString().replace(/ = \w+/, "") });
   return { ...definition, implementation: guarded };
 }
 
 function costOf(meter: Meter, arg: unknown, deep: boolean): number {
-  if (typeof arg === "string") return arg.length >> 5;
+  // Some make an array of all characters.
+  if (typeof arg === "string") return arg.length >> 4;
   if (typeof arg !== "object" || arg === null || isFunction(arg)) return 0;
   if (deep) return sizeOf(meter, arg) >> 5;
   return (Array.isArray(arg) ? arg.length : Object.keys(arg).length) >> 4;

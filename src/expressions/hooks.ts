@@ -93,8 +93,36 @@ function leave(node: Node, _input: unknown, scope: Scope, result: unknown): void
   } else if (typeof result === "object" && result !== null) {
     if (!isFunction(result)) chargeValue(meter, result);
     else if (node.type === "lambda" && node.thunk !== true) chargeBytes(meter, 512);
+  } else if (typeof result === "function") {
+    chargeSteps(meter, countWrappers(meter, result as Wrapper));
   }
   if (node.role !== undefined) chargeRole(meter, node, result);
+}
+
+/** A function that was handed on as an argument: JSONata wraps it, with the arity of what it wraps. */
+export type Wrapper = { arity?: number; readonly length: number };
+
+const WRAPPER = 1e-6;
+
+/**
+ * Wrappers inside one another cost time at each call, and no node is evaluated between them. The arity is all that a
+ * wrapper takes over from what it wraps, so their number is told in its fraction, which no comparison of arities sees.
+ */
+function countWrappers(meter: Meter, wrapper: Wrapper): number {
+  const known = meter.wrappers.get(wrapper);
+  if (known !== undefined) return known;
+  const count = wrappersOf(wrapper);
+  if (count > LIMITS.expressionHandedOn) {
+    exceed(meter, `a function may be handed on at most ${LIMITS.expressionHandedOn} times`, "handed on more often");
+  }
+  meter.wrappers.set(wrapper, count);
+  wrapper.arity = (wrapper.arity ?? wrapper.length) + WRAPPER;
+  return count;
+}
+
+/** Of a wrapper that has not been counted yet: how often it was handed on before. */
+export function wrappersOf(wrapper: Wrapper): number {
+  return Math.round(((wrapper.arity ?? 0) % 1) / WRAPPER);
 }
 
 function chargeRole(meter: Meter, node: Node, result: unknown): void {

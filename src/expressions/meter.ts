@@ -20,6 +20,8 @@ export type Meter = {
   grouped: number;
   /** Tree size of each object that was looked at. Replaced when something that is in it was changed. */
   sizes: WeakMap<object, number>;
+  /** How often each function that was handed on had been before. */
+  readonly wrappers: WeakMap<object, number>;
   /** When the clock is looked at next, when this turn began, and the time used in turns before. */
   nextLook: number;
   turnBeganMs: number;
@@ -28,7 +30,7 @@ export type Meter = {
   ended: unknown;
 };
 
-const LOOK_EVERY_STEPS = 5_000;
+const LOOK_EVERY_STEPS = 10_000;
 /** Marks a value whose size is being taken: to meet it again is a cycle. */
 const OPEN = -1;
 
@@ -40,6 +42,7 @@ export function createMeter(source: string): Meter {
     sorted: 0,
     grouped: 0,
     sizes: new WeakMap(),
+    wrappers: new WeakMap(),
     nextLook: LOOK_EVERY_STEPS,
     turnBeganMs: Date.now(),
     usedMs: 0,

@@ -114,11 +114,11 @@ function refuseGrowth(jsonata: Jsonata, source: string): void {
     if (typeof value !== "object" || value === null || value instanceof RegExp) return 0;
     if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + weigh(item, depth + 1), 0);
     const node = value as Node;
+    // JSONata's position of a token is that of its end.
+    const copies = node.type === "condition" && /^\?[?:]/.test(source.slice((node.position ?? 1) - 1)) ? 2 : 1;
     let sum = 1;
-    for (const key of Object.keys(node)) if (!SKIPPED.has(key)) sum += weigh(node[key], depth + 1);
-    if (node.type === "condition") {
-      const position = node.position ?? 0;
-      if (/^\?[?:]/.test(source.slice(position, position + 2))) sum += weigh(node["condition"], depth + 1);
+    for (const key of Object.keys(node)) {
+      if (!SKIPPED.has(key)) sum += weigh(node[key], depth + 1) * (key === "condition" ? copies : 1);
     }
     if (sum > MAX_GROWTH)
       refuse(source, node.position, "`??` and `?:` copy their left side, and too many are nested there");
