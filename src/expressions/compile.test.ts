@@ -39,6 +39,7 @@ const ORDINARY: readonly (readonly [source: string, result: unknown])[] = [
   ["items^(>quantity, sku).sku", ["b", "a", "c"]],
   ["$sort(items, function($l, $r){ $l.price > $r.price }).sku", ["b", "a", "c"]],
   ["$sort([3, 1, 2])", [1, 2, 3]],
+  ['$sort([1, 2, 3], function(){ "any text" })', [3, 2, 1]],
   ["$sort(items.sku ~> $reverse)", ["a", "b", "c"]],
   ["items{sku: price}", { a: 20, b: 5.5, c: 100 }],
   ["items{$string(price > 10): $count($)}", { true: 2, false: 1 }],
@@ -273,7 +274,7 @@ describe("the guard", () => {
 
   it("stands before every function that JSONata binds", () => {
     const bound = [...library.matchAll(/(?:staticFrame|environment)\.bind\('(\w+)'/g)].map(([, name]) => name);
-    expect(bound.toSorted()).toEqual([...GUARDED, ...UNAVAILABLE, "now", "millis"].toSorted());
+    expect(new Set(bound)).toEqual(new Set([...GUARDED, ...UNAVAILABLE, "now", "millis"]));
   });
 
   it.each(GUARDED)("lets $%s be partly applied, which JSONata does by the names in its source", async (name) => {

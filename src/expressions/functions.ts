@@ -4,7 +4,7 @@
  * that no guard can mend is replaced: see own-functions.ts.
  */
 import type JSONata from "jsonata";
-import { type Focus, meterOf, type Wrapper, wrappersOf } from "./hooks.ts";
+import { type Focus, meterOf, wrappersOf } from "./hooks.ts";
 import {
   chargeSteps,
   chargeString,
@@ -199,7 +199,7 @@ function guard(name: string, definition: Definition): Definition {
     for (const arg of args) steps += costOf(meter, arg, deep);
     // It calls each of its functions for each item, and JSONata's wrappers around one have no node of their own.
     for (const arg of args) {
-      if (typeof arg === "function" && Array.isArray(args[0])) steps += wrappersOf(arg as Wrapper) * args[0].length;
+      if (typeof arg === "function" && Array.isArray(args[0])) steps += wrappersOf(arg) * args[0].length;
     }
     chargeSteps(meter, steps);
     before?.(meter, args);

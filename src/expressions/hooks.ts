@@ -94,7 +94,7 @@ function leave(node: Node, _input: unknown, scope: Scope, result: unknown): void
     if (!isFunction(result)) chargeValue(meter, result);
     else if (node.type === "lambda" && node.thunk !== true) chargeBytes(meter, 512);
   } else if (typeof result === "function") {
-    chargeSteps(meter, countWrappers(meter, result as Wrapper));
+    chargeSteps(meter, countWrappers(meter, result));
   }
   if (node.role !== undefined) chargeRole(meter, node, result);
 }

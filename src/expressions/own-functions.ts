@@ -30,7 +30,9 @@ async function merge(left: unknown[], right: unknown[], compare: Compare): Promi
   const out: unknown[] = [];
   let [l, r] = [0, 0];
   while (l < left.length && r < right.length) {
-    out.push((await compare(left[l], right[r])) === true ? right[r++] : left[l++]);
+    // Whatever JavaScript takes for true, as JSONata does here.
+    const swap = Boolean(await compare(left[l], right[r]));
+    out.push(swap ? right[r++] : left[l++]);
   }
   while (l < left.length) out.push(left[l++]);
   while (r < right.length) out.push(right[r++]);
