@@ -10,6 +10,7 @@ export const LAYERS: Record<string, number> = {
   model: 1,
   expressions: 1,
   types: 2,
+  planner: 2,
   registry: 3,
   adapters: 3,
   dispatch: 4,
