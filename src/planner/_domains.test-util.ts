@@ -108,7 +108,7 @@ export const BLOCK_JOBS: readonly Job[] = [
     },
     order: "ordered",
   },
-  ...BLOCK_MOVES.map((job): Job => ({ ...job, kind: "any" })),
+  ...BLOCK_MOVES.map((job): Job => Object.assign({}, job, { kind: "any" as const })),
 ];
 
 /** From the lowest to the highest. */

@@ -35,8 +35,9 @@ export type Domain = {
   readonly jobs: readonly Compiled[];
   readonly byName: ReadonlyMap<string, Compiled>;
   readonly maxExpansion: number;
-  /** The id of the next expansion. */
+  /** The ids of the next expansion and the next search. */
   expansions: number;
+  searches: number;
 };
 
 type Ancestors = { readonly parts: readonly Part[]; readonly open: readonly string[] };

@@ -45,7 +45,7 @@ function placesOf(compiled: Compiled, state: State, target: Value): Instance[] {
   let paths: Path[] = [[]];
   for (const part of compiled.template) {
     paths = paths.flatMap((path) =>
-      isParameter(part) ? namesAt(path, state, target).map((name) => [...path, name]) : [[...path, part]],
+      isParameter(part) ? namesAt(path, state, target).map((name) => path.concat(name)) : [path.concat(part)],
     );
   }
   return paths.flatMap((path) => {

@@ -86,7 +86,7 @@ function lastParts(steps: readonly Applied[]): number[][] {
   return steps.map(({ parts }) =>
     parts.flatMap(({ id, index, ordered }) => {
       if (!ordered) return [];
-      const before = [...(groups.get(id)?.entries() ?? [])].filter(([other]) => other < index).at(-1);
+      const before = [...(groups.get(id)?.entries() ?? [])].findLast(([other]) => other < index);
       return before?.[1] ?? [];
     }),
   );

@@ -92,7 +92,7 @@ function* compute({ state, target, jobs, limits, trace }: Problem): Computation<
   const compiled = compileJobs(jobs);
   const byName = new Map(compiled.map((each) => [each.job.name, each]));
   const { tries, steps, expansion } = { ...DEFAULT_LIMITS, ...limits };
-  const domain: Domain = { target, jobs: compiled, byName, maxExpansion: expansion, expansions: 0 };
+  const domain: Domain = { target, jobs: compiled, byName, maxExpansion: expansion, expansions: 0, searches: 0 };
   const budget: Budget = { tries: 0, maxTries: tries, maxSteps: steps };
   const tried: Tried[] = [];
   const ports: SearchPorts = { domain, budget, ...(trace === true ? { trace: tried } : {}) };

@@ -23,6 +23,8 @@ export type Budget = { tries: number; readonly maxTries: number; readonly maxSte
 
 /** What was tried, for who asks why. `verdict`: a refusal, `seen` (a state that was there before), or how many goals are unmet then. */
 export type Tried = {
+  /** Which search of the plan: groups of goals are searched apart. */
+  readonly search: number;
   readonly node: number;
   readonly parent: number;
   readonly goal: string;
@@ -56,6 +58,7 @@ export type SearchPorts = { domain: Domain; budget: Budget; trace?: Tried[] };
 
 export function* search(state: State, goals: readonly Goal[], ports: SearchPorts): Computation<Found> {
   const { domain, budget, trace } = ports;
+  const number = domain.searches++;
   const unmet = goals.filter((goal) => !isMet(goal, state));
   const base = { candidates: undefined, next: 0 };
   const root: Node = { id: 0, state, parent: undefined, move: undefined, depth: 0, unmet, print: EMPTY, ...base };
@@ -77,7 +80,15 @@ export function* search(state: State, goals: readonly Goal[], ports: SearchPorts
       const { goal, instance } = node.candidates[node.next++] as { goal: Goal; instance: Instance };
       const note = (verdict: string, id = -1): void => {
         const { name } = instance.compiled.job;
-        trace?.push({ node: id, parent: node.id, goal: goal.key, job: name, path: toPointer(instance.path), verdict });
+        trace?.push({
+          search: number,
+          node: id,
+          parent: node.id,
+          goal: goal.key,
+          job: name,
+          path: toPointer(instance.path),
+          verdict,
+        });
       };
       const attempt = yield* tryInstance(instance, node.state, domain);
       if ("why" in attempt) {
