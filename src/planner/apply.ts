@@ -5,7 +5,6 @@ import {
   contextOf,
   JobFault,
   match,
-  type AtomicJob,
   type Compiled,
   type CompoundJob,
   type Instance,
@@ -59,7 +58,7 @@ export function* tryInstance(
   }
   if ("expand" in job) return yield* tryCompound(job, instance, state, { domain, ancestors });
   const effect = job.effect;
-  const after = yield* settle<Value>(job.name, "effect", () => (effect as AtomicJob["effect"])(context));
+  const after = yield* settle<Value>(job.name, "effect", () => effect(context));
   const changes = differences(context.value, after, path);
   if (changes.length === 0) return refuse("no_effect");
   return { state: put(state, path, after), steps: [{ instance, changes, parts: ancestors.parts }] };

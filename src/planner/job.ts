@@ -23,7 +23,7 @@ export type JobContext = {
   readonly target: Value;
   readonly params: Readonly<Record<string, string>>;
   /** The value at a pointer under `reads`. Throws JobFault for any other. */
-  read(pointer: string): Value;
+  readonly read: (pointer: string) => Value;
 };
 
 type Answer<T> = T | Promise<T>;

@@ -67,7 +67,7 @@ describe("plan()", () => {
         path: "/services/:name",
         kind: "any",
         reads: ["/images"],
-        when: ({ read, target }) => (read(`/images/${String(target)}`) ?? false) === true,
+        when: ({ read, target }) => read(`/images/${target as string}`) === true,
         effect: ({ target }) => target,
       },
     ];
@@ -164,7 +164,7 @@ describe("plan()", () => {
     const jobs: Job[] = [
       { name: "flip", path: "/lamp", effect: ({ value }) => (value === "on" ? "off" : "on") },
       { name: "again", path: "/lamp", expand: () => [{ job: "again" }] },
-      { name: "grow", path: "/lamp", expand: ({ target }) => [{ job: "grow", target: `${String(target)}!` }] },
+      { name: "grow", path: "/lamp", expand: ({ target }) => [{ job: "grow", target: `${target as string}!` }] },
     ];
     const made = plan({ state: { lamp: "on" }, target: { lamp: "green" }, jobs, trace: true });
     expect(made).toMatchObject({ reached: false, bound: null });
@@ -329,7 +329,11 @@ describe("every plan", () => {
 
 function ancestors(steps: Plan["steps"]): Set<number>[] {
   const all: Set<number>[] = [];
-  for (const { id, needs } of steps) all[id] = new Set(needs.concat(needs.flatMap((need) => [...(all[need] ?? [])])));
+  for (const { id, needs } of steps) {
+    const own = new Set(needs);
+    for (const need of needs) for (const earlier of all[need] ?? []) own.add(earlier);
+    all[id] = own;
+  }
   return all;
 }
 

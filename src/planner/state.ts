@@ -59,7 +59,7 @@ export class Whole {
   }
 
   #copied(value: Value, keep: (copy: Record<string, Json>) => void): Record<string, Json> {
-    if (isObject(value) && this.#own.has(value)) return value as Record<string, Json>;
+    if (isObject(value) && this.#own.has(value)) return value;
     const copy = isObject(value) ? { ...value } : {};
     this.#own.add(copy);
     keep(copy);
