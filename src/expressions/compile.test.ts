@@ -109,6 +109,13 @@ const ORDINARY: readonly (readonly [source: string, result: unknown])[] = [
   ],
   ["$append([1], [2, 3])", [1, 2, 3]],
   ["$distinct(items.tags)", ["x", "y"]],
+  ['$distinct([1, "1", true, 1, "true", null, "1", null])', [1, "1", true, "true", null]],
+  [
+    '$distinct([{"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"d": 3, "c": 2}, "a": 1}, {"a": 1}, [1], [1], [[1]]])',
+    [{ a: 1, b: { c: 2, d: 3 } }, { a: 1 }, [1], [[1]]],
+  ],
+  ["$distinct(items.(1))", 1],
+  ["$distinct([1, 1])", [1]],
   ["$reverse([1..3])", [3, 2, 1]],
   ['$merge([{"a": 1}, {"b": 2}, {"a": 3}])', { a: 3, b: 2 }],
   ['$spread({"a": 1, "b": 2})', [{ a: 1 }, { b: 2 }]],

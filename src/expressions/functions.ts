@@ -4,8 +4,10 @@
  * that no guard can mend is replaced: see own-functions.ts.
  */
 import type JSONata from "jsonata";
+import { LIMITS } from "../core/limits.ts";
 import { type Focus, meterOf, wrappersOf } from "./hooks.ts";
 import {
+  chargeBytes,
   chargeSteps,
   chargeString,
   chargeValue,
@@ -135,16 +137,30 @@ const BEFORE: Readonly<Record<string, (meter: Meter, args: readonly unknown[]) =
       refuseValue(meter, "a picture of a time must say where each part ends", JSON.stringify(picture.slice(0, 60)));
     }
   },
-  distinct: (meter, [items]) => {
-    // It compares each with each.
-    if (Array.isArray(items)) chargeSteps(meter, (items.length * items.length) >> 6);
+  zip: (meter, lists) => {
+    const lengths = lists.map((list) => (Array.isArray(list) ? list.length : 0));
+    chargeBytes(meter, 8 * lists.length * Math.min(...lengths));
+  },
+  string: (meter, [value, prettify]) => {
+    if (prettify === true) chargeString(meter, sizeOf(meter, value) + indentation(meter, value, 1));
   },
   spread: (meter, [value]) => {
-    if (Array.isArray(value)) chargeSteps(meter, (value.length * value.length) >> 6);
+    if (Array.isArray(value)) chargeSteps(meter, (value.length * value.length) >> 10);
     // It takes a function apart, down to the code that it is made of.
     if (isFunction(value)) refuseValue(meter, "$spread takes objects", "a function");
   },
 };
+
+/** How many characters of white space stand before the lines of a value that is written out over many. */
+function indentation(meter: Meter, value: unknown, depth: number): number {
+  if (typeof value !== "object" || value === null || isFunction(value)) return 0;
+  const members: unknown[] = Object.values(value);
+  chargeSteps(meter, 1);
+  let chars = 2 * depth * (members.length + 1);
+  if (chars > LIMITS.expressionStringChars) return chars;
+  for (const member of members) chars += indentation(meter, member, depth + 1);
+  return chars;
+}
 
 const PICTURE_CHARS = 200;
 
@@ -218,7 +234,7 @@ function costOf(meter: Meter, arg: unknown, deep: boolean): number {
   // Some make an array of all characters.
   if (typeof arg === "string") return arg.length >> 4;
   if (typeof arg !== "object" || arg === null || isFunction(arg)) return 0;
-  if (deep) return sizeOf(meter, arg) >> 5;
+  if (deep) return sizeOf(meter, arg) >> 6;
   return (Array.isArray(arg) ? arg.length : Object.keys(arg).length) >> 4;
 }
 

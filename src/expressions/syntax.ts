@@ -13,9 +13,13 @@ import { compileRegex } from "./regex-engine.ts";
 export type Role =
   /** Its whole value is walked or written out: an operand of `=` or `&`, a condition. */
   | "walked"
+  /** Its items are looked through: the right side of `in`. */
+  | "scanned"
   /** Its items are copied into a sequence: a step of a path, an item of an array. */
   | "copied"
-  /** The same, and then sorted. */
+  /** Each of its items becomes a tuple with all that `@`, `#` and `%` bind in the path. */
+  | "tupled"
+  /** Its items are copied, and then sorted. */
   | "sorted"
   /** A key by which a sequence is grouped. */
   | "key"
@@ -202,16 +206,18 @@ function giveRoles(node: Node): void {
   };
   if (node.type === "path") {
     const steps = node["steps"] as Node[];
-    for (const [index, step] of steps.entries()) give(steps[index + 1]?.type === "sort" ? "sorted" : "copied", step);
+    let role: Role = "copied";
+    for (const [index, step] of steps.entries()) {
+      // From the first tuple on, all that follows are tuples.
+      if (step["tuple"] === true) role = "tupled";
+      give(steps[index + 1]?.type === "sort" ? "sorted" : role, step);
+    }
   }
   if (node.type === "unary" && node.value === "[") give("copied", ...(node["expressions"] as Node[]));
-  if (
-    node.type === "binary" &&
-    typeof node.value === "string" &&
-    ["=", "!=", "&", "in", "and", "or"].includes(node.value)
-  ) {
+  if (node.type === "binary" && typeof node.value === "string" && ["=", "!=", "&", "and", "or"].includes(node.value)) {
     give("walked", node["lhs"], node["rhs"]);
   }
+  if (node.type === "binary" && node.value === "in") give("scanned", node["rhs"]);
   if (node.type === "condition") give("walked", node["condition"]);
   for (const filter of [node["predicate"], node["stages"]].flat())
     give("walked", (filter as Node | undefined)?.["expr"]);
