@@ -50,7 +50,7 @@ export const LIMITS = {
   expressionScopes: 1_000,
   /** How often a function may be handed on as an argument. */
   expressionHandedOn: 100,
-  expressionMs: 1_000,
+  expressionMs: 3_000,
   /** What one evaluation may build in all, one value of it (about the length of its JSON text), one string of it. */
   expressionMemoryBytes: 48 * 1024 * 1024,
   expressionValueBytes: 8 * 1024 * 1024,
