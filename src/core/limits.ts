@@ -58,8 +58,8 @@ export const LIMITS = {
   /** Items of one sequence, and items that pass through its order-by clauses in all. */
   expressionItems: 10_000,
   expressionSorted: 4_000,
-  /** Instructions of one compiled regular expression. */
-  expressionRegexProgram: 2_000,
+  /** Instructions of all of its regular expressions, compiled. */
+  expressionRegexProgram: 4_000,
   /** Log lines kept of one invocation, and characters of one line. */
   logLines: 200,
   logLineChars: 4_096,

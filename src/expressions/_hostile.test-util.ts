@@ -199,6 +199,8 @@ export const HOSTILE: readonly Hostile[] = [
   invalid("look-behind", '$match("a", /(?<=a)a/)'),
   invalid("a back-reference", '$match("aa", /(a)\\1/)'),
   invalid("a regular expression with a huge program", '$match("a", /((a{100}){100}){100}/)'),
+  invalid("hundreds of large regular expressions", `[1,${"/[a-z]{0,900}/,".repeat(1_000)}1]`),
+  invalid("thousands of parents", `${"a.".repeat(4_000)}${"%.".repeat(3_900)}a`),
   invalid("a regular expression that never ends", '$match("a", /a'),
   // The text itself.
   invalid("a text without end", "1 + ".repeat(10_000) + "1"),

@@ -3,7 +3,6 @@
  * for by the evaluation that makes it.
  */
 import type { RE2JS } from "re2js";
-import { LIMITS } from "../core/limits.ts";
 import { compileProgram } from "../core/regex.ts";
 import { chargeBytes, chargeSteps, type Meter } from "./meter.ts";
 
@@ -14,10 +13,6 @@ export function compileRegex(regex: RegExp): RE2JS {
   const known = programs.get(regex);
   if (known !== undefined) return known;
   const program = compileProgram(regex.source, { ignoreCase: regex.ignoreCase, multiline: regex.multiline });
-  const size = program.programSize();
-  if (size > LIMITS.expressionRegexProgram) {
-    throw new Error(`it may compile to at most ${LIMITS.expressionRegexProgram} instructions, it has ${size}`);
-  }
   programs.set(regex, program);
   return program;
 }

@@ -60,17 +60,29 @@ export async function parseExpression(
       `Cannot compile the expression ${quote(source)}: it may have at most ${LIMITS.expressionChars} characters; it has ${source.length}`,
     );
   }
+  const parents = source.split("%").length - 1;
+  if (parents > MAX_PARENTS) refuse(source, undefined, `"%" may stand in it ${MAX_PARENTS} times; it has ${parents}`);
   refuseGrowth(jsonata, source);
   const expression = parse(jsonata, source, source, options);
   const regexes: { node: Node; regex: RegExp }[] = [];
   visit(source, expression.ast() as unknown as Node, 1, regexes, new Set());
   if (regexes.length > 0) await loadPatternEngine();
+  let instructions = 0;
   for (const { node, regex } of regexes) {
+    const pattern = `the regular expression /${regex.source.slice(0, 40)}/`;
     try {
-      compileRegex(regex);
+      instructions += compileRegex(regex).programSize();
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      refuse(source, node.position, `the regular expression /${regex.source}/ must run in linear time: ${reason}`);
+      refuse(source, node.position, `${pattern} must run in linear time: ${reason}`);
+    }
+    if (instructions > LIMITS.expressionRegexProgram) {
+      const most = LIMITS.expressionRegexProgram;
+      refuse(
+        source,
+        node.position,
+        `${pattern} makes all of them more than ${most} instructions, the most they may be`,
+      );
     }
   }
   return expression;
@@ -102,6 +114,9 @@ function refuse(source: string, position: number | undefined, reason: string, ca
     },
   );
 }
+
+/** JSONata looks for the parent of each `%` through the whole path before it. */
+const MAX_PARENTS = 500;
 
 const MAX_GROWTH = 50_000;
 
