@@ -61,6 +61,7 @@ const ORDINARY: readonly (readonly [source: string, result: unknown])[] = [
   ['coupon ?? "none"', null],
   ['missing ?? "none"', "none"],
   ['missing ?: "none"', "none"],
+  ["items.tags.(% ? %.%.id : 1)", ["o-7", "o-7", "o-7"]],
   [
     '$match(text, /order (\\d+)/i) ?? "none"',
     [
@@ -95,6 +96,8 @@ const ORDINARY: readonly (readonly [source: string, result: unknown])[] = [
   ["$max(items.price) - $min(items.price)", 94.5],
   ["$average([1, 2, 3])", 2],
   ["$map([1..3], function($v, $i, $a){ $v * $i + $count($a) })", [3, 5, 9]],
+  ["($each2 := function($f){ $map([10, 20], $f) }; $each2(function($v, $i){ $v + $i }))", [10, 21]],
+  ["($a := function($f){ $b($f) }; $b := function($f){ $reduce([1..4], $f) }; $a(function($x, $y){ $x - $y }))", -8],
   ["$map(items.price, $string)", ["20", "5.5", "100"]],
   ["$filter(items, function($i){ $i.price < 50 }).sku", ["a", "b"]],
   ["$reduce([1..5], function($a, $b){ $a * $b })", 120],

@@ -16,7 +16,7 @@ import {
   sizeOf,
 } from "./meter.ts";
 import { regexEngineFor } from "./regex-engine.ts";
-import type { Node } from "./syntax.ts";
+import type { Node } from "./nodes.ts";
 
 /** The evaluator's environment, as far as we rely on it; the tests fail when a version changes it. */
 export type Scope = {
