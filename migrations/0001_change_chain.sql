@@ -1,0 +1,3 @@
+ALTER TABLE `changes` ADD `revision` integer;--> statement-breakpoint
+ALTER TABLE `changes` ADD `caller` text;--> statement-breakpoint
+ALTER TABLE `changes` ADD `hash` text;
