@@ -34,7 +34,7 @@ import { Waiting } from "./executions/waiting.ts";
 import { createExecutor, type ExecutorBindings } from "./executor/create-executor.ts";
 import { Gate } from "./executor/gate.ts";
 import type { Outcome } from "./model/outcome.ts";
-import type { Principal } from "./model/principal.ts";
+import type { Caller, Principal } from "./model/principal.ts";
 import { CHAIN_FUNCTION, chainInput } from "./registry/builtins/chain-input.ts";
 import { parseInput } from "./registry/builtins/parse-input.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
@@ -137,11 +137,12 @@ function wire(env: Bindings): Wired {
     outputOf: (id) => executions.output(id),
     now,
   });
-  const builtins = (name: string, input: unknown, principal: Principal) =>
-    runBuiltin(registry, name, input, principal, { executions, artifacts, environments: { check: checker(adapters) } });
+  const wiredPorts = { executions, artifacts, environments: { check: checker(adapters) } };
+  const builtins = (name: string, input: unknown, principal: Principal, caller?: Caller) =>
+    runBuiltin(registry, name, input, principal, wiredPorts, caller);
   const runBuiltinCall = async (name: string, call: AdapterCall): Promise<Outcome> => {
     if (name === CHAIN_FUNCTION) return chain(call);
-    const { output } = await builtins(name, call.inputValue, call.principal);
+    const { output } = await builtins(name, call.inputValue, call.principal, call.meta.caller);
     return { ok: true, output: JSON.stringify(output), logs: [] };
   };
   const chain = ({ inputValue, principal, meta, depth, steps = [], options }: AdapterCall): Promise<Outcome> =>

@@ -3,7 +3,7 @@
  * batch whose first statement claims the next places in the change log. Either all of it is there afterwards or
  * nothing; if another writer was faster the claim clashes and the whole write is worked out again from the new state.
  */
-import { and, desc, eq, max, sql } from "drizzle-orm";
+import { and, eq, max, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import { digestOf } from "../core/hash.ts";
 import { GENESIS, hashOfChange } from "./audit/chain.ts";
@@ -202,8 +202,7 @@ async function currentHead(database: Database): Promise<Head> {
     const [row] = await database
       .select({ seq: changes.seq, hash: changes.hash })
       .from(changes)
-      .orderBy(desc(changes.seq))
-      .limit(1);
+      .where(eq(changes.seq, sql`(SELECT max(seq) FROM changes)`));
     if (row === undefined) return { seq: 0, hash: GENESIS };
     if (row.hash !== null) return { seq: row.seq, hash: row.hash };
     await extendChain(database);

@@ -14,7 +14,12 @@ type Row = typeof changes.$inferSelect;
 export async function extendChain(database: Database): Promise<void> {
   const [gap] = await database.all<{ seq: number | null }>(sql`SELECT min(seq) AS seq FROM changes WHERE hash IS NULL`);
   if (gap?.seq == null) return;
-  let [last] = await database.select().from(changes).where(lt(changes.seq, gap.seq)).orderBy(desc(changes.seq)).limit(1);
+  let [last] = await database
+    .select()
+    .from(changes)
+    .where(lt(changes.seq, gap.seq))
+    .orderBy(desc(changes.seq))
+    .limit(1);
   for (;;) {
     const rows = await database
       .select()
