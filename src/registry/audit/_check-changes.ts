@@ -6,6 +6,9 @@ import { GENESIS, hashOfChange, type Link } from "./chain.ts";
 import { namesOf } from "./read-changes.ts";
 import type { Checked } from "./verify.ts";
 
+/** Each row holds manifests and closed types, up to megabytes of them. */
+const CONTENTS_AT_ONCE = 200;
+
 type Row = Pick<Link, "seq" | "kind" | "name" | "action" | "author" | "after" | "revision" | "at"> & {
   /** The revision's row. */
   r_digest: string | null;
@@ -78,8 +81,9 @@ async function wrongInChain(row: ChainRow, previous: string): Promise<string | u
 export async function checkContents(
   database: Database,
   [start = 0]: readonly (string | number)[],
-  limit: number,
+  most: number,
 ): Promise<Checked> {
+  const limit = Math.min(most, CONTENTS_AT_ONCE);
   const rows = await readContents(database, Number(start), limit);
   for (const row of rows) {
     const wrong = (await wrongInRevision(row)) ?? (await wrongInEntity(row));

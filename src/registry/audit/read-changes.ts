@@ -47,7 +47,7 @@ export async function listChanges(
   );
   const { items, next_cursor } = page(rows, limit, ({ seq }) => String(seq));
   const names = await namesOf(database, items);
-  return { items: items.map((row) => ({ ...row, author_name: names.get(row.author) ?? null })), next_cursor };
+  return { items: items.map((row) => named(row, names)), next_cursor };
 }
 
 /** One change, with its entry before and after it. Throws entity_not_found. */
@@ -67,7 +67,7 @@ export async function getChange(
     row.after === null ? null : viewOf(database, row, revision),
   ]);
   const names = await namesOf(database, [row]);
-  return { ...row, author_name: names.get(row.author) ?? null, entry_before: before, entry_after: after };
+  return { ...named(row, names), entry_before: before, entry_after: after };
 }
 
 async function viewOf(database: Database, { kind, name }: Row, revision: number): Promise<View | null> {
@@ -80,6 +80,10 @@ async function viewOf(database: Database, { kind, name }: Row, revision: number)
   const found = rows.find((row) => row.revision === revision);
   const first = rows.find((row) => row.revision === 1);
   return found === undefined ? null : revisionView(found, first?.at ?? found.at);
+}
+
+function named(row: Row, names: ReadonlyMap<string, string>): ChangeView {
+  return { ...row, author_name: names.get(row.author) ?? null };
 }
 
 /** A token's name never changes, so what it is called is what it was called. */

@@ -90,10 +90,13 @@ function parseCursor(cursor: string | undefined): { stage: number; after: (strin
   } catch {
     throw unreadable(cursor);
   }
-  const isWord = (word: unknown): word is string | number => typeof word === "string" || typeof word === "number";
   if (!Array.isArray(words) || !words.every(isWord)) throw unreadable(cursor);
   const [name, ...after] = words;
   return { stage: STAGES.findIndex(([stage]) => stage === name), after };
+}
+
+function isWord(word: unknown): word is string | number {
+  return typeof word === "string" || typeof word === "number";
 }
 
 function unreadable(cursor: string | undefined): SwitchyardError {
