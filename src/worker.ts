@@ -38,12 +38,14 @@ import type { Caller, Principal } from "./model/principal.ts";
 import { CHAIN_FUNCTION, chainInput } from "./registry/builtins/chain-input.ts";
 import { parseInput } from "./registry/builtins/parse-input.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
+import { RateLimiter } from "./limits/rate-limiter.ts";
+import { RateLimits } from "./limits/rate-limits.ts";
 import { RunnerPool } from "./runners/runner-pool.ts";
 import { openDatabase } from "./registry/database.ts";
 import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
 
-export { ExecutionShard, Gate, JobBoard, RunnerPool };
+export { ExecutionShard, Gate, JobBoard, RateLimiter, RunnerPool };
 
 export type Bindings = ExecutorBindings &
   ShardEnv & {
@@ -55,6 +57,8 @@ export type Bindings = ExecutorBindings &
     PRIVATE_NETWORK?: Fetcher;
     /** Jobs that run elsewhere and report back. */
     JOBS: DurableObjectNamespace<JobBoard>;
+    /** Counts, an object for each rate limit. */
+    RATE_LIMITS: DurableObjectNamespace<RateLimiter>;
     /** Where jobs and hosts reach the platform, such as https://switchyard.example.com. */
     PUBLIC_URL?: string;
     /** The registry's libSQL server; with REGISTRY, a service binding through which its URL is reached. */
@@ -161,6 +165,7 @@ function wire(env: Bindings): Wired {
         statusOf: async (id) => (await executions.find(id))?.status,
       },
     );
+  const rateLimits = new RateLimits(env.RATE_LIMITS, now);
   const invokePorts = {
     environments: registry,
     adapters,
@@ -176,11 +181,13 @@ function wire(env: Bindings): Wired {
       registry,
       recorder,
       keeper,
+      rateLimits,
       log: (execution, operation, lines) => {
         for (const line of lines) console.log(JSON.stringify({ ...line, execution, operation }));
       },
     },
     capabilities,
+    rateLimits,
     executions,
     artifacts,
     jobs,

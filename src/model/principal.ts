@@ -1,5 +1,6 @@
 /** Whose rights a call has, and what started it. */
 import type { Scope } from "./entities.ts";
+import type { RateLimit } from "./rate-limit.ts";
 
 /** A token, resolved. Everything that a call starts in turn keeps this principal. */
 export type Principal = {
@@ -8,6 +9,8 @@ export type Principal = {
   /** The token's name, for logs. */
   name: string;
   scopes: readonly Scope[];
+  /** Of the token's own requests. Absent: as many as it likes. */
+  rateLimit?: RateLimit;
 };
 
 /** Whatever can start something. */
