@@ -5,11 +5,16 @@ import { cli } from "./cli.ts";
 import { cold } from "./cold.ts";
 import { durable, DURABLE_PARTS, missingPeers } from "./durable.ts";
 import { machine } from "./_harness.ts";
+import { rateLimitBench } from "./rate-limits.ts";
 import { scale } from "./scale.ts";
 
 const BENCHMARKS = { calls, scale, cold, cli, durable, adapters };
 /** Run only when they are named. */
-const PARTS: Record<string, () => Promise<void>> = { ...DURABLE_PARTS, ...ADAPTER_PARTS };
+const PARTS: Record<string, () => Promise<void>> = {
+  ...DURABLE_PARTS,
+  ...ADAPTER_PARTS,
+  "rate-limits": rateLimitBench,
+};
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(BENCHMARKS, name) && !Object.hasOwn(PARTS, name));

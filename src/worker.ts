@@ -119,6 +119,7 @@ function wire(env: Bindings): Wired {
     background: waitUntil,
     ...(env.REGISTRY_MAX_STALE_MS === undefined ? {} : { maxStaleMs: Number(env.REGISTRY_MAX_STALE_MS) }),
   });
+  const rateLimits = new RateLimits(env.RATE_LIMITS, now);
   const namespace = env.EXECUTIONS;
   const recorder = new Recorder(namespace, waitUntil);
   const payloads = new Payloads(new PayloadStore(env.ARTIFACTS));
@@ -132,7 +133,7 @@ function wire(env: Bindings): Wired {
     hold: (id, named) => artifacts.hold(id, named),
     now,
   });
-  const executions = createExecutions({ namespace, keeper, payloads, recorder, registry });
+  const executions = createExecutions({ namespace, keeper, payloads, recorder, registry, rateLimits });
   const shard = (id: string) => namespace.getByName(nameOfShard(shardOfExecutionId(id) ?? 0));
   const artifacts = new ShardedArtifacts({
     shard: (number) => namespace.getByName(nameOfShard(number)),
@@ -165,7 +166,6 @@ function wire(env: Bindings): Wired {
         statusOf: async (id) => (await executions.find(id))?.status,
       },
     );
-  const rateLimits = new RateLimits(env.RATE_LIMITS, now);
   const invokePorts = {
     environments: registry,
     adapters,
