@@ -42,8 +42,9 @@ export type Writer = (write: Write, principal: Principal, caller?: Caller) => Pr
 
 export function createWriter(database: Database, ports: RegistryPorts, now: () => number): Writer {
   return async (write, principal, caller) => {
-    // A token that calls the function is the author, and is named already.
-    const by = caller === undefined || caller.type === "token" ? undefined : `${caller.type}:${caller.id}`;
+    // A token or a trigger that calls the function is the author, and is named already.
+    const asked = caller === undefined || caller.type === "token" ? undefined : `${caller.type}:${caller.id}`;
+    const by = asked === principal.id ? undefined : asked;
     const { result, changes, registryRevision } = await attempt(
       { database, author: principal.id, caller: by, now },
       (draft) => workOut(write, { draft, principal, ports }),

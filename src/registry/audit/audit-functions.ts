@@ -1,6 +1,6 @@
 /** The built-in functions over the change log. They need the database and nothing else. */
 import * as v from "valibot";
-import type { Scope } from "../../model/entities.ts";
+import type { Scope } from "../../model/scope.ts";
 import { parseInput } from "../builtins/parse-input.ts";
 import * as schemas from "../builtins/schemas.ts";
 import type { Database } from "../database.ts";

@@ -117,8 +117,10 @@ describe("the chain", () => {
     await registry.write(write, ADMIN, { type: "execution", id: "ex_1" });
     const other = { ...write, manifest: { ...write.manifest, name: "u" } };
     await registry.write(other, ADMIN, { type: "token", id: ADMIN.id });
+    const third = { ...write, manifest: { ...write.manifest, name: "v" } };
+    await registry.write(third, { ...ADMIN, id: "webhook:w", name: "w" }, { type: "webhook", id: "w" });
     const { items } = (await base.run("list_change", {})) as unknown as { items: { caller: string | null }[] };
-    expect(items.map(({ caller }) => caller)).toEqual([null, "execution:ex_1", null]);
+    expect(items.map(({ caller }) => caller)).toEqual([null, null, "execution:ex_1", null]);
   });
 });
 
