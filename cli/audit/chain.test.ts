@@ -22,6 +22,7 @@ async function log(forge: (row: ChangeView) => Partial<ChangeView> = () => ({}))
       before: null,
       after: `d${seq}`,
       revision: 1,
+      uses: null,
       at: "2026-11-21T12:00:00.000Z",
     };
     previous = await hashOfChange(previous, link);

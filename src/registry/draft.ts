@@ -6,7 +6,7 @@
 import { and, eq, max, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import { digestOf } from "../core/hash.ts";
-import { GENESIS, hashOfChange } from "./audit/chain.ts";
+import { digestOfUses, GENESIS, hashOfChange, type UsesRow } from "./audit/chain.ts";
 import { extendChain } from "./audit/extend-chain.ts";
 import type { Kind } from "../model/entities.ts";
 import type { Database } from "./database.ts";
@@ -130,7 +130,7 @@ export class Draft {
     if (staged.length === 0) return [];
     const log: (typeof changes.$inferInsert)[] = [];
     let previous = this.#baseHash;
-    for (const [index, { kind, name, action, before, row }] of staged.entries()) {
+    for (const [index, { kind, name, action, before, row, uses: targets }] of staged.entries()) {
       const change = {
         seq: this.base + 1 + index,
         kind,
@@ -141,6 +141,7 @@ export class Draft {
         before: before?.digest ?? null,
         after: row?.digest ?? null,
         revision: (row ?? before)?.revision ?? null,
+        uses: row === undefined ? null : await digestOfUses(distinct(targets)),
         at: this.at,
       };
       previous = await hashOfChange(previous, change);
@@ -170,13 +171,7 @@ export class Draft {
       database.insert(revisions).values({ ...revision, at, author }),
       dropUses,
     ];
-    const rows = distinct(targets).map((target) => ({
-      kind,
-      name,
-      target_kind: target.kind,
-      target_name: target.name,
-      written: target.written,
-    }));
+    const rows = distinct(targets).map((target) => Object.assign({ kind, name }, target));
     if (rows.length > 0) statements.push(database.insert(uses).values(rows));
     return statements;
   }
@@ -209,11 +204,12 @@ async function currentHead(database: Database): Promise<Head> {
   }
 }
 
-function distinct(targets: readonly Use[]): Use[] {
-  const found = new Map<string, Use>();
+function distinct(targets: readonly Use[]): (UsesRow & { target_kind: Kind })[] {
+  const found = new Map<string, UsesRow & { target_kind: Kind }>();
   for (const target of targets) {
     const key = `${target.kind} ${target.name}`;
-    found.set(key, { ...target, written: target.written || found.get(key)?.written === true });
+    const written = target.written || found.get(key)?.written === true;
+    found.set(key, { target_kind: target.kind, target_name: target.name, written });
   }
   return [...found.values()];
 }

@@ -62,6 +62,8 @@ export const changes = sqliteTable(
     revision: integer(),
     /** What asked for it, `TYPE:ID`, where that was not the author's own request: an execution that called the function. */
     caller: text(),
+    /** Digest over the entry's rows in `uses`; null of a delete, and where a version before the chain wrote it. */
+    uses: text(),
     hash: text(),
   },
   (table) => [index("changes_by_entry").on(table.kind, table.name)],

@@ -2,14 +2,14 @@
 import { sql } from "drizzle-orm";
 import { digestOf } from "../../core/hash.ts";
 import type { Database } from "../database.ts";
-import { GENESIS, hashOfChange, type Link } from "./chain.ts";
+import { digestOfUses, GENESIS, hashOfChange, type Link, type UsesRow } from "./chain.ts";
 import { namesOf } from "./read-changes.ts";
 import type { Checked } from "./verify.ts";
 
 /** Each row holds manifests and closed types, up to megabytes of them. */
 const CONTENTS_AT_ONCE = 200;
 
-type Row = Pick<Link, "seq" | "kind" | "name" | "action" | "author" | "after" | "revision" | "at"> & {
+type Row = Pick<Link, "seq" | "kind" | "name" | "action" | "author" | "after" | "revision" | "uses" | "at"> & {
   /** The revision's row. */
   r_digest: string | null;
   r_manifest: string | null;
@@ -27,6 +27,8 @@ type Row = Pick<Link, "seq" | "kind" | "name" | "action" | "author" | "after" | 
   e_created_at: string | null;
   /** When the entry's life began: with its first change, or the first after it was deleted. */
   born_at: string | null;
+  /** What the entry in force uses: JSON of rows. */
+  e_uses: string | null;
   /** Of a module's revision: 1 where its code is stored. */
   has_code: number;
 };
@@ -121,6 +123,9 @@ async function wrongInEntity(row: Row): Promise<string | undefined> {
   for (const [field, actual, expected] of wanted) {
     if (actual !== expected) return `the ${field} of the entry in force must be ${expected}; it is ${actual}`;
   }
+  const uses = await digestOfUses(JSON.parse(row.e_uses ?? "[]") as UsesRow[]);
+  // Of a change from before there was a chain nobody knows.
+  if (row.uses !== null && row.uses !== uses) return `what the entry in force uses must be as it was then; it is not`;
   if (row.e_manifest === row.r_manifest && row.e_resolved === row.r_resolved) return undefined;
   const digest = await contentDigest(row.kind, row.e_manifest, row.e_resolved);
   return digest === row.after
@@ -158,7 +163,7 @@ function readChain(database: Database, start: number, limit: number): Promise<Ch
 
 function readContents(database: Database, start: number, limit: number): Promise<Row[]> {
   return database.all<Row>(sql`
-    SELECT c.seq, c.kind, c.name, c.action, c.author, c.after, c.revision, c.at,
+    SELECT c.seq, c.kind, c.name, c.action, c.author, c.after, c.revision, c.uses, c.at,
       r.digest AS r_digest, r.manifest AS r_manifest, r.resolved AS r_resolved, r.author AS r_author, r.at AS r_at,
       n.seq IS NULL AS is_last,
       e.revision AS e_revision, e.digest AS e_digest, e.manifest AS e_manifest, e.resolved AS e_resolved,
@@ -168,6 +173,9 @@ function readContents(database: Database, start: number, limit: number): Promise
           (SELECT d.seq FROM changes d WHERE d.kind = c.kind AND d.name = c.name AND d.after IS NULL
             ORDER BY d.seq DESC LIMIT 1), 0)
           ORDER BY b.seq LIMIT 1) END AS born_at,
+      CASE WHEN e.name IS NOT NULL THEN (SELECT json_group_array(json_object(
+        'target_kind', u.target_kind, 'target_name', u.target_name, 'written', json(iif(u.written = 1, 'true', 'false'))))
+        FROM uses u WHERE u.kind = c.kind AND u.name = c.name) END AS e_uses,
       CASE WHEN c.kind <> 'module' OR NOT json_valid(r.manifest) THEN 1 ELSE
         EXISTS (SELECT 1 FROM module_code m WHERE m.sha256 = json_extract(r.manifest, '$.sha256')) END AS has_code
     FROM changes c

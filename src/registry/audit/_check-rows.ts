@@ -37,6 +37,19 @@ export const checkEntities: Check = async (database, after, limit) => {
   return { after: rows.length < limit || last === undefined ? undefined : [last.kind, last.name] };
 };
 
+/** Of an entry that is there, the entry's last change has been held against them. */
+export const checkUses: Check = async (database, after, limit) => {
+  const [kind = "", name = ""] = after;
+  const rows = await database.all<{ kind: string; name: string; there: number }>(sql`
+    SELECT u.kind, u.name, EXISTS (SELECT 1 FROM entities e WHERE e.kind = u.kind AND e.name = u.name) AS there
+    FROM uses u WHERE (u.kind, u.name) > (${kind}, ${name}) GROUP BY u.kind, u.name ORDER BY u.kind, u.name LIMIT ${limit}`);
+  const found = rows.find((row) => row.there !== 1);
+  if (found !== undefined)
+    return wrong(`what ${found.kind} "${found.name}" uses: it must be in force; it is not there`);
+  const last = rows.at(-1);
+  return { after: rows.length < limit || last === undefined ? undefined : [last.kind, last.name] };
+};
+
 export const checkCode: Check = async (database, [start = ""], limit) => {
   const rows = await database.all<{ sha256: string; size: number }>(sql`
     SELECT sha256, size_bytes AS size FROM module_code WHERE sha256 > ${start} ORDER BY sha256 LIMIT ${limit}`);

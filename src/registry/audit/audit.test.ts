@@ -71,9 +71,10 @@ describe("the chain", () => {
       before: null,
       after: "d",
       revision: 1,
+      uses: null,
       at: "2026-11-21T12:00:00.000Z",
     };
-    expect(await hashOfChange(GENESIS, link)).toBe("94425d783bb1a21e5fa1cae7aa63c9363889d05c575983961ecaf005a3b5cd26");
+    expect(await hashOfChange(GENESIS, link)).toBe("9706e54facc57baea4733699e3676c6f0085d5aea76b4d27a6e72b3f6013f229");
   });
 
   test("holds many changes of one write", async () => {
@@ -149,7 +150,7 @@ describe("verify finds and names", () => {
     ],
     [
       "a change that was put in",
-      `INSERT INTO changes SELECT 11, kind, name, action, author, before, after, at, revision, caller, hash FROM changes WHERE seq = 10`,
+      `INSERT INTO changes SELECT 11, kind, name, action, author, before, after, at, revision, caller, uses, hash FROM changes WHERE seq = 10`,
       /^change 11 \(edit type t by admin_id\): its hash must be [0-9a-f]{64}; it is [0-9a-f]{64}/,
     ],
     [
@@ -157,7 +158,7 @@ describe("verify finds and names", () => {
       `UPDATE changes SET seq = -seq WHERE seq IN (4, 5); UPDATE changes SET seq = 9 + seq WHERE seq < 0`,
       /^change 4 \(edit operation demo by admin_id\): its hash/,
     ],
-    ...["kind", "name", "action", "author", "caller", "before", "after", "at"].map(
+    ...["kind", "name", "action", "author", "caller", "uses", "before", "after", "at"].map(
       (column): [string, string, RegExp] => [
         `another ${column} of a change`,
         `UPDATE changes SET ${column} = 'forged' WHERE seq = 5`,
@@ -302,6 +303,28 @@ describe("verify finds and names", () => {
       "UPDATE entities SET resolved = '{}' WHERE name = 'demo'",
       /^change 5 .*: the content of the entry/,
     ],
+    // Who uses what. The environment inline and the module's types are used by demo.
+    ...["kind", "name"].map((column): [string, string, RegExp] => [
+      `another ${column} of a use`,
+      `UPDATE uses SET ${column} = 'forged'`,
+      /^change 5 .*: what the entry in force uses must be as it was then/,
+    ]),
+    ...["target_kind", "target_name", "written"].map((column): [string, string, RegExp] => [
+      `another ${column} of a use`,
+      `UPDATE uses SET ${column} = 7 WHERE rowid = (SELECT min(rowid) FROM uses)`,
+      /^change 5 .*: what the entry in force uses must be as it was then/,
+    ]),
+    ["a use deleted", "DELETE FROM uses", /^change 5 .*: what the entry in force uses/],
+    [
+      "a use put in",
+      "INSERT INTO uses VALUES ('type', 't', 'type', 'x', 1)",
+      /^change 10 .*: what the entry in force uses/,
+    ],
+    [
+      "a use of what is not there",
+      "INSERT INTO uses VALUES ('type', 'gone', 'type', 't', 1)",
+      /^what type "gone" uses: it must be in force; it is not there/,
+    ],
     // Code.
     ["other code", "UPDATE module_code SET code = code || ' '", /^code [0-9a-f]{64}: that must be its SHA-256; it is/],
     [
@@ -403,7 +426,7 @@ test("a registry from before the chain gets it when it is migrated, and is held 
   await history();
   const old = readFileSync(path.join(MIGRATIONS, "0000_registry.sql"), "utf8");
   expect(old).not.toContain("`hash`");
-  await sql(`ALTER TABLE changes DROP COLUMN hash; ALTER TABLE changes DROP COLUMN revision; ALTER TABLE changes DROP COLUMN caller;
+  await sql(`ALTER TABLE changes DROP COLUMN hash; ALTER TABLE changes DROP COLUMN revision; ALTER TABLE changes DROP COLUMN caller; ALTER TABLE changes DROP COLUMN uses;
     DELETE FROM __drizzle_migrations WHERE created_at = (SELECT max(created_at) FROM __drizzle_migrations)`);
   const { migrateDatabase } = await import("../migrate.node.ts");
   expect(await migrateDatabase(base.database, MIGRATIONS)).toBe(1);

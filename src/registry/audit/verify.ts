@@ -10,7 +10,7 @@ import { SwitchyardError } from "../../core/errors.ts";
 import type { Database } from "../database.ts";
 import { fromDatabaseError } from "../database-error.ts";
 import { checkChain, checkContents } from "./_check-changes.ts";
-import { checkCode, checkEntities, checkRevisions, checkSecrets, checkTokens } from "./_check-rows.ts";
+import { checkCode, checkEntities, checkRevisions, checkSecrets, checkTokens, checkUses } from "./_check-rows.ts";
 
 /** `seq`: the change that does not fit; null where what does not fit is no change. */
 export type Broken = { seq: number | null; detail: string };
@@ -30,6 +30,7 @@ const STAGES: readonly (readonly [string, Check])[] = [
   ["contents", checkContents],
   ["revisions", checkRevisions],
   ["entities", checkEntities],
+  ["uses", checkUses],
   ["code", checkCode],
   ["tokens", checkTokens],
   ["secrets", checkSecrets],

@@ -128,6 +128,7 @@ const change = {
   before: nullableText,
   after: nullableText,
   revision: v.nullable(v.number()),
+  uses: nullableText,
   at: v.string(),
   hash: nullableText,
 };
