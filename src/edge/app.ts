@@ -3,10 +3,12 @@ import { Hono } from "hono";
 import { SwitchyardError, toErrorData, toSwitchyardError } from "../core/errors.ts";
 import { KINDS, kindOfPlural } from "../model/entities.ts";
 import { allows, type Principal } from "../model/principal.ts";
+import type { Limited } from "../model/rate-limit.ts";
 import type { Scope } from "../model/scope.ts";
 import { authenticate } from "./authenticate.ts";
 import type { Env, Platform, Route, RouteContext } from "./context.ts";
 import { problem } from "./problem.ts";
+import { limitToken, rateLimitHeaders, withRateLimits } from "./rate-limits.ts";
 import { ROUTES } from "./routes.ts";
 
 /** Where the supervisor of executor processes reports, with a secret of its own. Not part of the public surface. */
@@ -18,24 +20,28 @@ export function createApp(platform: Platform): Hono<Env> {
     app.on(route.method, route.path, async (context) => {
       context.set("platform", platform);
       context.set("routes", ROUTES);
+      const limits: Limited[] = [];
+      context.set("limits", limits);
       refuseForeignAccept(context.req.header("accept"), route);
       if (route.access !== "public") {
         const identity = await authenticate(context.req.raw.headers, platform);
+        // What a running handler asks for is no request of the token's.
+        if (identity.depth === 0) await limitToken(identity.principal, limits, platform.rateLimits);
         checkAccess(route, context, identity.principal);
         checkHandler(route, context, identity.depth > 0);
         context.set("identity", identity);
       }
-      return route.handle(context);
+      return withRateLimits(await route.handle(context), limits);
     });
   }
   const { control } = platform;
   if (control !== undefined) app.post(CONTROL_PATH, (context) => control(context.req.raw));
   app.notFound((context) => unknownRoute(context.req.method, context.req.path, app));
-  app.onError((thrown) => {
+  app.onError((thrown, context) => {
     const error = toSwitchyardError(thrown);
     if (error.code === "internal")
       console.error(JSON.stringify({ level: "error", message: String(error.cause), stack: error.stack }));
-    return problem(toErrorData(error));
+    return problem(toErrorData(error), rateLimitHeaders(context.get("limits") ?? []));
   });
   return app;
 }
