@@ -7,6 +7,7 @@ import { authenticate } from "./authenticate.ts";
 import type { Env, Platform, Route, RouteContext } from "./context.ts";
 import { problem } from "./problem.ts";
 import { ROUTES } from "./routes.ts";
+import { callAtPath, findPath } from "./routes/rest-paths.ts";
 
 /** Where the supervisor of executor processes reports, with a secret of its own. Not part of the public surface. */
 const CONTROL_PATH = "/internal/executors";
@@ -29,7 +30,10 @@ export function createApp(platform: Platform): Hono<Env> {
   }
   const { control } = platform;
   if (control !== undefined) app.post(CONTROL_PATH, (context) => control(context.req.raw));
-  app.notFound((context) => unknownRoute(context.req.method, context.req.path, app));
+  app.notFound(async (context) => {
+    context.set("platform", platform);
+    return elsewhere(context, app);
+  });
   app.onError((thrown) => {
     const error = toSwitchyardError(thrown);
     if (error.code === "internal")
@@ -89,7 +93,7 @@ function checkHandler({ handlers }: Route, context: RouteContext, isHandler: boo
   );
 }
 
-function refuseForeignAccept(accept: string | undefined, route: Route): void {
+function refuseForeignAccept(accept: string | undefined, route: Pick<Route, "produces">): void {
   const produces: string = route.produces ?? "application/json";
   if (accept === undefined || accept === "*/*" || produces === "*/*") return;
   const taken = new Set<string>(["*/*", `${produces.split("/")[0]}/*`, produces, "application/problem+json"]);
@@ -106,12 +110,18 @@ function refuseForeignAccept(accept: string | undefined, route: Route): void {
   }
 }
 
-function unknownRoute(method: string, path: string, app: Hono<Env>): Response {
-  const allowed = [
-    ...new Set(
-      ROUTES.filter((route) => app.router.match(route.method, path)[0].length > 0).map((route) => route.method),
-    ),
-  ];
+/** A path of no route: an operation's own, or none that there is. The platform's routes have been looked at before. */
+async function elsewhere(context: RouteContext, app: Hono<Env>): Promise<Response> {
+  const { method, path } = context.req;
+  const ours = ROUTES.filter((route) => app.router.match(route.method, path)[0].length > 0);
+  const found = ours.length > 0 ? { allowed: ours.map((route) => route.method) } : await findPath(context);
+  if ("allowed" in found) return unknownRoute(method, path, [...new Set(found.allowed)]);
+  refuseForeignAccept(context.req.header("accept"), {});
+  const identity = await authenticate(context.req.raw.headers, context.var.platform);
+  return callAtPath(context, found, identity);
+}
+
+function unknownRoute(method: string, path: string, allowed: readonly string[]): Response {
   if (allowed.length === 0) {
     return problem({
       code: "route_not_found",
@@ -119,6 +129,7 @@ function unknownRoute(method: string, path: string, app: Hono<Env>): Response {
       hint: "GET /openapi.json",
     });
   }
+  if (method === "OPTIONS") return new Response(null, { status: 204, headers: { allow: allowed.join(", ") } });
   return problem(
     { code: "method_not_allowed", detail: `Cannot ${method} ${path}: the route takes ${allowed.join(", ")}` },
     { allow: allowed.join(", ") },

@@ -153,14 +153,15 @@ export const OperationSchema = v.strictObject({
   retention_ms: v.optional(v.nullable(integer(60_000, LIMITS.retentionMaxMs)), null),
   /** Capabilities that the environment must have. */
   requires: v.optional(CapabilitiesSchema, {}),
+  /** A route of its own: a method and a path, `GET /people/{person_id}`; see rest-path.ts. */
+  path: v.optional(v.nullable(v.string()), null),
   // Known to the design, refused until something acts on them (see UNSUPPORTED_SETTINGS).
   provided_by: v.optional(v.nullable(v.string()), null),
-  path: v.optional(v.nullable(v.string()), null),
 });
 export type Operation = v.InferOutput<typeof OperationSchema>;
 
 /** Settings that this version would ignore. A row that sets one to anything but its default is refused. */
-export const UNSUPPORTED_SETTINGS = ["provided_by", "path"] as const satisfies readonly (keyof Operation)[];
+export const UNSUPPORTED_SETTINGS = ["provided_by"] as const satisfies readonly (keyof Operation)[];
 
 /** `schema` (JSON Schema 2020-12) or the shorthand `attributes`; never both. */
 export const TypeSchema = v.strictObject({

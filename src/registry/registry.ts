@@ -17,6 +17,8 @@ import { Freshness } from "./freshness.ts";
 import { install, type Installable } from "./install.ts";
 import { loadIsolate, readModuleCode, writeModuleCode } from "./modules.ts";
 import { Operations } from "./operations.ts";
+import type { PathTable } from "./path-table.ts";
+import { RestPaths } from "./rest-paths.ts";
 import { importMasterKey, type MasterKey } from "./seal.ts";
 import { Tokens } from "./tokens.ts";
 import { createWriter, type Write, type Written } from "./write.ts";
@@ -62,6 +64,7 @@ export function createRegistry(options: RegistryOptions) {
     seen,
     ...(options.cache ?? { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }),
   });
+  const restPaths = new RestPaths(database);
   const tokens = new Tokens({ database, now, seen });
   const write = createWriter(database, ports, now);
 
@@ -69,6 +72,7 @@ export function createRegistry(options: RegistryOptions) {
     operations.forget(change);
     tokens.forget(change);
     environments.forget(change);
+    restPaths.forget(change);
   }
 
   async function atLeast(minRegistryRevision: number | undefined): Promise<void> {
@@ -94,6 +98,19 @@ export function createRegistry(options: RegistryOptions) {
       const { operation, registryRevision } = await operations.get(name, wanted.revision);
       freshness.start(registryRevision);
       return { operation, stale };
+    },
+
+    /** The paths of operations, each with the operation that answers there. */
+    async restPaths(wanted: { minRegistryRevision?: number } = {}): Promise<PathTable> {
+      if (freshness.blank) {
+        // Read first: whatever changes after it is followed from there.
+        const revision = await currentRevision(database).catch((error: unknown) => {
+          throw fromDatabaseError(error);
+        });
+        freshness.start(revision);
+      } else await freshness.ensure(OPERATIONS_LIMIT_MS);
+      await atLeast(wanted.minRegistryRevision);
+      return restPaths.table();
     },
 
     /** `bearer` is a token's text. Throws token_unknown, token_revoked, token_expired. */
