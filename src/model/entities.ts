@@ -92,6 +92,13 @@ export const CapabilitiesSchema = v.pipe(
   v.check((all) => Object.keys(all).length <= 64, "must be at most 64 capabilities"),
 );
 
+const ExampleSchema = v.strictObject({
+  summary: v.optional(v.pipe(v.string(), v.maxLength(200))),
+  input: v.unknown(),
+  output: v.optional(v.unknown()),
+});
+export type Example = v.InferOutput<typeof ExampleSchema>;
+
 export const OperationSchema = v.strictObject({
   name: NameSchema,
   description,
@@ -155,6 +162,8 @@ export const OperationSchema = v.strictObject({
   requires: v.optional(CapabilitiesSchema, {}),
   /** A route of its own: a method and a path, `GET /people/{person_id}`; see rest-path.ts. */
   path: v.optional(v.nullable(v.string()), null),
+  /** Calls that show what it does; their input and output must fit its types. */
+  examples: v.optional(v.pipe(v.array(ExampleSchema), v.maxLength(LIMITS.examples)), []),
   // Known to the design, refused until something acts on them (see UNSUPPORTED_SETTINGS).
   provided_by: v.optional(v.nullable(v.string()), null),
 });

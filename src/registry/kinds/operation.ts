@@ -4,6 +4,7 @@ import type { ExternalImplementation, Module, Operation } from "../../model/enti
 import type { Implementation } from "../../model/resolved.ts";
 import { allows } from "../../model/principal.ts";
 import type { Json } from "../schema.ts";
+import { checkExamples } from "./operation-examples.ts";
 import { checkPathIsFree } from "./operation-path.ts";
 import { checkPlaces } from "./operation-places.ts";
 import { usesOf, type OperationResolved } from "./operation-resolved.ts";
@@ -24,6 +25,7 @@ export const operationRules: KindRules<"operation"> = {
     const output = await settleSide(draft, manifest.output_type, { code: code.output, pointer: "/output_type" });
     const resolved: OperationResolved = { implementation, code, input: input.side, output: output.side };
     checkResolvedSettings(manifest, resolved);
+    await checkExamples(manifest, resolved);
     const closed = { ...manifest, input_type: input.reference, output_type: output.reference };
     return { manifest: closed, resolved, uses: usesOf(closed, resolved) };
   },
@@ -34,6 +36,7 @@ export const operationRules: KindRules<"operation"> = {
     checkSettings(manifest);
     await checkPathIsFree(manifest, context.draft);
     checkResolvedSettings(manifest, resolved as OperationResolved);
+    await checkExamples(manifest, resolved as OperationResolved);
     await grantSecrets(manifest, context);
     // Code and types are stored with the revision; environments and secrets are looked up when it runs.
     await checkPlaces(manifest, (resolved as OperationResolved).implementation, context);
