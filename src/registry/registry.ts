@@ -10,7 +10,7 @@ import type { ResolvedOperation } from "../model/resolved.ts";
 import { builtinTypes } from "./builtins/definitions.ts";
 import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
-import { describeOperations, type DescribedPage, type DescribeOptions } from "./describe.ts";
+import { describeOperations, listDigests, type Described, type DescribeOptions, type Wanted } from "./describe.ts";
 import { currentRevision, type Change } from "./draft.ts";
 import { Environments } from "./environments.ts";
 import { Freshness } from "./freshness.ts";
@@ -152,8 +152,9 @@ export function createRegistry(options: RegistryOptions) {
     putModuleCode: (sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> =>
       writeModuleCode(database, sha256, { bytes, at: new Date(now()).toISOString() }),
 
-    /** Operations in force with their closed types, in the order of their names. */
-    describeOperations: (page: DescribeOptions): Promise<DescribedPage> => describeOperations(database, page),
+    /** Names and digests of the operations in force, in the order of their names; and some of them with closed types. */
+    listDigests: (page: DescribeOptions) => listDigests(database, page),
+    describeOperations: (wanted: Wanted): Promise<Described[]> => describeOperations(database, wanted),
 
     /** The registry revision, asked of the database now. */
     async revision(): Promise<number> {

@@ -37,7 +37,7 @@ export async function checkExamples(
       const result = types[side].check(example[side]);
       if (result.ok) continue;
       const pointer = toPointer(["examples", String(place), side]);
-      errors.push(...result.errors.map((issue) => ({ ...issue, pointer: pointer + issue.pointer })));
+      for (const issue of result.errors) errors.push({ ...issue, pointer: pointer + issue.pointer });
     }
   }
   const [first] = errors;
