@@ -92,11 +92,12 @@ async function operationTypes(context: Context, name: string): Promise<string> {
 /** Each as it is called, and what it then answers. */
 function examplesOf(entry: Entry): string {
   const all = (entry["examples"] ?? []) as { summary?: string; input: unknown; output?: unknown }[];
-  const lines = all.flatMap(({ summary, input, output }) => [
-    ...(summary === undefined ? [] : [`  # ${summary}`]),
-    `  opctl call ${entry.name} --input '${JSON.stringify(input).replaceAll("'", String.raw`'\''`)}'`,
-    ...(output === undefined ? [] : [`  → ${JSON.stringify(output)}`]),
-  ]);
+  const lines: string[] = [];
+  for (const { summary, input, output } of all) {
+    if (summary !== undefined) lines.push(`  # ${summary}`);
+    lines.push(`  opctl call ${entry.name} --input '${JSON.stringify(input).replaceAll("'", String.raw`'\''`)}'`);
+    if (output !== undefined) lines.push(`  → ${JSON.stringify(output)}`);
+  }
   return lines.length === 0 ? "" : `Examples\n${lines.join("\n")}`;
 }
 
