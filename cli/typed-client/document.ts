@@ -106,8 +106,7 @@ function isWanted({ operationId, tags }: Item, { groups, operations, all }: Sele
 }
 
 function checkNames(found: readonly TypedOperation[], { operations }: Selection): void {
-  const missing = operations.filter((name) => !found.some((operation) => operation.name === name));
-  const [first] = missing;
+  const first = operations.find((name) => !found.some((operation) => operation.name === name));
   if (first === undefined) return;
   throw new SwitchyardError(
     "operation_not_found",

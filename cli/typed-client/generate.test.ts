@@ -107,6 +107,9 @@ async function read(types: typeof TYPES, selection: Selection = ALL): Promise<Ty
   return typedOperations(JSON.parse(text) as never, selection);
 }
 
+const named = async (selection: Partial<Selection>): Promise<string[]> =>
+  (await read(TYPES, { ...ALL, ...selection })).operations.map(({ name }) => name);
+
 const GOOD = `
 import { createClient, OperationError, type Answer, type Input } from "./ops.ts";
 const client = createClient({ url: "http://127.0.0.1:1", token: "t" });
@@ -195,8 +198,6 @@ describe("generateClient()", () => {
   });
 
   it("leaves out the platform's own unless asked, and takes a group or names", async () => {
-    const named = async (selection: Partial<Selection>): Promise<string[]> =>
-      (await read(TYPES, { ...ALL, ...selection })).operations.map(({ name }) => name);
     expect(await named({})).not.toContain("builtin_one");
     expect(await named({ all: true })).toContain("builtin_one");
     expect(await named({ groups: ["registry"] })).toEqual(["builtin_one"]);
