@@ -7,6 +7,7 @@ import type { AdapterDescription, EnvironmentHandle } from "../model/environment
 import type { IsolateDefinition } from "../model/invocation.ts";
 import type { Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
+import type { TriggerHandle, TriggerKind } from "../model/triggers.ts";
 import { builtinTypes } from "./builtins/definitions.ts";
 import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
@@ -21,6 +22,7 @@ import type { PathTable } from "./path-table.ts";
 import { RestPaths } from "./rest-paths.ts";
 import { importMasterKey, type MasterKey } from "./seal.ts";
 import { Tokens } from "./tokens.ts";
+import { Triggers } from "./triggers.ts";
 import { createWriter, type Write, type Written } from "./write.ts";
 
 export type RegistryOptions = {
@@ -58,6 +60,7 @@ export function createRegistry(options: RegistryOptions) {
     },
   };
   const environments = new Environments(database, () => ports.masterKey);
+  const triggers = new Triggers(database, () => ports.masterKey);
   const freshness = new Freshness({ database, now, maxStaleMs: options.maxStaleMs ?? 1_000, onChange });
   const seen = () => freshness.seen;
   const operations = new Operations(database, {
@@ -73,6 +76,7 @@ export function createRegistry(options: RegistryOptions) {
     tokens.forget(change);
     environments.forget(change);
     restPaths.forget(change);
+    triggers.forget(change);
   }
 
   async function atLeast(minRegistryRevision: number | undefined): Promise<void> {
@@ -122,10 +126,27 @@ export function createRegistry(options: RegistryOptions) {
       return principal;
     },
 
+    /** A token's id, or `KIND:NAME` of a trigger. Throws also trigger_inactive. */
     async principalById(id: string): Promise<Principal> {
       if (!freshness.blank) await freshness.ensure(TOKENS_LIMIT_MS);
-      return tokens.byId(id);
+      return (await triggers.principal(id, seen)) ?? tokens.byId(id);
     },
+
+    /** The trigger's row; undefined when there is none. */
+    async trigger<K extends TriggerKind>(kind: K, name: string): Promise<TriggerHandle<K> | undefined> {
+      if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
+      return triggers.get(kind, name, seen);
+    },
+
+    /** Every trigger of the kind, in the order of their names. */
+    async triggers<K extends TriggerKind>(kind: K): Promise<readonly TriggerHandle<K>[]> {
+      if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
+      return triggers.all(kind, seen);
+    },
+
+    /** Values of the secrets that a trigger's row names, in its order. Throws secret_unavailable. */
+    triggerSecrets: (handle: TriggerHandle<"webhook"> | TriggerHandle<"subscription">): Promise<readonly string[]> =>
+      triggers.secretsOf(handle),
 
     /** The environment's row; undefined when there is none. */
     async environment(name: string): Promise<EnvironmentHandle | undefined> {
