@@ -117,6 +117,13 @@ export const ERRORS = {
     title: "The operation is switched off",
     explain: "Its row says `active: false`. Switch it on with `opctl edit operation NAME -s active=true`.",
   },
+  trigger_inactive: {
+    status: 409,
+    fault: "user",
+    title: "The webhook, schedule or subscription is switched off or gone",
+    explain:
+      "What it started may not call on for it any more. Switch it on with `opctl edit KIND NAME -s active=true`, or create it again.",
+  },
   entity_exists: {
     status: 409,
     fault: "user",
@@ -134,6 +141,13 @@ export const ERRORS = {
     fault: "user",
     title: "The type's name is taken by other content",
     explain: "A type of that name with a different schema is stored. Rename yours, or edit the stored one on purpose.",
+  },
+  path_taken: {
+    status: 409,
+    fault: "user",
+    title: "The path belongs to another operation",
+    explain:
+      "One method and path answer one operation; names of parameters make no difference. The detail names the operation that has it.",
   },
   write_conflict: {
     status: 409,
@@ -197,6 +211,13 @@ export const ERRORS = {
     explain:
       "The operation's max_queued, or the platform's own limit, is reached. Nothing was accepted. Send it again later: the Retry-After header says when.",
   },
+  rate_limited: {
+    status: 429,
+    fault: "user",
+    title: "Too many calls in too little time",
+    explain:
+      "The rate_limit of the operation's or the token's row is reached. Nothing has run. Send it again later: the Retry-After header and after_ms say when.",
+  },
   too_many_streams: {
     status: 503,
     fault: "system",
@@ -258,6 +279,27 @@ export const ERRORS = {
     title: "The setting would have no effect",
     explain:
       "This version of the platform does not act on the setting, so it refuses to store it. Leave it at its default.",
+  },
+  expression_invalid: {
+    status: 422,
+    fault: "user",
+    title: "The expression cannot be used",
+    explain:
+      "It is not JSONata, or uses a part of it that the platform refuses; the detail names the position and the rule. docs/expressions.md lists what is refused and why.",
+  },
+  expression_failed: {
+    status: 422,
+    fault: "user",
+    title: "The expression failed on this input",
+    explain:
+      "JSONata stopped with an error of its own, or the result is nothing that JSON can say. The detail has JSONata's code and position. Mend the expression, or the input.",
+  },
+  expression_limit: {
+    status: 422,
+    fault: "user",
+    title: "The expression went past a limit",
+    explain:
+      "Expressions run inside the platform, so their steps, depth, memory and time are bounded; the detail names the limit and its number. Work of that size belongs in an operation.",
   },
   module_hash_mismatch: {
     status: 422,
@@ -509,10 +551,18 @@ export type ErrorCode = keyof typeof ERRORS;
 /** One place in a value or definition that breaks a rule. `pointer` is a JSON Pointer (RFC 6901), "" is the root. */
 export type Issue = { pointer: string; keyword: string; detail: string };
 
-type ErrorExtras = { hint?: string; errors?: readonly Issue[]; cause?: unknown };
+/** `afterMs`: the same may succeed then, and not before. */
+type ErrorExtras = { hint?: string; errors?: readonly Issue[]; cause?: unknown; afterMs?: number };
 
 /** An error as data: what crosses a process boundary, and the body of a problem answer without its HTTP clothes. */
-export type ErrorData = { code: ErrorCode; detail: string; hint?: string; errors?: readonly Issue[] };
+export type ErrorData = {
+  code: ErrorCode;
+  detail: string;
+  hint?: string;
+  errors?: readonly Issue[];
+  /** Milliseconds until the same may succeed. */
+  after_ms?: number;
+};
 
 /**
  * `detail` follows the grammar `Cannot <do what> "<value>": <rule>; it is <current value>`.
@@ -523,12 +573,14 @@ export class SwitchyardError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly errors: readonly Issue[] | undefined;
+  readonly afterMs: number | undefined;
 
   constructor(code: ErrorCode, detail: string, extras: ErrorExtras = {}) {
     super(detail, extras.cause === undefined ? undefined : { cause: extras.cause });
     this.code = code;
     this.hint = extras.hint;
     this.errors = extras.errors;
+    this.afterMs = extras.afterMs;
   }
 }
 
@@ -551,5 +603,6 @@ export function toErrorData(error: SwitchyardError): ErrorData {
     detail: error.message,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     ...(error.errors === undefined ? {} : { errors: error.errors }),
+    ...(error.afterMs === undefined ? {} : { after_ms: error.afterMs }),
   };
 }

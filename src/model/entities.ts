@@ -6,6 +6,9 @@ import * as v from "valibot";
 import { LIMITS } from "../core/limits.ts";
 import type { RetryPolicy } from "./execution.ts";
 import { NameSchema } from "./names.ts";
+import { RateLimitSchema } from "./rate-limit.ts";
+import { ScopeSchema, type Scope } from "./scope.ts";
+import { ScheduleSchema, SubscriptionSchema, WebhookSchema } from "./triggers.ts";
 
 /** Any JSON object, taken as it is: v.record() would silently drop a member named "constructor" or "prototype". */
 export const JsonObjectSchema = v.custom<Record<string, unknown>>(
@@ -109,6 +112,13 @@ const AnnotationsSchema = v.strictObject({
 });
 export type Annotations = v.InferOutput<typeof AnnotationsSchema>;
 
+const ExampleSchema = v.strictObject({
+  summary: v.optional(v.pipe(v.string(), v.maxLength(200))),
+  input: v.unknown(),
+  output: v.optional(v.unknown()),
+});
+export type Example = v.InferOutput<typeof ExampleSchema>;
+
 export const OperationSchema = v.strictObject({
   name: NameSchema,
   description,
@@ -164,22 +174,27 @@ export const OperationSchema = v.strictObject({
     ),
     null,
   ),
+  /** How many calls in how much time, of all callers together. */
+  rate_limit: v.optional(v.nullable(RateLimitSchema), null),
   /** Which synchronous calls leave a record; asynchronous executions always do. */
   record: v.optional(v.picklist(["all", "errors", "none"]), "all"),
   /** How long records, outputs and artifacts are kept after the end. Milliseconds. null is LIMITS.retentionMs. */
   retention_ms: v.optional(v.nullable(integer(60_000, LIMITS.retentionMaxMs)), null),
   /** Capabilities that the environment must have. */
   requires: v.optional(CapabilitiesSchema, {}),
+  /** A route of its own: a method and a path, `GET /people/{person_id}`; see rest-path.ts. */
+  path: v.optional(v.nullable(v.string()), null),
+  /** Calls that show what it does; their input and output must fit its types. */
+  examples: v.optional(v.pipe(v.array(ExampleSchema), v.maxLength(LIMITS.examples)), []),
   /** What agents are told of it beside its description and types. null: nothing is said. */
   annotations: v.optional(v.nullable(AnnotationsSchema), null),
   // Known to the design, refused until something acts on them (see UNSUPPORTED_SETTINGS).
   provided_by: v.optional(v.nullable(v.string()), null),
-  path: v.optional(v.nullable(v.string()), null),
 });
 export type Operation = v.InferOutput<typeof OperationSchema>;
 
 /** Settings that this version would ignore. A row that sets one to anything but its default is refused. */
-export const UNSUPPORTED_SETTINGS = ["provided_by", "path"] as const satisfies readonly (keyof Operation)[];
+export const UNSUPPORTED_SETTINGS = ["provided_by"] as const satisfies readonly (keyof Operation)[];
 
 /** `schema` (JSON Schema 2020-12) or the shorthand `attributes`; never both. */
 export const TypeSchema = v.strictObject({
@@ -232,24 +247,6 @@ export const EnvironmentSchema = v.strictObject({
 });
 export type Environment = v.InferOutput<typeof EnvironmentSchema>;
 
-/** `ops:invoke`, `ops:invoke:GROUP`, `registry:read`, `registry:write`, `secrets:use`, `runner:ENVIRONMENT`, `admin`. */
-export type Scope =
-  | "ops:invoke"
-  | `ops:invoke:${string}`
-  | `runner:${string}`
-  | "registry:read"
-  | "registry:write"
-  | "secrets:use"
-  | "admin";
-
-export const ScopeSchema = v.pipe(
-  v.string(),
-  v.regex(
-    /^(?:ops:invoke(?::[a-z][a-z0-9_.-]{0,127})?|runner:[a-z][a-z0-9_.-]{0,127}|registry:read|registry:write|secrets:use|admin)$/,
-    "must be ops:invoke, ops:invoke:GROUP, runner:ENVIRONMENT, registry:read, registry:write, secrets:use or admin",
-  ),
-) as unknown as v.GenericSchema<string, Scope>;
-
 /** Some texts in the form of a time are none (an offset without minutes): a token with one would never expire. */
 const isTime = (text: string): boolean => !Number.isNaN(Date.parse(text));
 
@@ -265,6 +262,8 @@ export const TokenSchema = v.strictObject({
     ),
     null,
   ),
+  /** How many requests in how much time. */
+  rate_limit: v.optional(v.nullable(RateLimitSchema), null),
 });
 export type Token = v.InferOutput<typeof TokenSchema>;
 
@@ -289,6 +288,9 @@ export const KINDS = {
   environment: { plural: "environments", schema: EnvironmentSchema, write: "admin" },
   token: { plural: "tokens", schema: TokenSchema, write: "admin" },
   secret: { plural: "secrets", schema: SecretSchema, write: "admin" },
+  webhook: { plural: "webhooks", schema: WebhookSchema, write: "registry:write" },
+  schedule: { plural: "schedules", schema: ScheduleSchema, write: "registry:write" },
+  subscription: { plural: "subscriptions", schema: SubscriptionSchema, write: "registry:write" },
 } as const satisfies Record<string, { plural: string; schema: v.GenericSchema; write: Scope }>;
 
 export type Kind = keyof typeof KINDS;

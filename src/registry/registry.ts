@@ -5,29 +5,25 @@
 import { SwitchyardError } from "../core/errors.ts";
 import type { AdapterDescription, EnvironmentHandle } from "../model/environment.ts";
 import type { IsolateDefinition } from "../model/invocation.ts";
-import type { Principal } from "../model/principal.ts";
+import type { Caller, Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
+import type { TriggerHandle, TriggerKind } from "../model/triggers.ts";
 import { builtinTypes } from "./builtins/definitions.ts";
 import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
-import {
-  describeNamed,
-  describeOperations,
-  fingerprint,
-  selectOperations,
-  type ClosedOperation,
-  type DescribedPage,
-  type DescribeOptions,
-  type Selection,
-} from "./describe.ts";
+import { describeOperations, listDigests, type Described, type DescribeOptions, type Wanted } from "./describe.ts";
 import { currentRevision, type Change } from "./draft.ts";
 import { Environments } from "./environments.ts";
 import { Freshness } from "./freshness.ts";
 import { install, type Installable } from "./install.ts";
 import { loadIsolate, readModuleCode, writeModuleCode } from "./modules.ts";
 import { Operations } from "./operations.ts";
+import type { PathTable } from "./path-table.ts";
+import { RestPaths } from "./rest-paths.ts";
 import { importMasterKey, type MasterKey } from "./seal.ts";
+import { fingerprint, selectOperations, type Selection } from "./select.ts";
 import { Tokens } from "./tokens.ts";
+import { Triggers } from "./triggers.ts";
 import { createWriter, type Write, type Written } from "./write.ts";
 
 export type RegistryOptions = {
@@ -65,12 +61,14 @@ export function createRegistry(options: RegistryOptions) {
     },
   };
   const environments = new Environments(database, () => ports.masterKey);
+  const triggers = new Triggers(database, () => ports.masterKey);
   const freshness = new Freshness({ database, now, maxStaleMs: options.maxStaleMs ?? 1_000, onChange });
   const seen = () => freshness.seen;
   const operations = new Operations(database, {
     seen,
     ...(options.cache ?? { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }),
   });
+  const restPaths = new RestPaths(database);
   const tokens = new Tokens({ database, now, seen });
   const write = createWriter(database, ports, now);
 
@@ -78,6 +76,8 @@ export function createRegistry(options: RegistryOptions) {
     operations.forget(change);
     tokens.forget(change);
     environments.forget(change);
+    restPaths.forget(change);
+    triggers.forget(change);
   }
 
   async function atLeast(minRegistryRevision: number | undefined): Promise<void> {
@@ -105,6 +105,19 @@ export function createRegistry(options: RegistryOptions) {
       return { operation, stale };
     },
 
+    /** The paths of operations, each with the operation that answers there. */
+    async restPaths(wanted: { minRegistryRevision?: number } = {}): Promise<PathTable> {
+      if (freshness.blank) {
+        // Read first: whatever changes after it is followed from there.
+        const revision = await currentRevision(database).catch((error: unknown) => {
+          throw fromDatabaseError(error);
+        });
+        freshness.start(revision);
+      } else await freshness.ensure(OPERATIONS_LIMIT_MS);
+      await atLeast(wanted.minRegistryRevision);
+      return restPaths.table();
+    },
+
     /** `bearer` is a token's text. Throws token_unknown, token_revoked, token_expired. */
     async authenticate(bearer: string): Promise<Principal> {
       if (!freshness.blank) await freshness.ensure(TOKENS_LIMIT_MS);
@@ -114,10 +127,27 @@ export function createRegistry(options: RegistryOptions) {
       return principal;
     },
 
+    /** A token's id, or `KIND:NAME` of a trigger. Throws also trigger_inactive. */
     async principalById(id: string): Promise<Principal> {
       if (!freshness.blank) await freshness.ensure(TOKENS_LIMIT_MS);
-      return tokens.byId(id);
+      return (await triggers.principal(id, seen)) ?? tokens.byId(id);
     },
+
+    /** The trigger's row; undefined when there is none. */
+    async trigger<K extends TriggerKind>(kind: K, name: string): Promise<TriggerHandle<K> | undefined> {
+      if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
+      return triggers.get(kind, name, seen);
+    },
+
+    /** Every trigger of the kind, in the order of their names. */
+    async triggers<K extends TriggerKind>(kind: K): Promise<readonly TriggerHandle<K>[]> {
+      if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
+      return triggers.all(kind, seen);
+    },
+
+    /** Values of the secrets that a trigger's row names, in its order. Throws secret_unavailable. */
+    triggerSecrets: (handle: TriggerHandle<"webhook"> | TriggerHandle<"subscription">): Promise<readonly string[]> =>
+      triggers.secretsOf(handle),
 
     /** The environment's row; undefined when there is none. */
     async environment(name: string): Promise<EnvironmentHandle | undefined> {
@@ -144,17 +174,13 @@ export function createRegistry(options: RegistryOptions) {
     putModuleCode: (sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> =>
       writeModuleCode(database, sha256, { bytes, at: new Date(now()).toISOString() }),
 
-    /** Operations in force with their closed types, in the order of their names. */
-    describeOperations: (page: DescribeOptions): Promise<DescribedPage> => describeOperations(database, page),
+    /** Names and digests of the operations in force, in the order of their names; and some of them with closed types. */
+    listDigests: (page: DescribeOptions) => listDigests(database, page),
+    describeOperations: (wanted: Wanted): Promise<Described[]> => describeOperations(database, wanted),
 
-    /** The operations in force of these names, with their closed types. */
-    describeNamed: (names: readonly string[]): Promise<ClosedOperation[]> => describeNamed(database, names),
-
-    /** Names and digests of operations in force, in the order of their names. */
+    /** Those of a selection, and a text that is another one after any of them was written, came or went. */
     selectOperations: (page: Selection & { limit: number; cursor: string | undefined }) =>
       selectOperations(database, page),
-
-    /** A text that is another one after any of the selected was written, came or went. */
     fingerprint: (selection: Selection): Promise<string> => fingerprint(database, selection),
 
     /** The newest registry revision known here: as fresh as what is cached, and cheap to ask for again and again. */
@@ -173,8 +199,8 @@ export function createRegistry(options: RegistryOptions) {
     },
 
     /** Changes an entry. Checks no scope but secrets:use: that is for the built-in in front of it. */
-    async write(change: Write, principal: Principal): Promise<Written> {
-      const written = await write(change, principal);
+    async write(change: Write, principal: Principal, caller?: Caller): Promise<Written> {
+      const written = await write(change, principal, caller);
       freshness.note(written.changes);
       return written;
     },

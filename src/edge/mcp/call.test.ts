@@ -26,6 +26,7 @@ const OPERATION: ResolvedOperation = {
   batch: false,
   retry: DEFAULT_RETRY,
   concurrency: null,
+  rateLimit: null,
   record: "all",
   retentionMs: 60_000,
   implementation: { kind: "module", sha256: "a".repeat(64), export: "double", language: "javascript" },

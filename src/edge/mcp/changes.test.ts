@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { SwitchyardError } from "../../core/errors.ts";
-import type { Scope } from "../../model/entities.ts";
+import type { Scope } from "../../model/scope.ts";
 import { toolChanges } from "./changes.ts";
 
 /** Each look is one step; `at` says what happens before it. */

@@ -14,17 +14,20 @@ export const INPUT = "input";
 export const OUTPUT = "output";
 export const META = "switchyard.dev";
 
+type Type = boolean | Record<string, unknown>;
+
 export function toTool(operation: ClosedOperation): Tool {
   const { name, annotations } = operation;
   const input = inputOf(operation);
   const output = outputOf(operation);
+  const examples = operation.examples.map(({ input: given }) => (input.wrapped ? { [INPUT]: given } : given));
   const hints = annotations === null ? {} : hintsOf(annotations);
   const title = annotations?.title ?? undefined;
   return {
     name,
     ...(title === undefined ? {} : { title }),
     description: descriptionOf(operation, input),
-    inputSchema: input.schema,
+    inputSchema: { ...input.schema, ...(examples.length === 0 ? {} : { examples }) },
     ...(output === undefined ? {} : { outputSchema: output.schema }),
     ...(Object.keys(hints).length === 0 ? {} : { annotations: hints }),
     _meta: { [`${META}/group`]: operation.group },
@@ -41,13 +44,15 @@ export function shapeOf({ input, output, batch }: Pick<ResolvedOperation, "input
 }
 
 /** Of which nothing is known takes objects, as most inputs are. */
-function inputOf({ input, batch }: ClosedOperation): AsObject {
+function inputOf({ input: text, batch }: ClosedOperation): AsObject {
+  const input = JSON.parse(text) as Type;
   if (batch) return asObject(listOf(input), INPUT);
   return isAnything(input) ? { schema: { type: "object" }, wrapped: false } : asObject(input, INPUT);
 }
 
 /** undefined: nothing is promised of the output, or nothing that every client can take in. */
-function outputOf({ output, batch }: ClosedOperation): AsObject | undefined {
+function outputOf({ output: text, batch }: ClosedOperation): AsObject | undefined {
+  const output = JSON.parse(text) as Type;
   if (isMisread(output)) return undefined;
   if (batch) return asObject(outcomesOf(output), OUTPUT);
   return isAnything(output) ? undefined : asObject(output, OUTPUT);
@@ -74,7 +79,7 @@ function hintsOf({ title, read_only, destructive, idempotent, open_world }: Anno
   };
 }
 
-function listOf(type: ClosedOperation["input"]) {
+function listOf(type: Type) {
   return place(type, "/items", (items) => ({ type: "array", items, maxItems: LIMITS.batchItems }));
 }
 
@@ -85,13 +90,13 @@ const ERROR = {
 };
 
 /** What batchOutput() of dispatch writes. */
-function outcomesOf(type: ClosedOperation["output"]) {
+function outcomesOf(type: Type) {
   return place(type, "/items/properties/output", (output) => ({
     type: "array",
     items: { type: "object", properties: { ok: { type: "boolean" }, output, error: ERROR }, required: ["ok"] },
   }));
 }
 
-function isAnything(type: ClosedOperation["output"]): boolean {
+function isAnything(type: Type): boolean {
   return type === true || (typeof type === "object" && Object.keys(type).length === 0);
 }

@@ -7,13 +7,15 @@ const operation = (name: string, description = ""): ClosedOperation => ({
   description,
   group: "default",
   revision: 1,
-  digest: `${name} ${description}`,
   isAsync: false,
   batch: false,
   annotations: null,
-  input: true,
-  output: true,
+  path: null,
+  examples: [],
+  input: "true",
+  output: "true",
 });
+const digestOf = ({ name, description }: ClosedOperation): string => `${name} ${description}`;
 const ALL = { groups: undefined, functions: [], builtins: false };
 
 function setUp(operations: ClosedOperation[]) {
@@ -23,11 +25,17 @@ function setUp(operations: ClosedOperation[]) {
     known: async () => registry.revision,
     selectOperations: async ({ cursor = "", limit }) => {
       registry.selected++;
-      return operations.filter(({ name }) => name > cursor).slice(0, limit);
+      return operations
+        .filter(({ name }) => name > cursor)
+        .slice(0, limit)
+        .map((one) => ({ name: one.name, digest: digestOf(one) }));
     },
-    describeNamed: async (names) => {
+    describeOperations: async (wanted) => {
+      const names = "names" in wanted ? wanted.names : [];
       described.push([...names]);
-      return operations.filter(({ name }) => names.includes(name));
+      return operations
+        .filter(({ name }) => names.includes(name))
+        .map((one) => ({ digest: digestOf(one), operation: one }));
     },
   });
   return { tools, described, operations, registry };

@@ -3,7 +3,7 @@
  * are on a page is kept for as long as the registry's revision stands still.
  */
 import type { Tool } from "@modelcontextprotocol/server";
-import type { Selection } from "../../registry/describe.ts";
+import type { Selection } from "../../registry/select.ts";
 import { Lru } from "../../registry/lru.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { toTool } from "./tool.ts";
@@ -14,7 +14,7 @@ const PAGE_CHARS = 1024 * 1024;
 
 type Rendered = { tool: Tool; chars: number };
 type Listed = { name: string; digest: string };
-type ListingPort = Pick<Registry, "known" | "selectOperations" | "describeNamed">;
+type ListingPort = Pick<Registry, "known" | "selectOperations" | "describeOperations">;
 
 export class Tools {
   readonly #registry: ListingPort;
@@ -67,10 +67,10 @@ export class Tools {
       else known.set(name, rendered);
     }
     if (missing.length === 0) return known;
-    for (const operation of await this.#registry.describeNamed(missing)) {
+    for (const { digest, operation } of await this.#registry.describeOperations({ names: missing })) {
       const tool = toTool(operation);
       const rendered = { tool, chars: JSON.stringify(tool).length };
-      this.#rendered.set(operation.digest, rendered, 2 * rendered.chars);
+      this.#rendered.set(digest, rendered, 2 * rendered.chars);
       known.set(operation.name, rendered);
     }
     return known;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Scope } from "../../model/entities.ts";
+import type { Scope } from "../../model/scope.ts";
 import type { Principal } from "../../model/principal.ts";
 import { parseView, selectionOf } from "./view.ts";
 

@@ -7,7 +7,7 @@ import { NAME_PATTERN } from "../../model/names.ts";
 import { allows, type Principal } from "../../model/principal.ts";
 import type { ResolvedOperation } from "../../model/resolved.ts";
 import { builtinOf, BUILTINS } from "../../registry/builtins/definitions.ts";
-import type { Selection } from "../../registry/describe.ts";
+import type { Selection } from "../../registry/select.ts";
 
 /** `builtins`: also the platform's own functions under their own names, which would outnumber most teams' tools. */
 export type View = { groups: readonly string[] | undefined; builtins: boolean };

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { fixture, storeModule, type Fixture } from "./_fixture.node.ts";
-import type { Selection } from "./describe.ts";
+import type { Selection } from "./select.ts";
 import type { Json } from "./schema.ts";
 
 let base: Fixture;
@@ -44,18 +44,14 @@ describe("selectOperations()", () => {
   });
 });
 
-describe("describeNamed()", () => {
-  test("answers closed types, digest and annotations of what is active", async () => {
-    await base.run("edit_operation", { name: "b_other", patch: { active: false } });
-    const found = await base.registry.describeNamed(["a_demo", "b_other", "c_demo", "none"]);
-    const [listed] = await base.registry.selectOperations({ ...ALL, limit: 1, cursor: undefined });
-    expect(found.map(({ name }) => name).toSorted()).toEqual(["a_demo", "c_demo"]);
-    expect(found.find(({ name }) => name === "a_demo")).toMatchObject({
-      digest: listed?.digest,
-      annotations: null,
-      input: true,
-    });
-    expect(found.find(({ name }) => name === "c_demo")?.annotations?.read_only).toBe(true);
+describe("describeOperations()", () => {
+  test("answers annotations, also of rows from before there were any", async () => {
+    await base.client.execute(
+      "UPDATE entities SET manifest = json_remove(manifest, '$.annotations') WHERE name = 'a_demo'",
+    );
+    const found = await base.registry.describeOperations({ names: ["a_demo", "c_demo", "none"] });
+    const hints = Object.fromEntries(found.map(({ operation }) => [operation.name, operation.annotations]));
+    expect(hints).toEqual({ a_demo: null, c_demo: expect.objectContaining({ read_only: true, destructive: null }) });
   });
 });
 
