@@ -13,6 +13,7 @@ const ACTS: Annotations = { ...NOTHING, read_only: false };
 const BY_VERB: Readonly<Record<string, Annotations>> = {
   list: READS,
   get: READS,
+  verify: READS,
   check: { ...READS, open_world: true },
   create: ADDS,
   duplicate: ADDS,
