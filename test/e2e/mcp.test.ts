@@ -381,6 +381,25 @@ describe("what is refused", () => {
   });
 });
 
+it("a token's rate limit counts the requests of a batch, not the batch", async () => {
+  const body = JSON.stringify({ scopes: ["ops:invoke"], rate_limit: { limit: 5, window_s: 60 } });
+  const made = await dev.request("/registry/tokens/hurried", { method: "PUT", body });
+  const { token: hurried } = (await made.json()) as { token: string };
+  const batch = (count: number): Promise<Response> =>
+    dev.request("/mcp", {
+      method: "POST",
+      token: hurried,
+      headers: { accept: "application/json, text/event-stream" },
+      body: JSON.stringify(Array.from({ length: count }, (_, id) => ({ jsonrpc: "2.0", id, method: "ping" }))),
+    });
+  const first = await batch(3);
+  const answers: Message[] = [];
+  for await (const message of messagesOf(first)) answers.push(message);
+  expect([first.status, answers.length]).toEqual([200, 3]);
+  const second = await batch(3);
+  expect([second.status, second.headers.has("retry-after")]).toEqual([429, true]);
+});
+
 describe("a client that never reads", () => {
   it("is held to a bound and dropped, and nothing else suffers", async () => {
     const noisy = `export function run(input, ctx) {

@@ -11,9 +11,11 @@ import {
   SUPPORTED_PROTOCOL_VERSIONS,
   type ServerEventBus,
 } from "@modelcontextprotocol/server";
-import { ERRORS, SwitchyardError, toErrorData, toSwitchyardError, type ErrorData } from "../../core/errors.ts";
+import { ERRORS, SwitchyardError, toErrorData, toSwitchyardError } from "../../core/errors.ts";
 import { readJson } from "../body.ts";
+import type { Limited } from "../../model/rate-limit.ts";
 import type { Identity, Platform } from "../context.ts";
+import { limitToken } from "../rate-limits.ts";
 import { bounded } from "./bounded.ts";
 import { toolChanges } from "./changes.ts";
 import { Memory, type Client } from "./memory.ts";
@@ -22,7 +24,9 @@ import { createServer } from "./server.ts";
 import { Tools } from "./tools.ts";
 import { parseView, type View } from "./view.ts";
 
-export type Mcp = (request: Request, identity: Identity) => Promise<Response>;
+/** `limits`: what the token was held to for this request. */
+type Asker = { identity: Identity; limits: Limited[] };
+export type Mcp = (request: Request, asker: Asker) => Promise<Response>;
 
 /** What may wait for a client that does not read, beside one event. Bytes. */
 const UNREAD_BYTES = 1024 * 1024;
@@ -91,9 +95,11 @@ export function createMcp(platform: Platform): Mcp {
     };
   }
 
-  async function post(request: Request, identity: Identity, view: View): Promise<Response> {
+  async function post(request: Request, { identity, limits }: Asker, view: View): Promise<Response> {
     const { value } = await readJson(request);
     const { principal } = identity;
+    // One request of HTTP was counted; a batch holds as many as it holds.
+    for (let more = requestsIn(value); more > 1; more--) await limitToken(principal, limits, platform.rateLimits);
     const client: Client = { principal: principal.id, session: sessionOf(request) };
     await Promise.all(cancelled(value).map((id) => cancel(client, id)));
     const asked = { platform, identity, view, client, tools, memory };
@@ -114,16 +120,16 @@ export function createMcp(platform: Platform): Mcp {
     if (id !== undefined) await platform.executions.cancel(id).catch(() => undefined);
   }
 
-  return async (request, identity) => {
+  return async (request, asker) => {
     const refused = foreign(request, platform.publicUrl);
     if (refused !== undefined) return refused;
     try {
       const view = parseView(request.url);
-      if (request.method === "POST") return await post(request, identity, view);
+      if (request.method === "POST") return await post(request, asker, view);
       refuseVersion(request);
-      return changeEvents(identity.principal.id, view);
+      return changeEvents(asker.identity.principal.id, view);
     } catch (thrown) {
-      return refusal(toErrorData(toSwitchyardError(thrown)));
+      return refusal(thrown);
     }
   };
 }
@@ -149,10 +155,12 @@ function refuseVersion(request: Request): void {
   );
 }
 
-/** As the SDK refuses what it reads itself: JSON-RPC without an id, under the status of the problem. */
-function refusal(error: ErrorData): Response {
+/** What is wrong with a request, as the SDK says it of what it reads itself: JSON-RPC without an id. Else it is thrown. */
+function refusal(thrown: unknown): Response {
+  const error = toErrorData(toSwitchyardError(thrown));
   const { status } = ERRORS[error.code];
-  const code = status === 400 ? -32700 : status >= 500 ? -32603 : -32600;
+  if (status === 429 || status >= 500) throw thrown;
+  const code = status === 400 ? -32700 : -32600;
   return Response.json({ jsonrpc: "2.0", id: null, error: { code, message: error.detail, data: error } }, { status });
 }
 
@@ -170,8 +178,16 @@ function isInitialize(message: unknown): boolean {
   return isRecord(message) && message["method"] === "initialize";
 }
 
+function messagesIn(body: unknown): unknown[] {
+  return Array.isArray(body) ? body : [body];
+}
+
+function requestsIn(body: unknown): number {
+  return messagesIn(body).filter((message) => isRecord(message) && message["id"] !== undefined).length;
+}
+
 function cancelled(body: unknown): (string | number)[] {
-  return (Array.isArray(body) ? body : [body]).flatMap((message: unknown) => {
+  return messagesIn(body).flatMap((message) => {
     if (!isRecord(message) || message["method"] !== "notifications/cancelled") return [];
     const params = message["params"];
     const id = isRecord(params) ? params["requestId"] : undefined;

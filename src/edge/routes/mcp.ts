@@ -8,12 +8,12 @@ import type { Mcp } from "../mcp/http.ts";
 const mcps = new WeakMap<Platform, Mcp>();
 
 export async function mcp(context: RouteContext): Promise<Response> {
-  const { platform, identity } = context.var;
+  const { platform, identity, limits } = context.var;
   let answer = mcps.get(platform);
   if (answer === undefined) {
     const { createMcp } = await import("../mcp/http.ts");
     answer = mcps.get(platform) ?? createMcp(platform);
     mcps.set(platform, answer);
   }
-  return answer(context.req.raw, identity);
+  return answer(context.req.raw, { identity, limits });
 }
