@@ -43,7 +43,8 @@ export async function* messagesOf(response: Response): AsyncGenerator<Message> {
       const data = event
         .split("\n")
         .flatMap((line) => (line.startsWith("data: ") ? [line.slice("data: ".length)] : []));
-      if (data.length > 0) yield JSON.parse(data.join("\n")) as Message;
+      // An event without data only gives the stream an id.
+      if (data.join("") !== "") yield JSON.parse(data.join("\n")) as Message;
     }
   }
 }

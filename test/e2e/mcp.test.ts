@@ -184,6 +184,40 @@ describe("a client that begins with initialize", () => {
     expect(await statusOf(id)).toBe("cancelled");
   });
 
+  it("whose connection broke takes the call up again by the id of the event that it began with", async () => {
+    const client = await connect(dev);
+    const leaving = new AbortController();
+    const params = { name: "steps", arguments: { n: 6, ms: 200 }, _meta: { progressToken: "p" } };
+    const response = await client.send({ id: "call 1", method: "tools/call", params }, { signal: leaving.signal });
+    let head = "";
+    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      head += chunk;
+      if (head.includes("step 2")) break;
+    }
+    leaving.abort();
+    expect(head).toMatch(/^id: ex_[0-9a-z_]+\/\S+\nretry: 1000\ndata: \n\n/);
+    const numbers = [...head.matchAll(/"progress":([0-9]+)/g)].map((match) => Number(match[1]));
+    const [, eventId = ""] = /^id: (\S+)/.exec(head) ?? [];
+    const back = (more: { token?: string; id?: string } = {}): Promise<Response> =>
+      dev.request("/mcp", {
+        token: more.token ?? dev.token,
+        headers: { accept: "text/event-stream", "last-event-id": more.id ?? eventId },
+      });
+    const messages: Message[] = [];
+    for await (const message of messagesOf(await back())) messages.push(message);
+    expect(messages.at(-1)).toMatchObject({ id: "call 1", result: { structuredContent: { steps: 6 } } });
+    const later = messages.slice(0, -1).map(({ params: told }) => told?.["progress"] as number);
+    expect(later.length).toBeGreaterThan(0);
+    expect(Math.min(...later)).toBeGreaterThan(Math.max(...numbers));
+    // Once more after the end: the answer is still there.
+    expect((await answerOf(await back())).result).toMatchObject({ structuredContent: { steps: 6 } });
+    const { token: other } = await token("ops:invoke", "registry:read");
+    expect((await back({ token: other })).status).toBe(404);
+    for (const id of ["1-2", eventId.replace(/\/.*/, "/%5B%7B%7D%5D"), "ex_00_0000000000000000000000000/%5B1"]) {
+      expect((await back({ id })).status, id).toBe(400);
+    }
+  });
+
   it("that loses its connection has cancelled nothing, and reads the end later", async () => {
     const client = await connect(dev);
     const leaving = new AbortController();

@@ -96,7 +96,7 @@ function setUp({ tells, output = "4", resolves, operation = {} }: World) {
         traceparent: undefined,
         signal: leaving.signal,
         abandon: true,
-        progress: async (message) => void told.progress.push(message),
+        progress: async (message, number) => void told.progress.push(`${number} ${message}`),
         log: async ({ level, message }) => void told.logs.push(`${level} ${message}`),
         onKept: () => () => state.forgotten++,
         ...over,
@@ -139,12 +139,12 @@ describe("callTool() of an asynchronous operation", () => {
     });
     expect(await call()).toMatchObject({ content: [{ text: "4" }], structuredContent: { output: 4 } });
     expect(told.progress).toEqual([
-      "queued",
-      "running, attempt 1",
-      "line 1001",
-      "retrying, attempt 1: too slow",
-      "line 2001",
-      "line 2002",
+      "1 queued",
+      "2 running, attempt 1",
+      "1003 line 1001",
+      "1004 retrying, attempt 1: too slow",
+      "2004 line 2001",
+      "2005 line 2002",
     ]);
     expect(told.logs).toEqual(["info line 1001", "info line 2001", "info line 2002"]);
     expect(state.forgotten).toBe(1);

@@ -16,9 +16,10 @@ import { readJson } from "../body.ts";
 import type { Limited } from "../../model/rate-limit.ts";
 import type { Identity, Platform } from "../context.ts";
 import { limitToken } from "../rate-limits.ts";
-import { bounded } from "./bounded.ts";
+import { bounded, interjection } from "./bounded.ts";
 import { toolChanges } from "./changes.ts";
 import { Memory, type Client } from "./memory.ts";
+import { firstEvent, resume, type Answered } from "./resume.ts";
 import { OpenStreams } from "./open-streams.ts";
 import { createServer } from "./server.ts";
 import { Tools } from "./tools.ts";
@@ -102,7 +103,14 @@ export function createMcp(platform: Platform): Mcp {
     for (let more = requestsIn(value); more > 1; more--) await limitToken(principal, limits, platform.rateLimits);
     const client: Client = { principal: principal.id, session: sessionOf(request) };
     await Promise.all(cancelled(value).map((id) => cancel(client, id)));
-    const asked = { platform, identity, view, client, tools, memory };
+    const between = interjection();
+    const resumable = isResumable(request, value);
+    const asked = {
+      ...{ platform, identity, view, client, tools, memory },
+      onKept(id: string, answered: Answered): void {
+        if (resumable) between.say(firstEvent(id, answered) ?? "");
+      },
+    };
     const handler = createMcpHandler((context) => createServer(asked, context), {
       bus: changeBus(principal.id, view, () => void handler.close()),
       onerror: () => undefined,
@@ -111,13 +119,19 @@ export function createMcp(platform: Platform): Mcp {
     const headers = new Headers(response.headers);
     if (isInitialize(value) && response.ok) headers.set(SESSION, crypto.randomUUID());
     const { body, status } = response;
-    return new Response(body === null ? null : bounded(body, UNREAD_BYTES), { status, headers });
+    return new Response(body === null ? null : bounded(body, UNREAD_BYTES, between), { status, headers });
   }
 
   /** In revisions that have it. Whether there was something to cancel is nothing that a client is told. */
   async function cancel(client: Client, requestId: string | number): Promise<void> {
     const id = memory.running(client, requestId);
     if (id !== undefined) await platform.executions.cancel(id).catch(() => undefined);
+  }
+
+  async function goOn(request: Request, identity: Identity, lastEventId: string): Promise<Response> {
+    const { response, executionId, id } = await resume(lastEventId, { identity, signal: request.signal }, platform);
+    memory.remember({ principal: identity.principal.id, session: sessionOf(request) }, id, executionId);
+    return response;
   }
 
   return async (request, asker) => {
@@ -127,7 +141,9 @@ export function createMcp(platform: Platform): Mcp {
       const view = parseView(request.url);
       if (request.method === "POST") return await post(request, asker, view);
       refuseVersion(request);
-      return changeEvents(asker.identity.principal.id, view);
+      const lastEventId = request.headers.get("last-event-id");
+      if (lastEventId === null) return changeEvents(asker.identity.principal.id, view);
+      return await goOn(request, asker.identity, lastEventId);
     } catch (thrown) {
       return refusal(thrown);
     }
@@ -176,6 +192,12 @@ function sleep(ms: number): Promise<void> {
 
 function isInitialize(message: unknown): boolean {
   return isRecord(message) && message["method"] === "initialize";
+}
+
+/** A client of before would not know what to make of an event without data; a batch is of before that. */
+function isResumable(request: Request, message: unknown): boolean {
+  const version = request.headers.get("mcp-protocol-version") ?? "";
+  return isRecord(message) && SUPPORTED_PROTOCOL_VERSIONS.includes(version) && version >= "2025-11-25";
 }
 
 function messagesIn(body: unknown): unknown[] {

@@ -16,6 +16,7 @@ import { NAME_PATTERN } from "../../model/names.ts";
 import type { Identity, Platform } from "../context.ts";
 import { callTool, type ToolCall } from "./call.ts";
 import type { Client, Memory } from "./memory.ts";
+import type { Answered } from "./resume.ts";
 import { listTemplates, readExecution } from "./resources.ts";
 import type { Tools } from "./tools.ts";
 import { selectionOf, type View } from "./view.ts";
@@ -27,6 +28,8 @@ export type Asked = {
   client: Client;
   tools: Tools;
   memory: Memory;
+  /** The client's request is behind this execution now. */
+  onKept(executionId: string, request: Answered): void;
 };
 
 /** In the order of their weight. */
@@ -81,7 +84,10 @@ export function createServer(asked: Asked, { era }: McpRequestContext): Server {
           abandon: era === "modern",
           progress: progressOf(context),
           log: logOf(context, { era, level: memory.level(client), logger: params.name }),
-          onKept: (id) => memory.remember(client, context.mcpReq.id, id),
+          onKept: (id) => {
+            asked.onKept(id, { id: context.mcpReq.id, progressToken: progressTokenOf(context) });
+            return memory.remember(client, context.mcpReq.id, id);
+          },
         },
         { platform, identity, view },
       );
@@ -118,16 +124,17 @@ function traceparentOf({ mcpReq, http }: ServerContext): string | undefined {
   return typeof given === "string" ? given : (http?.req?.headers.get("traceparent") ?? undefined);
 }
 
-/** Numbers only ever rise; how much is left is not known. */
-function progressOf({ mcpReq }: ServerContext): ToolCall["progress"] {
+function progressTokenOf({ mcpReq }: ServerContext): string | number | undefined {
   const { _meta: meta } = mcpReq;
-  const progressToken = meta?.progressToken;
+  return meta?.progressToken;
+}
+
+/** How much is left is not known. */
+function progressOf(context: ServerContext): ToolCall["progress"] {
+  const progressToken = progressTokenOf(context);
   if (progressToken === undefined) return undefined;
-  let progress = 0;
-  return async (message) =>
-    quietly(
-      mcpReq.notify({ method: "notifications/progress", params: { progressToken, progress: ++progress, message } }),
-    );
+  return async (message, progress) =>
+    quietly(context.mcpReq.notify({ method: "notifications/progress", params: { progressToken, progress, message } }));
 }
 
 function logOf(
