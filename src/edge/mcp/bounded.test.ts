@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bounded } from "./bounded.ts";
+import { bounded, interjection } from "./bounded.ts";
 
 /** A source that writes whenever it is told to, whether anybody reads or not, as the SDK does. */
 function source() {
@@ -38,6 +38,19 @@ test("holds one event over its limit for a reader who does not read, and then br
   await from.write(1);
   expect(String(from.state.cancelled)).toContain("does not read");
   await expect(stream.getReader().read()).rejects.toThrow("does not read");
+});
+
+test("what is said in between comes at its place, said early or late, and nowhere after the end", async () => {
+  const from = source();
+  const between = interjection();
+  between.say("a");
+  const text = new Response(bounded(from.stream, 10, between)).text();
+  await from.write(1);
+  between.say("b");
+  await from.write(1);
+  from.close();
+  expect(await text).toBe("a\0b\0");
+  between.say("c");
 });
 
 test("a reader who leaves is told to the source", async () => {

@@ -10,6 +10,7 @@ import type { ResolvedOperation } from "../../model/resolved.ts";
 import { compileType } from "../../types/index.ts";
 import { line, VIEW } from "../_fake-platform.node.ts";
 import { callTool, type ToolCall } from "./call.ts";
+import { follow } from "./follow.ts";
 
 const ID = "ex_03_0000000000000000000000001";
 const NUMBER = await compileType({ schema: { type: "number" } }, () => undefined);
@@ -111,7 +112,20 @@ function setUp({ tells, output = "4", resolves, operation = {} }: World) {
         view: { groups: undefined, builtins: false },
       },
     );
-  return { call, told, kept, state, leaving, background };
+  const follows = () =>
+    follow(
+      ID,
+      {
+        signal: leaving.signal,
+        abandon: false,
+        again: true,
+        wrapped: true,
+        log: undefined,
+        progress: async (message, number) => void told.progress.push(`${number} ${message}`),
+      },
+      platform as never,
+    );
+  return { call, follows, told, kept, state, leaving, background };
 }
 
 const codeOf = (result: Awaited<ReturnType<typeof callTool>>): unknown => {
@@ -148,6 +162,18 @@ describe("callTool() of an asynchronous operation", () => {
     ]);
     expect(told.logs).toEqual(["info line 1001", "info line 2001", "info line 2002"]);
     expect(state.forgotten).toBe(1);
+  });
+
+  it("tells whoever follows it again only what is new", async () => {
+    const { follows, told } = setUp({
+      tells: [
+        watched(2, { status: "running" }, [1_001]),
+        watched(2, { status: "running" }, [1_002]),
+        watched(9, { status: "succeeded" }),
+      ],
+    });
+    expect(await follows()).toMatchObject({ structuredContent: { output: 4 } });
+    expect(told.progress).toEqual(["1004 line 1002"]);
   });
 
   it.each([
