@@ -70,8 +70,9 @@ function costOfEntering(meter: Meter, node: Node, input: unknown): number {
     case "name":
       return Array.isArray(input) ? spine(input) >> 4 : 0;
     case "wildcard":
+      if (typeof input !== "object" || input === null) return 0;
       // Each array in it is joined to all before.
-      return (sizeOf(meter, input) >> 7) + Math.ceil(squareOf(Object.keys(input ?? 0).length) / 512);
+      return (sizeOf(meter, input) >> 7) + Math.ceil(squareOf(Object.keys(input).length) / 512);
     case "descendant":
       return sizeOf(meter, input) >> 7;
     case "unary": {
