@@ -222,6 +222,11 @@ export const HOSTILE: readonly Hostile[] = [
     "($f := function($a, $b){ $a }; $w := function($h, $n){ $n = 0 ? ($h[0])(1, 2) : $w([($h[0])(?, ?)], $n - 1) }; $w([$f], 100000))",
   ),
   limit("a filter by long lists of nothing", "($z := [1..9000].(0); $filter([1..9000], function(){ $z }))"),
+  limit("built-in functions partly applied, and kept", "[1..9000].[$substring(?, 1), $substring(?, 2), $pad(?, 3)]"),
+  limit(
+    "built-in functions partly applied, again and again",
+    "$sort([1..9000], function($a, $b){ $exists($formatNumber($a, ?)) })",
+  ),
   // Regular expressions.
   limit(
     "a regular expression on a long text, again and again",

@@ -103,6 +103,7 @@ function leave(node: Node, _input: unknown, scope: Scope, result: unknown): void
   } else if (typeof result === "object" && result !== null) {
     if (!isFunction(result)) chargeValue(meter, result);
     else if (node.type === "lambda" && node.thunk !== true) chargeBytes(meter, 512);
+    else if (node.type === "partial") chargePartial(meter, result);
   } else if (typeof result === "function") {
     chargeSteps(meter, countWrappers(meter, result));
   }
@@ -111,6 +112,13 @@ function leave(node: Node, _input: unknown, scope: Scope, result: unknown): void
     chargeSteps(meter, (result.length * (node["expressions"] as unknown[]).length) >> 10);
   }
   if (node.role !== undefined) chargeRole(meter, node, result);
+}
+
+/** For a built-in function JSONata runs its parser over a function that stands for it, and keeps the parser with it. */
+function chargePartial(meter: Meter, result: object): void {
+  if (typeof (result as { body?: unknown }).body !== "function") return chargeBytes(meter, 512);
+  chargeSteps(meter, 50);
+  chargeBytes(meter, 16 * 1_024);
 }
 
 /** A function that was handed on as an argument: JSONata wraps it, with the arity of what it wraps. */
