@@ -110,6 +110,16 @@ describe("an operation's rate limit", () => {
     expect(attempts.toSorted((a, b) => a - b)).toEqual([1, 2]);
   });
 
+  it("is none of a chain either", async () => {
+    const name = await limited("step", { limit: 1, window_s: 2 });
+    const response = await dev.request("/ops/chain", {
+      method: "POST",
+      body: JSON.stringify({ steps: [{ operation: name, args: { n: 1 } }, { operation: name }] }),
+      headers: { prefer: "wait=20" },
+    });
+    expect([response.status, await response.text()]).toEqual([200, '{"n":1}']);
+  });
+
   it("changes with the row, for old revisions too, and is gone with it", async () => {
     const name = await limited("changing", { limit: 1, window_s: HOUR });
     const edit = async (rate_limit: unknown): Promise<void> => {
