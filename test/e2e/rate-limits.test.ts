@@ -89,6 +89,24 @@ describe("an operation's rate limit", () => {
     });
   });
 
+  it("is told at the operation's own path too", async () => {
+    const made = await dev.request("/registry/operations/relay/duplicate", {
+      method: "POST",
+      body: JSON.stringify({
+        name: "at_path",
+        path: "GET /limited/{name}",
+        input_type: { schema: { type: "object", properties: { name: { type: "string" } }, required: ["name"] } },
+        rate_limit: { limit: 1, window_s: HOUR },
+      }),
+    });
+    expect(made.status, await made.text()).toBe(200);
+    const answers = [await dev.request("/limited/health"), await dev.request("/limited/health")];
+    expect(answers.map(({ headers }) => headers.get("ratelimit-policy"))).toEqual(
+      Array(2).fill('"operation";q=1;w=3600'),
+    );
+    expect(answers[1]?.status).toBe(429);
+  });
+
   it("is no failure for good of an asynchronous caller: it is tried again when there is room", async () => {
     const name = await limited("later", { limit: 1, window_s: 2 });
     const call = () =>
