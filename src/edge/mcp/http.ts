@@ -106,7 +106,12 @@ export function createMcp(platform: Platform): Mcp {
     const between = interjection();
     const resumable = isResumable(request, value);
     const asked = {
-      ...{ platform, identity, view, client, tools, memory },
+      platform,
+      identity,
+      view,
+      client,
+      tools,
+      memory,
       onKept(id: string, answered: Answered): void {
         if (resumable) between.say(firstEvent(id, answered) ?? "");
       },
