@@ -5,8 +5,9 @@ import { KINDS, kindOfPlural } from "../model/entities.ts";
 import { allows, type Principal } from "../model/principal.ts";
 import type { Scope } from "../model/scope.ts";
 import { authenticate } from "./authenticate.ts";
-import type { Env, Platform, Route, RouteContext } from "./context.ts";
+import type { Env, Identity, Platform, Route, RouteContext } from "./context.ts";
 import { problem } from "./problem.ts";
+import { limitToken, rateLimitHeaders, withRateLimits } from "./rate-limits.ts";
 import { ROUTES } from "./routes.ts";
 import { callAtPath, findPath } from "./routes/rest-paths.ts";
 
@@ -19,27 +20,29 @@ export function createApp(platform: Platform): Hono<Env> {
     app.on(route.method, route.path, async (context) => {
       context.set("platform", platform);
       context.set("routes", ROUTES);
+      context.set("limits", []);
       refuseForeignAccept(context.req.header("accept"), route);
       if (route.access !== "public") {
-        const identity = await authenticate(context.req.raw.headers, platform);
+        const identity = await identify(context);
         checkAccess(route, context, identity.principal);
         checkHandler(route, context, identity.depth > 0);
         context.set("identity", identity);
       }
-      return route.handle(context);
+      return withRateLimits(await route.handle(context), context.get("limits"));
     });
   }
   const { control } = platform;
   if (control !== undefined) app.post(CONTROL_PATH, (context) => control(context.req.raw));
   app.notFound(async (context) => {
     context.set("platform", platform);
-    return elsewhere(context, app);
+    context.set("limits", []);
+    return withRateLimits(await elsewhere(context, app), context.get("limits"));
   });
-  app.onError((thrown) => {
+  app.onError((thrown, context) => {
     const error = toSwitchyardError(thrown);
     if (error.code === "internal")
       console.error(JSON.stringify({ level: "error", message: String(error.cause), stack: error.stack }));
-    return problem(toErrorData(error));
+    return problem(toErrorData(error), rateLimitHeaders(context.get("limits") ?? []));
   });
   return app;
 }
@@ -118,8 +121,15 @@ async function elsewhere(context: RouteContext, app: Hono<Env>): Promise<Respons
   const found = ours.length > 0 ? { allowed: ours.map((route) => route.method) } : await findPath(context);
   if ("allowed" in found) return unknownRoute(method, path, [...new Set(found.allowed)]);
   refuseForeignAccept(context.req.header("accept"), {});
-  const identity = await authenticate(context.req.raw.headers, context.var.platform);
-  return callAtPath(context, found, identity);
+  return callAtPath(context, found, await identify(context));
+}
+
+/** Who is asking, within the token's own rate limit. What a running handler asks for is no request of the token's. */
+async function identify(context: RouteContext): Promise<Identity> {
+  const { platform, limits } = context.var;
+  const identity = await authenticate(context.req.raw.headers, platform);
+  if (identity.depth === 0) await limitToken(identity.principal, limits, platform.rateLimits);
+  return identity;
 }
 
 function unknownRoute(method: string, path: string, allowed: readonly string[]): Response {

@@ -50,6 +50,7 @@ export async function callAtPath(
       caller: identity.caller,
       depth: identity.depth,
       traceparent,
+      limited: (limited) => void context.var.limits.push(limited),
     },
     context.var.platform.dispatch,
   );
