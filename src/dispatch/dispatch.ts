@@ -11,6 +11,7 @@ import { newExecutionId } from "../core/ids.ts";
 import { SwitchyardError, toErrorData, toSwitchyardError, type ErrorData } from "../core/errors.ts";
 import type { ParsedJson } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
+import { contextOf } from "../core/trace.ts";
 import type { LogLine } from "../model/invocation.ts";
 import type { ExecutionRecord, Outcome, PassedOver } from "../model/outcome.ts";
 import type { Caller, Principal } from "../model/principal.ts";
@@ -31,7 +32,7 @@ export interface RecorderPort {
 export type RanAt = { environment: string | null; passedOver: readonly PassedOver[] };
 
 /** One call that is to be kept before it runs. */
-export type KeptCall = Pick<Call, "principal" | "caller" | "depth" | "traceparent"> & {
+export type KeptCall = Pick<Call, "principal" | "caller" | "depth" | "traceparent" | "tracestate"> & {
   mode: "sync" | "async";
   operation: ResolvedOperation;
   input: { text: string; value: unknown };
@@ -78,6 +79,7 @@ export type Call = {
   /** 0 for a call from outside, one more for each ctx.call. */
   depth: number;
   traceparent: string;
+  tracestate?: string;
   /** Check the input and go no further. */
   validateOnly?: boolean;
   /** Keep it and run it later, whatever its row says (Prefer: respond-async). */
@@ -209,14 +211,14 @@ async function run(
   ports: DispatchPorts,
   executionId: string,
 ): Promise<Run> {
-  const { principal, caller, depth, traceparent } = call;
+  const { principal, caller, depth } = call;
   const meta = {
     execution_id: executionId,
     attempt: 1,
     operation: operation.name,
     revision: operation.revision,
     caller,
-    traceparent,
+    ...contextOf(call),
     timeout_ms: operation.timeoutMs,
   };
   let end: Run;
@@ -239,7 +241,7 @@ async function run(
 }
 
 function keptCall(call: Call, { mode, operation, input }: Pick<KeptCall, "mode" | "operation" | "input">): KeptCall {
-  const { principal, caller, depth, traceparent, idempotencyKey, expiresMs } = call;
+  const { principal, caller, depth, idempotencyKey, expiresMs } = call;
   return {
     mode,
     operation,
@@ -247,7 +249,7 @@ function keptCall(call: Call, { mode, operation, input }: Pick<KeptCall, "mode" 
     principal,
     caller,
     depth,
-    traceparent,
+    ...contextOf(call),
     idempotencyKey,
     expiresMs,
     delayMs: call.delayMs ?? 0,

@@ -4,6 +4,7 @@
  */
 import { Cancellation } from "../core/cancellation.ts";
 import { ERRORS, SwitchyardError, toErrorData, toSwitchyardError } from "../core/errors.ts";
+import { contextOf } from "../core/trace.ts";
 import { invoke } from "../dispatch/invoke.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { runBatch } from "./_batch-attempt.ts";
@@ -103,7 +104,7 @@ async function runOnce(claim: Claim, options: Options, shard: RunnerShard, ports
       operation: name,
       revision: head.revision,
       caller: head.caller,
-      traceparent: head.traceparent,
+      ...contextOf(head),
       timeout_ms: head.timeout_ms,
     },
   };

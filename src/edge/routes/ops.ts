@@ -1,6 +1,6 @@
 /** POST /ops/:name calls an operation; GET /ops/:name tells its types. `:name` may be `name@revision`. */
 import { SwitchyardError } from "../../core/errors.ts";
-import { continueTrace } from "../../core/trace.ts";
+import { passOnContext } from "../../core/trace.ts";
 import { authorize } from "../../dispatch/authorize.ts";
 import { dispatch } from "../../dispatch/dispatch.ts";
 import { parseNameAtRevision } from "../../model/names.ts";
@@ -16,7 +16,7 @@ export async function callOperation(context: RouteContext): Promise<Response> {
   const minRegistryRevision = positiveInteger(headers.get("min-registry-revision"), "Min-Registry-Revision");
   const validateOnly = validateOf(context.req.query("validate"));
   const asynchrony = asynchronyOf(context);
-  const traceparent = continueTrace(headers.get("traceparent"));
+  const trace = passOnContext(headers);
   const input = await readJson(context.req.raw);
   const answer = await dispatch(
     {
@@ -28,12 +28,12 @@ export async function callOperation(context: RouteContext): Promise<Response> {
       principal: identity.principal,
       caller: identity.caller,
       depth: identity.depth,
-      traceparent,
+      ...trace,
       validateOnly,
     },
     platform.dispatch,
   );
-  return toResponse(answer, { asynchrony, traceparent, validateOnly });
+  return toResponse(answer, { asynchrony, traceparent: trace.traceparent, validateOnly });
 }
 
 export async function describeOperation(context: RouteContext): Promise<Response> {
