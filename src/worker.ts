@@ -11,6 +11,7 @@ import { createAdapters, offeredAdapters } from "./adapters/index.ts";
 import { SwitchyardError } from "./core/errors.ts";
 import { shardOfExecutionId } from "./core/ids.ts";
 import { LIMITS } from "./core/limits.ts";
+import { log } from "./core/log.ts";
 import { Capabilities } from "./dispatch/capability.ts";
 import { Health } from "./dispatch/health.ts";
 import { Tickets } from "./dispatch/ticket.ts";
@@ -175,8 +176,10 @@ function wire(env: Bindings): Wired {
       registry,
       recorder,
       keeper,
-      log: (execution, operation, lines) => {
-        for (const line of lines) console.log(JSON.stringify({ ...line, execution, operation }));
+      log: (execution, { name, traceparent }, lines) => {
+        for (const { level, message, at_ms: atMs } of lines) {
+          log(level, message, { execution, operation: name, traceparent, atMs });
+        }
       },
     },
     capabilities,

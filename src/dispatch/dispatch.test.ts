@@ -75,7 +75,7 @@ function setUp(changes: Partial<ResolvedOperation> = {}, outcome: Outcome = { ok
     recorder: { shard: 5, add: (record) => void records.push(record) },
     keeper: { keep: never, keepAndWait: never, outcome: never, finish: never },
     capability: (principal, depth) => `${principal}/${depth}`,
-    log: (_id, name, lines) => void logged.push(...lines.map((line) => `${name}: ${line.message}`)),
+    log: (_id, { name }, lines) => void logged.push(...lines.map((line) => `${name}: ${line.message}`)),
     now: () => (clock += 10),
   };
   const call: Call = {

@@ -20,6 +20,7 @@ import { authorize } from "./authorize.ts";
 import { batchOutput, checkBatchInput, invokeBatch } from "./batch.ts";
 import { checkInput } from "./check-input.ts";
 import { invoke, type InvokePorts } from "./invoke.ts";
+import { observed } from "./observe.ts";
 
 /** Where finished executions go. `add` returns at once: the record is written off the way of the call. */
 export interface RecorderPort {
@@ -66,7 +67,7 @@ export type DispatchPorts = InvokePorts & {
   recorder: RecorderPort;
   keeper: KeeperPort;
   /** What the handler said while it ran. Called only when it said something. */
-  log(executionId: string, operation: string, lines: readonly LogLine[]): void;
+  log(executionId: string, call: Pick<Call, "name" | "traceparent">, lines: readonly LogLine[]): void;
 };
 
 export type Call = {
@@ -97,6 +98,8 @@ export type Answer = {
   operation: ResolvedOperation;
   /** undefined: it is kept and will run, but has not ended. */
   outcome: Outcome | undefined;
+  /** Where it ran, when it ran now. */
+  environment?: string | null;
   /** It was kept: now, or before under the same Idempotency-Key. */
   kept?: Kept;
   /** The registry did not answer: this ran from what was cached. */
@@ -105,7 +108,11 @@ export type Answer = {
   timings: { resolve: number; run: number; total: number };
 };
 
-export async function dispatch(call: Call, ports: DispatchPorts): Promise<Answer> {
+export function dispatch(call: Call, ports: DispatchPorts): Promise<Answer> {
+  return ports.telemetry === undefined ? go(call, ports) : observed(call, ports, ports.telemetry, go);
+}
+
+async function go(call: Call, ports: DispatchPorts): Promise<Answer> {
   const startedAt = ports.now();
   if (call.depth > LIMITS.callDepth) {
     throw new SwitchyardError(
@@ -120,10 +127,10 @@ export async function dispatch(call: Call, ports: DispatchPorts): Promise<Answer
   authorize(operation, call.principal);
   const input = operation.batch ? checkBatchInput(operation, call.input) : checkInput(operation, call.input);
   const resolvedAt = ports.now();
-  const answered = (executionId: string | undefined, outcome: Outcome | undefined, kept?: Kept): Answer => {
+  const answered: Answered = (executionId, outcome, { kept, environment = null } = {}) => {
     const now = ports.now();
     const timings = { resolve: resolvedAt - startedAt, run: now - resolvedAt, total: now - startedAt };
-    return { executionId, operation, outcome, stale, timings, ...(kept === undefined ? {} : { kept }) };
+    return { executionId, operation, outcome, environment, stale, timings, ...(kept === undefined ? {} : { kept }) };
   };
   if (call.validateOnly === true) return answered(undefined, { ok: true, output: input.text, logs: [] });
 
@@ -133,10 +140,10 @@ export async function dispatch(call: Call, ports: DispatchPorts): Promise<Answer
     const toKeep = keptCall(call, { mode, operation, input });
     if (call.waitMs === undefined || call.waitMs === 0) {
       const kept = await ports.keeper.keep(toKeep);
-      return answered(kept.id, undefined, kept);
+      return answered(kept.id, undefined, { kept });
     }
     const { kept, outcome } = await ports.keeper.keepAndWait(toKeep, call.waitMs);
-    return answered(kept.id, outcome, kept);
+    return answered(kept.id, outcome, { kept });
   }
   if (call.idempotencyKey !== undefined) return once(call, { operation, input, startedAt, answered }, ports);
   return runNow(call, { operation, input, startedAt, answered }, ports);
@@ -146,8 +153,14 @@ type Checked = {
   operation: ResolvedOperation;
   input: { text: string; value: unknown };
   startedAt: number;
-  answered(executionId: string, outcome: Outcome, kept?: Kept): Answer;
+  answered: Answered;
 };
+
+type Answered = (
+  executionId: string | undefined,
+  outcome: Outcome | undefined,
+  more?: { kept?: Kept; environment?: string | null },
+) => Answer;
 
 async function runNow(call: Call, checked: Checked, ports: DispatchPorts): Promise<Answer> {
   const { operation, startedAt } = checked;
@@ -172,7 +185,7 @@ async function runNow(call: Call, checked: Checked, ports: DispatchPorts): Promi
       error: failure,
     });
   }
-  return checked.answered(executionId, outcome);
+  return checked.answered(executionId, outcome, { environment });
 }
 
 /** A synchronous call with an Idempotency-Key is kept before it runs, and its result before it is answered. */
@@ -181,7 +194,7 @@ async function once(call: Call, checked: Checked, ports: DispatchPorts): Promise
   const kept = await ports.keeper.keep(keptCall(call, { mode: "sync", operation, input }));
   if (kept.repeated) {
     const outcome = await ports.keeper.outcome(kept.id, 0);
-    if (outcome !== undefined) return checked.answered(kept.id, outcome, kept);
+    if (outcome !== undefined) return checked.answered(kept.id, outcome, { kept });
     throw new SwitchyardError(
       "idempotency_in_progress",
       `Cannot call "${operation.name}" with this Idempotency-Key yet: the call it stands for must have ended; ${kept.id} is still running`,
@@ -196,7 +209,7 @@ async function once(call: Call, checked: Checked, ports: DispatchPorts): Promise
     end = { outcome: { ok: false, error, retry: { kind: "may" }, logs: [] }, environment: null, passedOver: [] };
   }
   await ports.keeper.finish(kept.id, { ...end, startedAt });
-  return checked.answered(kept.id, end.outcome, kept);
+  return checked.answered(kept.id, end.outcome, { kept, environment: end.environment });
 }
 
 type Run = RanAt & {
@@ -236,7 +249,7 @@ async function run(
     const { outcome, environment, passedOver } = await invoke({ operation, input, principal, depth, meta }, ports);
     end = { outcome, environment, passedOver, failure: outcome.ok ? null : outcome.error };
   }
-  if (end.outcome.logs.length > 0) ports.log(executionId, operation.name, end.outcome.logs);
+  if (end.outcome.logs.length > 0) ports.log(executionId, call, end.outcome.logs);
   return end;
 }
 

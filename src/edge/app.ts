@@ -1,6 +1,7 @@
 /** The Hono application: the route table, who may use each route, and errors as problems. */
 import { Hono } from "hono";
 import { SwitchyardError, toErrorData, toSwitchyardError } from "../core/errors.ts";
+import { logError } from "../core/log.ts";
 import { KINDS, kindOfPlural, type Scope } from "../model/entities.ts";
 import { allows, type Principal } from "../model/principal.ts";
 import { authenticate } from "./authenticate.ts";
@@ -32,8 +33,7 @@ export function createApp(platform: Platform): Hono<Env> {
   app.notFound((context) => unknownRoute(context.req.method, context.req.path, app));
   app.onError((thrown) => {
     const error = toSwitchyardError(thrown);
-    if (error.code === "internal")
-      console.error(JSON.stringify({ level: "error", message: String(error.cause), stack: error.stack }));
+    if (error.code === "internal") logError("internal error", error.cause, { stack: error.stack });
     return problem(toErrorData(error));
   });
   return app;
