@@ -8,6 +8,7 @@ import path from "node:path";
 export const LAYERS: Record<string, number> = {
   core: 0,
   model: 1,
+  expressions: 1,
   types: 2,
   telemetry: 2,
   registry: 3,
@@ -16,6 +17,7 @@ export const LAYERS: Record<string, number> = {
   executions: 5,
   runners: 5,
   metrics: 5,
+  triggers: 5,
   edge: 6,
   executor: 6,
   host: 7,

@@ -22,6 +22,8 @@ export type EdgeOptions = {
   registry: RunningRegistry;
   /** Where jobs and hosts elsewhere reach the platform; else only what runs on this machine does. */
   publicUrl?: string;
+  /** METRICS and OTEL_…, as telemetry/settings.ts reads them. */
+  telemetry?: Readonly<Record<string, string>>;
   /** Executor processes and the secret they share with the edge; without, handlers run in the edge's own process. */
   executors?: { running: Executors; secret: string };
   inspectorPort?: number;
@@ -108,6 +110,7 @@ async function launch(options: EdgeOptions): Promise<Launched> {
         unsafeDirectSockets: [{ host: "127.0.0.1", port }],
         durableObjects: {
           EXECUTIONS: { className: "ExecutionShard", useSQLite: true },
+          METRICS_BOARD: { className: "MetricsBoard", useSQLite: true },
           JOBS: { className: "JobBoard", useSQLite: true },
           RUNNERS: { className: "RunnerPool", useSQLite: true },
         },
@@ -121,6 +124,7 @@ async function launch(options: EdgeOptions): Promise<Launched> {
           CAPABILITY_KEY: createHmac("sha256", folder.masterKey).update("capabilities").digest("hex"),
           PUBLIC_URL: options.publicUrl ?? `http://127.0.0.1:${port}`,
           INCARNATION: randomBytes(16).toString("hex"),
+          ...options.telemetry,
           ...(executors === undefined ? {} : { EXECUTOR_SECRET: executors.secret }),
         },
         serviceBindings: {

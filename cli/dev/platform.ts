@@ -26,6 +26,8 @@ export type PlatformOptions = {
   executor: "process" | "inline";
   /** Where jobs and hosts elsewhere reach the platform, through a tunnel or a proxy. */
   publicUrl?: string;
+  /** METRICS and OTEL_…, as telemetry/settings.ts reads them. */
+  telemetry?: Readonly<Record<string, string>>;
   /** Opens the edge's inspector (Chrome DevTools protocol) on this port. */
   inspectorPort?: number;
   /** What the runtime and the handlers print, a line at a time. */

@@ -2,20 +2,29 @@
 import { Hono } from "hono";
 import { SwitchyardError, toErrorData, toSwitchyardError } from "../core/errors.ts";
 import { logError } from "../core/log.ts";
-import { KINDS, kindOfPlural, type Scope } from "../model/entities.ts";
+import { KINDS, kindOfPlural } from "../model/entities.ts";
 import { allows, type Principal } from "../model/principal.ts";
+import type { Scope } from "../model/scope.ts";
 import { authenticate } from "./authenticate.ts";
 import type { Env, Platform, Route, RouteContext } from "./context.ts";
 import { problem } from "./problem.ts";
 import { ROUTES } from "./routes.ts";
+import { traced } from "./traced.ts";
 
 /** Where the supervisor of executor processes reports, with a secret of its own. Not part of the public surface. */
 const CONTROL_PATH = "/internal/executors";
 
 export function createApp(platform: Platform): Hono<Env> {
   const app = new Hono<Env>();
+  const { meter, tracer } = platform.dispatch.telemetry ?? {};
+  const failed = (thrown: unknown): Response => {
+    const error = toSwitchyardError(thrown);
+    if (error.code === "internal") logError("internal error", error.cause, { stack: error.stack });
+    meter?.count("errors", error.code);
+    return problem(toErrorData(error));
+  };
   for (const route of ROUTES) {
-    app.on(route.method, route.path, async (context) => {
+    const serve = async (context: RouteContext): Promise<Response> => {
       context.set("platform", platform);
       context.set("routes", ROUTES);
       refuseForeignAccept(context.req.header("accept"), route);
@@ -26,16 +35,13 @@ export function createApp(platform: Platform): Hono<Env> {
         context.set("identity", identity);
       }
       return route.handle(context);
-    });
+    };
+    app.on(route.method, route.path, tracer === undefined ? serve : traced(route, serve, { tracer, failed }));
   }
   const { control } = platform;
   if (control !== undefined) app.post(CONTROL_PATH, (context) => control(context.req.raw));
   app.notFound((context) => unknownRoute(context.req.method, context.req.path, app));
-  app.onError((thrown) => {
-    const error = toSwitchyardError(thrown);
-    if (error.code === "internal") logError("internal error", error.cause, { stack: error.stack });
-    return problem(toErrorData(error));
-  });
+  app.onError(failed);
   return app;
 }
 

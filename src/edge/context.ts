@@ -1,10 +1,11 @@
 /** What every route can use, and what a request has become by the time a route sees it. */
 import type { Context } from "hono";
+import type { TraceContext } from "../core/trace.ts";
 import type { DispatchPorts } from "../dispatch/dispatch.ts";
 import type { Capabilities } from "../dispatch/capability.ts";
 import type { Artifacts, Executions } from "../executions/port.ts";
 import type { JobCallbacks } from "../executions/jobs/job-callbacks.ts";
-import type { Scope } from "../model/entities.ts";
+import type { Scope } from "../model/scope.ts";
 import type { Caller, Principal } from "../model/principal.ts";
 import type { BuiltinResult } from "../registry/builtins/builtin.ts";
 import type { RunnerPoolPort } from "../model/runner-protocol.ts";
@@ -28,13 +29,17 @@ export type Platform = {
     pool(environment: string): RunnerPoolPort;
     connect(environment: string, request: Request): Promise<Response>;
   };
+  /** The text of GET /metrics; undefined: metrics are switched off. */
+  exposition?: (() => Promise<string>) | undefined;
   version: string;
 };
 
 /** Who is asking. `depth` is above 0 for a call that a running handler makes with ctx.call. */
 export type Identity = { principal: Principal; caller: Caller; depth: number };
 
-export type Env = { Variables: { platform: Platform; identity: Identity; routes: readonly Route[] } };
+export type Env = {
+  Variables: { platform: Platform; identity: Identity; routes: readonly Route[]; trace?: TraceContext };
+};
 export type RouteContext = Context<Env>;
 
 export type Route = {
@@ -51,7 +56,7 @@ export type Route = {
   /** Whether a running handler may use it with its capability; `only`: nobody else may. Absent: it may not. */
   handlers?: "also" | "only";
   /** What it answers when all is well, where that is not JSON. Any media type: the Accept header is not looked at. */
-  produces?: "text/event-stream" | "*/*";
+  produces?: "text/event-stream" | "text/plain" | "*/*";
   /** Its success, where that is not 200. */
   status?: 101 | 201 | 202 | 204;
   /** Its query parameters with what they do, for openapi.json. */

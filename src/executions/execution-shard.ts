@@ -251,6 +251,12 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
     }
   }
 
+  /** For those who watch. */
+  load(): { ready: number; running: number } {
+    const { ready, running } = this.#parts.queue;
+    return { ready, running: running.size };
+  }
+
   /** Starts the object, if it was not, and with it what waits in it. */
   wake(): void {
     // The constructor does it.

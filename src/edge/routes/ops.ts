@@ -1,11 +1,11 @@
 /** POST /ops/:name calls an operation; GET /ops/:name tells its types. `:name` may be `name@revision`. */
 import { SwitchyardError } from "../../core/errors.ts";
-import { passOnContext } from "../../core/trace.ts";
 import { authorize } from "../../dispatch/authorize.ts";
 import { dispatch } from "../../dispatch/dispatch.ts";
 import { parseNameAtRevision } from "../../model/names.ts";
 import { readJson } from "../body.ts";
 import type { RouteContext } from "../context.ts";
+import { traceOf } from "../traced.ts";
 import { toResponse } from "./_answer.ts";
 import { asynchronyOf } from "./_asynchrony.ts";
 
@@ -16,7 +16,7 @@ export async function callOperation(context: RouteContext): Promise<Response> {
   const minRegistryRevision = positiveInteger(headers.get("min-registry-revision"), "Min-Registry-Revision");
   const validateOnly = validateOf(context.req.query("validate"));
   const asynchrony = asynchronyOf(context);
-  const trace = passOnContext(headers);
+  const trace = traceOf(context);
   const input = await readJson(context.req.raw);
   const answer = await dispatch(
     {
