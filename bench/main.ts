@@ -6,10 +6,11 @@ import { cold } from "./cold.ts";
 import { durable, DURABLE_PARTS, missingPeers } from "./durable.ts";
 import { machine } from "./_harness.ts";
 import { scale } from "./scale.ts";
+import { telemetryBench } from "./telemetry.ts";
 
 const BENCHMARKS = { calls, scale, cold, cli, durable, adapters };
 /** Run only when they are named. */
-const PARTS: Record<string, () => Promise<void>> = { ...DURABLE_PARTS, ...ADAPTER_PARTS };
+const PARTS: Record<string, () => Promise<void>> = { ...DURABLE_PARTS, ...ADAPTER_PARTS, telemetry: telemetryBench };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(BENCHMARKS, name) && !Object.hasOwn(PARTS, name));

@@ -42,8 +42,14 @@ export function describeThrown(thrown: unknown): string {
   const said: string[] = [];
   let cause: unknown = thrown;
   for (let depth = 0; cause !== undefined && cause !== null && depth < MAX_CAUSES; depth++) {
-    said.push(String(cause));
+    said.push(wordsOf(cause));
     cause = cause instanceof Error ? cause.cause : undefined;
   }
-  return said.length === 0 ? String(thrown) : said.join(", because of ");
+  return said.length === 0 ? wordsOf(thrown) : said.join(", because of ");
+}
+
+function wordsOf(thrown: unknown): string {
+  if (typeof thrown !== "object" || thrown === null || thrown instanceof Error) return String(thrown);
+  const { message } = thrown as { message?: unknown };
+  return typeof message === "string" ? message : Object.prototype.toString.call(thrown);
 }

@@ -46,9 +46,9 @@ const FORMS: readonly [RegExp, string][] = [
   [/\b(sy_[0-9a-z]{16}_)[0-9a-z]{32}/g, `$1${BLANK}`],
   [/\b(Bearer|Basic)(\s+)[A-Za-z0-9._~+/-]{6,}=*/gi, `$1$2${BLANK}`],
   [/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*:[^\s/@"']*@/gi, `$1${BLANK}@`],
-  [/([?&](?:[a-z-]*(?:token|secret|password|signature|credential|key)|sig|code)=)[^&\s"'<>]+/gi, `$1${BLANK}`],
+  [/([?&](?:[\w-]*(?:token|secret|password|signature|credential|key)|sig|code)=)[^&\s"'<>]+/gi, `$1${BLANK}`],
   [
-    /\b((?:proxy-authorization|authorization|[a-z-]*api-key|x-functions-key|set-cookie|cookie)["']?\s*[:=]\s*["']?)(?!Bearer\b|Basic\b)[^"'\r\n]+/gi,
+    /\b((?:proxy-authorization|authorization|[a-z-]*api-key|x-functions-key|set-cookie|cookie)["']?\s*[:=](?!\s*["']?(?:Bearer|Basic)\b)\s*["']?)[^"'\r\n]+/gi,
     `$1${BLANK}`,
   ],
 ];

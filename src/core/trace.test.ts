@@ -75,8 +75,9 @@ describe("parseTracestate()", () => {
   });
 });
 
+const of = (headers: [string, string][]) => passOnContext(new Headers(headers));
+
 describe("passOnContext()", () => {
-  const of = (headers: [string, string][]) => passOnContext(new Headers(headers));
   const came = `00-${TRACE}-${SPAN}-01`;
 
   it("hands both on, several tracestate headers as one", () => {

@@ -71,7 +71,7 @@ export async function invoke(invocation: Invocation, ports: InvokePorts): Promis
     const invoked = came.ok && came.logs.length === 0 ? came : await withoutSecrets(came, environment);
     span?.end(
       invoked.ok ? {} : { "switchyard.unstarted": invoked.unstarted },
-      invoked.ok ? undefined : invoked.error.code,
+      invoked.ok ? {} : { error: invoked.error.code },
     );
     if (refused === undefined) ports.health.note(environment, invoked, ports.now());
     if (isLast || invoked.ok || invoked.unstarted !== true) {
@@ -107,5 +107,5 @@ function notePassedOver(
 ): void {
   meter?.count("passed_over", environment, code);
   const attributes = { "switchyard.environment": environment, "switchyard.unstarted": true };
-  tracer?.begin(meta, { name: "pass over", kind: "internal", attributes })?.end({}, code);
+  tracer?.begin(meta, { name: "pass over", kind: "internal", attributes })?.end({}, { error: code });
 }

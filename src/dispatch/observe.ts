@@ -12,20 +12,22 @@ export async function observed(call: Call, ports: DispatchPorts, telemetry: Tele
   const { meter, tracer } = telemetry;
   const span = tracer?.begin(call, {
     name: "dispatch",
-    kind: call.async === true ? "producer" : "internal",
+    kind: "internal",
     attributes: { "switchyard.caller.type": call.caller.type, "switchyard.depth": call.depth },
   });
   try {
     const answer = await go(span === undefined ? call : { ...call, ...span.trace }, ports);
     if (meter !== undefined) count(meter, call, answer);
-    span?.end(attributesOf(answer), codeOf(answer));
+    // Attempts are linked to the span in which their call was kept, as consumers are to producers.
+    const kind = answer.operation.isAsync || call.async === true ? "producer" : "internal";
+    span?.end(attributesOf(answer), { error: codeOf(answer), kind });
     return answer;
   } catch (thrown) {
     const { code } = toSwitchyardError(thrown);
     // Whoever names an operation that is not there names anything: such names are no label.
     const name = code === "operation_not_found" ? "_unknown" : call.name;
     meter?.count("calls", name, "", "refused", code);
-    span?.end({ "switchyard.operation": call.name }, code);
+    span?.end({ "switchyard.operation": call.name }, { error: code });
     throw thrown;
   }
 }

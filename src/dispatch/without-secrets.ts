@@ -27,6 +27,8 @@ function redactError(error: ErrorData, redact: (text: string) => string): ErrorD
     ...error,
     detail: redact(detail),
     ...(hint === undefined ? {} : { hint: redact(hint) }),
-    ...(errors === undefined ? {} : { errors: errors.map((issue) => ({ ...issue, detail: redact(issue.detail) })) }),
+    ...(errors === undefined
+      ? {}
+      : { errors: errors.map(({ pointer, keyword, detail: said }) => ({ pointer, keyword, detail: redact(said) })) }),
   };
 }

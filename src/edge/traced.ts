@@ -31,7 +31,7 @@ export function traced(
     }
     const { status } = response;
     // What the caller has to mend is no error of the server's, as the conventions say.
-    span?.end({ "http.response.status_code": status }, status >= 500 ? String(status) : undefined);
+    span?.end({ "http.response.status_code": status }, status >= 500 ? { error: String(status) } : {});
     return response;
   };
 }

@@ -78,7 +78,7 @@ async function attempt(claim: Claim, options: Options, shard: RunnerShard, ports
   const code = outcome.ok ? null : outcome.error.code;
   span?.end(
     { "switchyard.environment": environment ?? undefined, "switchyard.ending": ending.kind },
-    code ?? undefined,
+    { error: code ?? undefined },
   );
   telemetry?.meter?.attempt(
     { operation: claim.operation, environment, code, ms: ports.now() - startedAt },

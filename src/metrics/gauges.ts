@@ -9,10 +9,10 @@ export type ShardLoad = { ready: number; running: number };
 export type GaugePorts = {
   shards: readonly (() => Promise<ShardLoad>)[];
   /** Names of environments that runners connect to. */
-  pools(): Promise<readonly string[]>;
-  pool(environment: string): Promise<PoolStatus>;
+  pools: () => Promise<readonly string[]>;
+  pool: (environment: string) => Promise<PoolStatus>;
   /** Since this isolate last knew the registry's state. Milliseconds; undefined: it has not looked yet. */
-  registryAgeMs(): number | undefined;
+  registryAgeMs: () => number | undefined;
 };
 
 const ANSWER_MS = 500;

@@ -59,7 +59,7 @@ export class MetricsBoard extends DurableObject {
 
   #grow([instrument, given, grown]: Delta, known: Map<string, string>, now: number): void {
     const names: readonly Label[] = INSTRUMENTS[instrument].labels;
-    let labels = names.map((label, place) => this.#bounded(label, String(given[place] ?? ""), known, now));
+    let labels = names.map((label, place) => this.#bounded(label, given[place] ?? "", known, now));
     let row = this.#find(instrument, labels);
     if (row.cells === undefined && this.#count("series") >= MAX_SERIES) {
       labels = labels.map((value, place) => (isName(names[place]) && value !== "" ? OTHER : value));

@@ -21,9 +21,9 @@ type BoardStub = { add(text: string): Promise<void>; read(): Promise<string> };
 export type ReporterPorts = {
   namespace: BoardNamespace;
   /** Keeps work alive that nobody waits for (waitUntil). */
-  background(work: Promise<void>): void;
-  now(): number;
-  sleep(ms: number): Promise<void>;
+  background: (work: Promise<void>) => void;
+  now: () => number;
+  sleep: (ms: number) => Promise<void>;
 };
 
 export class Reporter {

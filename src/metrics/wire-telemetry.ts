@@ -15,11 +15,11 @@ export type TelemetryPorts = {
   board: BoardNamespace;
   gauges: GaugePorts;
   /** fetch to where the collector is. */
-  send(request: Request): Promise<Response>;
+  send: (request: Request) => Promise<Response>;
   /** Keeps work alive that nobody waits for (waitUntil). */
-  background(work: Promise<void>): void;
-  now(): number;
-  sleep(ms: number): Promise<void>;
+  background: (work: Promise<void>) => void;
+  now: () => number;
+  sleep: (ms: number) => Promise<void>;
   version: string;
 };
 

@@ -30,14 +30,14 @@ export type ExporterPorts = {
   headers: Readonly<Record<string, string>>;
   resource: Resource;
   version: string;
-  send(request: Request): Promise<Response>;
+  send: (request: Request) => Promise<Response>;
   /** Keeps work alive that nobody waits for (waitUntil). */
-  background(work: Promise<void>): void;
-  now(): number;
-  sleep(ms: number): Promise<void>;
-  random(): number;
-  exported(count: number): void;
-  dropped(count: number, reason: DropReason): void;
+  background: (work: Promise<void>) => void;
+  now: () => number;
+  sleep: (ms: number) => Promise<void>;
+  random: () => number;
+  exported: (count: number) => void;
+  dropped: (count: number, reason: DropReason) => void;
 };
 
 export class Exporter {

@@ -36,8 +36,8 @@ export type SpanStart = { name: string; kind: SpanKind; attributes?: Attributes;
 export type OpenSpan = {
   /** What is handed on to whatever this span asks. */
   readonly trace: TraceContext;
-  /** Once. `error`: what went wrong, as a word of few values. */
-  end(attributes?: Attributes, error?: string): void;
+  /** Once. `error`: what went wrong, as a word of few values; `kind`: what it has turned out to be. */
+  end(attributes?: Attributes, how?: { error?: string | undefined; kind?: SpanKind }): void;
 };
 
 export interface Tracer {
@@ -47,7 +47,7 @@ export interface Tracer {
   begin(parent: TraceContext, start: SpanStart): OpenSpan | undefined;
 }
 
-export type TracerPorts = { sampler: Sampler; take(span: Span): void; now(): number };
+export type TracerPorts = { sampler: Sampler; take: (span: Span) => void; now: () => number };
 
 export function createTracer({ sampler, take, now }: TracerPorts): Tracer {
   const open = (
@@ -60,12 +60,12 @@ export function createTracer({ sampler, take, now }: TracerPorts): Tracer {
     const traceparent = formatTraceparent({ traceId, spanId, flags });
     return {
       trace: tracestate === undefined ? { traceparent } : { traceparent, tracestate },
-      end(attributes, error) {
+      end(attributes, { error, kind = start.kind } = {}) {
         take({
           ...trace,
           spanId,
           name: start.name,
-          kind: start.kind,
+          kind,
           startMs,
           // A clock that was set back meanwhile makes no span end before it began.
           endMs: Math.max(startMs, now()),
