@@ -223,6 +223,7 @@ function wire(env: Bindings): Wired {
       pool: (environment) => env.RUNNERS.getByName(environment),
       connect: (environment, request) => env.RUNNERS.getByName(environment).fetch(request),
     },
+    telemetry,
     exposition,
     version,
   };

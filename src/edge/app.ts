@@ -16,7 +16,7 @@ const CONTROL_PATH = "/internal/executors";
 
 export function createApp(platform: Platform): Hono<Env> {
   const app = new Hono<Env>();
-  const { meter, tracer } = platform.dispatch.telemetry ?? {};
+  const { meter, tracer } = platform.telemetry ?? {};
   const failed = (thrown: unknown): Response => {
     const error = toSwitchyardError(thrown);
     if (error.code === "internal") logError("internal error", error.cause, { stack: error.stack });

@@ -9,6 +9,7 @@ import type { Scope } from "../model/scope.ts";
 import type { Caller, Principal } from "../model/principal.ts";
 import type { BuiltinResult } from "../registry/builtins/builtin.ts";
 import type { RunnerPoolPort } from "../model/runner-protocol.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Registry } from "../registry/registry.ts";
 
 /** The platform behind the routes, wired in `src/worker.ts`. */
@@ -29,6 +30,8 @@ export type Platform = {
     pool(environment: string): RunnerPoolPort;
     connect(environment: string, request: Request): Promise<Response>;
   };
+  /** What counts and traces requests; undefined: nothing does. */
+  telemetry?: Telemetry | undefined;
   /** The text of GET /metrics; undefined: metrics are switched off. */
   exposition?: (() => Promise<string>) | undefined;
   version: string;
