@@ -1,5 +1,6 @@
 /** Traces, metrics and logs of the real platform, with a collector that refuses whatever is not OTLP. */
 import { randomBytes } from "node:crypto";
+import { spawn, type ChildProcess } from "node:child_process";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -13,15 +14,19 @@ const PLANTED = {
   operation: "op-secret-77aa02",
   collector: "collector-key-5521",
   bearer: "bearer-in-a-thrown-error-31337",
+  stderr: "bearer-on-standard-error-4711",
 };
 const STATE = "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7";
 
 let collector: Collector;
 let victim: Victim;
 let dev: Dev;
+let runner: ChildProcess;
 let service: Server;
 let servicePort: number;
 const served: IncomingHttpHeaders[] = [];
+/** What the runner printed. */
+let said = "";
 let answering: "well" | "with its secret" = "well";
 
 const newTrace = () => randomBytes(16).toString("hex");
@@ -102,8 +107,29 @@ beforeAll(async () => {
     throw new Error("cannot with " + ctx.secrets.op_key, { cause: new Error("Bearer ${PLANTED.bearer}") });
   };`;
   await install(dev, "leaks", leaks, { secrets: ["op_key"] });
+  await put("/registry/environments/rack-1", { adapter: "runner" });
+  const script = `echo "asked with Bearer ${PLANTED.stderr}" >&2; echo '{"t":"'$TRACEPARENT'"}'`;
+  const program = {
+    implemented_at: { process: { command: ["sh", "-c", script] } },
+    input_type: true,
+    output_type: true,
+  };
+  await put("/registry/operations/program", { ...program, environment: "rack-1" });
+  const words = ["runner", "start", "--environment", "rack-1", "--slots", "3", "--allow", "process:sh"];
+  runner = spawn(process.execPath, [`${ROOT}/cli/opctl.js`, ...words], {
+    env: { ...process.env, SWITCHYARD_URL: dev.url, SWITCHYARD_TOKEN: dev.token },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  for (const stream of [runner.stdout, runner.stderr])
+    stream?.on("data", (piece: Buffer) => (said += piece.toString()));
+  await waitUntil(
+    () => said.includes("connected to rack-1"),
+    20_000,
+    () => said,
+  );
 });
 afterAll(async () => {
+  runner?.kill("SIGTERM");
   await victim?.stop();
   await collector?.close();
   service?.close();
@@ -164,6 +190,13 @@ describe("traces", () => {
       traceparent: `00-${id}-${attempts[1]?.spanId}-01`,
       tracestate: STATE,
     });
+  });
+
+  it("reach a program that a runner starts", async () => {
+    const id = newTrace();
+    const { t } = (await (await call("program", {}, traceOf(id))).json()) as { t: string };
+    const spans = await spansOf(id, 3);
+    expect(t).toBe(`00-${id}-${spans.get("invoke runner")?.spanId}-01`);
   });
 
   it("go on in an execution that is accepted, whose attempts are linked to the span that accepted it", async () => {
@@ -234,6 +267,9 @@ describe("GET /metrics", () => {
     expect(value(text, 'switchyard_errors_total{code="operation_not_found"}')).toBeGreaterThan(0);
     expect(value(text, 'switchyard_cold_starts_total{operation="inner"}')).toBeGreaterThan(0);
     expect(text).not.toContain("nobody_knows_it");
+    expect(text).toMatch(/^switchyard_runner_slots\{environment="rack-1"\} 3$/m);
+    expect(text).toMatch(/^switchyard_runner_slots_busy\{environment="rack-1"\} 0$/m);
+    expect(text).toMatch(/^switchyard_runner_queue\{environment="rack-1"\} 0$/m);
     expect(text).toMatch(/^switchyard_executions_ready\{shard="15"\} \d+$/m);
     expect(text).toMatch(/^switchyard_scrape_unanswered\{source="shard"\} 0$/m);
   });
@@ -266,6 +302,7 @@ describe("secrets", () => {
       await call("leaks", {}),
       await call("leaks", {}, { prefer: "respond-async" }),
     ];
+    await waitUntil(async () => (await call("program", {})).ok, 20_000);
     // Where only their form gives them away.
     await call(`leaks?access_token=${PLANTED.bearer}`, {});
     await waitUntil(
@@ -279,6 +316,7 @@ describe("secrets", () => {
     const texts = {
       answers: (await Promise.all(answers.map((answer) => answer.text()))).join("\n"),
       printed: victim.printed(),
+      "what the runner printed": said,
       metrics: await metrics(),
       spans: collector.bodies.join("\n"),
       records: await (await dev.request("/executions?limit=100")).text(),
