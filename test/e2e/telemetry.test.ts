@@ -249,9 +249,11 @@ describe("traces", () => {
   });
 });
 
+/** Of a sample; 0 where there is none. */
+const value = (text: string, line: string): number =>
+  Number(new RegExp(`^${line.replaceAll(/[{}.|]/g, String.raw`\$&`)} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
+
 describe("GET /metrics", () => {
-  const value = (text: string, line: string): number =>
-    Number(new RegExp(`^${line.replaceAll(/[{}.|]/g, String.raw`\$&`)} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
   const INNER = 'switchyard_calls_total{operation="inner",environment="inline",outcome="succeeded",code=""}';
 
   it("counts what this very moment has brought", async () => {
@@ -367,7 +369,7 @@ describe("opctl dev", () => {
   ])("does not start with %s, and names it", async (_what, env, endpoint, name) => {
     const opctl = `${ROOT}/cli/opctl.js`;
     const ended = await run(process.execPath, [opctl, "dev", "--port", "1", "--otlp-endpoint", endpoint], {
-      env: env as Record<string, string>,
+      env,
     });
     expect(ended.code).not.toBe(0);
     expect(ended.stderr).toContain(`"${name}"`);
