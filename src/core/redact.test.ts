@@ -17,6 +17,11 @@ describe("redactor()", () => {
     expect(redactor(["abc", ""])("abc")).toBe("abc");
   });
 
+  it("takes what means something in a pattern for what it is", () => {
+    const odd = "a.b*c[d]\\e(f)|g^$-{2}/";
+    expect(redactor([odd, "....", "$&$1"])(`${odd} abcd $&$1`)).toBe("[secret] abcd [secret]");
+  });
+
   it("takes a value that is no well-formed text", () => {
     expect(redactor(["\ud800abcd"])("x\ud800abcdx")).toBe("x[secret]x");
   });
@@ -34,6 +39,22 @@ describe("redactLine()", () => {
     ["https://x/?a=1&X-Amz-Signature=abc&sig=d", "https://x/?a=1&X-Amz-Signature=[secret]&sig=[secret]"],
     ["nothing to hide: https://host/path?page=2", "nothing to hide: https://host/path?page=2"],
   ])("of %j says %j", (text, expected) => expect(redactLine(text)).toBe(expected));
+
+  it.each([
+    ["words with dashes", "a-".repeat(8_000)],
+    ["words with dots", "a.".repeat(8_000)],
+    ["colons after a scheme", `x://${":".repeat(16_000)}`],
+    ["many schemes", "xy://a:".repeat(2_300)],
+    ["parameters", "?a&b-".repeat(3_200)],
+    ["spaces after Bearer", `Bearer${" ".repeat(16_000)}`],
+    ["headers without end", "cookie ".repeat(2_300)],
+  ])("reads a long line of %s in no time", (_what, text) => {
+    noteSecrets(Array.from({ length: 1_000 }, (_, n) => `some-secret-value-number-${n}-of-many`));
+    redactLine("warm");
+    const startedAt = performance.now();
+    redactLine(text);
+    expect(performance.now() - startedAt).toBeLessThan(100);
+  });
 
   it("knows the values that were opened here, and forgets the oldest of very many", () => {
     noteSecrets(["hunter-two", undefined]);

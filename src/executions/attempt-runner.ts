@@ -80,10 +80,9 @@ async function attempt(claim: Claim, options: Options, shard: RunnerShard, ports
     { "switchyard.environment": environment ?? undefined, "switchyard.ending": ending.kind },
     { error: code ?? undefined },
   );
-  telemetry?.meter?.attempt(
-    { operation: claim.operation, environment, code, ms: ports.now() - startedAt },
-    claim.attempt,
-  );
+  const ms = ports.now() - startedAt;
+  const end = { outcome: ending.kind, number: claim.attempt };
+  telemetry?.meter?.attempt({ operation: claim.operation, environment, code, ms }, end);
   return {
     outcome,
     settlement: {

@@ -1,4 +1,5 @@
 /** Puts telemetry together as the settings say: what does the counting, what makes spans, what answers /metrics. */
+import { SwitchyardError } from "../core/errors.ts";
 import { noteSecrets } from "../core/redact.ts";
 import { randomId } from "../core/ids.ts";
 import { Exporter } from "../telemetry/exporter.ts";
@@ -40,7 +41,7 @@ export function wireTelemetry({ metrics, tracing }: TelemetrySettings, ports: Te
       reporter === undefined
         ? undefined
         : async () => {
-            const [series, gauges] = await Promise.all([reporter.read(), readGauges(ports.gauges)]);
+            const [series, gauges] = await Promise.all([reporter.read().catch(unreadable), readGauges(ports.gauges)]);
             return exposition(series, gauges);
           },
   };
@@ -68,4 +69,10 @@ function wireTracer(tracing: TracingSettings, meter: Meter | undefined, ports: T
     dropped: (count, reason) => meter?.add("spans_dropped", count, reason),
   });
   return createTracer({ sampler: createSampler(sampler, ratio), take: (span) => exporter.take(span), now });
+}
+
+function unreadable(cause: unknown): never {
+  throw new SwitchyardError("state_unavailable", "Cannot read the counters: their object must answer; it does not", {
+    cause,
+  });
 }

@@ -42,11 +42,14 @@ describe("Meter", () => {
 
   it("counts attempts, and those that were not the first", () => {
     const { meter } = setUp();
-    meter.attempt(ended, 1);
-    meter.attempt({ ...ended, code: "executor_lost" }, 2);
+    meter.attempt(ended, { outcome: "succeeded", number: 1 });
+    meter.attempt({ ...ended, code: "executor_lost" }, { outcome: "lost", number: 2 });
     const taken = meter.take();
     expect(of(taken, "retries")).toEqual([["retries", ["echo"], [1]]]);
-    expect(of(taken, "attempts")).toHaveLength(2);
+    expect(of(taken, "attempts")).toEqual([
+      ["attempts", ["echo", "inline", "succeeded", ""], [1]],
+      ["attempts", ["echo", "inline", "lost", "executor_lost"], [1]],
+    ]);
   });
 
   it("tells that there is something once, until it is taken", () => {
@@ -107,7 +110,7 @@ describe("exposition()", () => {
 
   it("is read line by line: a comment or a sample, no name explained twice", () => {
     const { meter } = setUp();
-    meter.attempt({ ...ended, code: "timeout" }, 3);
+    meter.attempt({ ...ended, code: "timeout" }, { outcome: "failed", number: 3 });
     const lines = exposition(meter.take(), []).trimEnd().split("\n");
     for (const line of lines) {
       expect(line).toMatch(

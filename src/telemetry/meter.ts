@@ -26,9 +26,10 @@ export class Meter {
     if (code !== null) this.count("errors", code);
   }
 
-  attempt({ operation, environment, code, ms }: Ended, number: number): void {
+  /** `outcome`: how an attempt ends. */
+  attempt({ operation, environment, code, ms }: Ended, { outcome, number }: { outcome: string; number: number }): void {
     const place = environment ?? "";
-    this.count("attempts", operation, place, code === null ? "succeeded" : "failed", code ?? "");
+    this.count("attempts", operation, place, outcome, code ?? "");
     this.#observe("attempt_duration", [operation, place], ms);
     if (number > 1) this.count("retries", operation);
     if (code !== null) this.count("errors", code);
