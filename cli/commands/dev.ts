@@ -1,6 +1,7 @@
 /** `opctl dev`: the whole platform on this machine, until it is stopped. */
 import type { Command } from "commander";
 import { SwitchyardError } from "../../src/core/errors.ts";
+import { redactLine } from "../../src/core/redact.ts";
 import { readTelemetrySettings } from "../../src/telemetry/settings.ts";
 import { contextOf, examples, type CommandModule } from "../command.ts";
 
@@ -50,7 +51,7 @@ export const command: CommandModule = {
           executor: options.executor,
           ...(options.publicUrl === undefined ? {} : { publicUrl: publicUrlOf(options.publicUrl) }),
           telemetry: telemetryOf(options),
-          log: (line) => output.say(formatLogLine(line)),
+          log: (line) => output.say(formatLogLine(redactLine(line))),
         });
         const stopped = stopSignal();
         try {

@@ -10,6 +10,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { chmodSync, writeFileSync } from "node:fs";
+import { noteSecrets } from "../../src/core/redact.ts";
 import { SECRET_HEADER } from "../../src/executor/protocol.ts";
 import { startExecutors } from "../../src/executor/supervisor.node.ts";
 import { buildWorkers } from "../build/workers.ts";
@@ -56,6 +57,8 @@ export async function startPlatform(options: PlatformOptions): Promise<RunningPl
     const workers = valueOf(build);
     const url = `http://127.0.0.1:${options.port}`;
     const control = randomBytes(32).toString("hex");
+    // What the runtime prints when it breaks down is printed on.
+    noteSecrets([folder.masterKey, registry.secret, registry.token, control]);
     const executors =
       options.executor === "inline"
         ? undefined
