@@ -128,10 +128,13 @@ describe("dispatch() with telemetry", () => {
     await expect(dispatch({ ...world.call, name: "nope" }, world.ports)).rejects.toMatchObject({
       code: "operation_not_found",
     });
+    const tooDeep = { ...world.call, name: "whatever", depth: 99 };
+    await expect(dispatch(tooDeep, world.ports)).rejects.toMatchObject({ code: "call_depth_exceeded" });
     const stranger = { ...world.call, principal: { id: "x", name: "x", scopes: [] } };
     await expect(dispatch(stranger, world.ports)).rejects.toMatchObject({ code: "forbidden" });
     expect(world.counted()).toEqual([
       "calls _unknown  refused operation_not_found 1",
+      "calls _unknown  refused call_depth_exceeded 1",
       "calls echo  refused forbidden 1",
     ]);
     expect(world.spans.at(-1)).toMatchObject({ name: "dispatch", isError: true });

@@ -1,9 +1,18 @@
 /** The way of a call, told to telemetry: a span around it, and what it came to is counted. */
-import { toSwitchyardError } from "../core/errors.ts";
+import { toSwitchyardError, type ErrorCode } from "../core/errors.ts";
 import type { Meter } from "../telemetry/meter.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Attributes } from "../telemetry/tracer.ts";
 import type { Answer, Call, DispatchPorts } from "./dispatch.ts";
+
+/** Refused before it was certain that there is such an operation: whatever was named then is no label. */
+const UNRESOLVED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "operation_not_found",
+  "call_depth_exceeded",
+  "registry_unavailable",
+  "registry_behind",
+  "internal",
+]);
 
 type Dispatch = (call: Call, ports: DispatchPorts) => Promise<Answer>;
 
@@ -24,8 +33,7 @@ export async function observed(call: Call, ports: DispatchPorts, telemetry: Tele
     return answer;
   } catch (thrown) {
     const { code } = toSwitchyardError(thrown);
-    // Whoever names an operation that is not there names anything: such names are no label.
-    const name = code === "operation_not_found" ? "_unknown" : call.name;
+    const name = UNRESOLVED.has(code) ? "_unknown" : call.name;
     meter?.count("calls", name, "", "refused", code);
     span?.end({ "switchyard.operation": call.name }, { error: code });
     throw thrown;
