@@ -2,7 +2,7 @@
  * The one way to run an operation. Routes, opctl and ctx.call all come through here, and later webhooks, schedules,
  * workflows, pipelines and streams:
  *
- *     resolve → authorize → check input → choose → invoke → check output → record
+ *     resolve → authorize → check input → limit → choose → invoke → check output → record
  *
  * An asynchronous call is kept after the check and goes on from there later, through the same steps. A refusal before
  * anything ran is thrown; what an implementation did, good or bad, is an answer and is recorded.
@@ -15,11 +15,13 @@ import { contextOf } from "../core/trace.ts";
 import type { LogLine } from "../model/invocation.ts";
 import type { ExecutionRecord, Outcome, PassedOver } from "../model/outcome.ts";
 import type { Caller, Principal } from "../model/principal.ts";
+import type { Limited, RateLimitsPort } from "../model/rate-limit.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import { authorize } from "./authorize.ts";
 import { batchOutput, checkBatchInput, invokeBatch } from "./batch.ts";
 import { checkInput } from "./check-input.ts";
 import { invoke, type InvokePorts } from "./invoke.ts";
+import { limit } from "./limit.ts";
 import { observed } from "./observe.ts";
 
 /** Where finished executions go. `add` returns at once: the record is written off the way of the call. */
@@ -66,6 +68,7 @@ export type DispatchPorts = InvokePorts & {
   };
   recorder: RecorderPort;
   keeper: KeeperPort;
+  rateLimits: RateLimitsPort;
   /** What the handler said while it ran. Called only when it said something. */
   log(executionId: string, call: Pick<Call, "name" | "traceparent">, lines: readonly LogLine[]): void;
 };
@@ -91,6 +94,8 @@ export type Call = {
   /** For kept calls: begin not before, and begin within. Milliseconds from now. */
   delayMs?: number;
   expiresMs?: number;
+  /** Told of the operation's rate limit, where it has one, whether it let the call through or not. */
+  limited?: (limited: Limited) => void;
 };
 
 export type Answer = {
@@ -136,6 +141,7 @@ async function go(call: Call, ports: DispatchPorts): Promise<Answer> {
 
   const mode = operation.isAsync || call.async === true ? "async" : "sync";
   refuseForSync(call, mode);
+  if (operation.rateLimit !== null) await limit(operation.name, operation.rateLimit, call, ports.rateLimits);
   if (mode === "async") {
     const toKeep = keptCall(call, { mode, operation, input });
     if (call.waitMs === undefined || call.waitMs === 0) {

@@ -56,6 +56,7 @@ function setUp({ operation = {}, first = done, kept, outcome, flags = "01" }: Wo
     adapters: new Map([["any", adapter]]),
     health: new Health(),
     recorder: { shard: 1, add: () => undefined },
+    rateLimits: { take: () => Promise.reject(new TypeError("nothing is limited here")) },
     keeper: {
       async keep(call) {
         kepts.push(call);

@@ -4,10 +4,12 @@ import { SwitchyardError, toErrorData, toSwitchyardError } from "../core/errors.
 import { logError } from "../core/log.ts";
 import { KINDS, kindOfPlural } from "../model/entities.ts";
 import { allows, type Principal } from "../model/principal.ts";
+import type { Limited } from "../model/rate-limit.ts";
 import type { Scope } from "../model/scope.ts";
 import { authenticate } from "./authenticate.ts";
 import type { Env, Platform, Route, RouteContext } from "./context.ts";
 import { problem } from "./problem.ts";
+import { limitToken, rateLimitHeaders, withRateLimits } from "./rate-limits.ts";
 import { ROUTES } from "./routes.ts";
 import { traced } from "./traced.ts";
 
@@ -17,24 +19,28 @@ const CONTROL_PATH = "/internal/executors";
 export function createApp(platform: Platform): Hono<Env> {
   const app = new Hono<Env>();
   const { meter, tracer } = platform.telemetry ?? {};
-  const failed = (thrown: unknown): Response => {
+  const failed = (thrown: unknown, context: RouteContext): Response => {
     const error = toSwitchyardError(thrown);
     if (error.code === "internal") logError("internal error", error.cause, { stack: error.stack });
     meter?.count("errors", error.code);
-    return problem(toErrorData(error));
+    return problem(toErrorData(error), rateLimitHeaders(context.get("limits") ?? []));
   };
   for (const route of ROUTES) {
     const serve = async (context: RouteContext): Promise<Response> => {
       context.set("platform", platform);
       context.set("routes", ROUTES);
+      const limits: Limited[] = [];
+      context.set("limits", limits);
       refuseForeignAccept(context.req.header("accept"), route);
       if (route.access !== "public") {
         const identity = await authenticate(context.req.raw.headers, platform);
+        // What a running handler asks for is no request of the token's.
+        if (identity.depth === 0) await limitToken(identity.principal, limits, platform.rateLimits);
         checkAccess(route, context, identity.principal);
         checkHandler(route, context, identity.depth > 0);
         context.set("identity", identity);
       }
-      return route.handle(context);
+      return withRateLimits(await route.handle(context), limits);
     };
     app.on(route.method, route.path, tracer === undefined ? serve : traced(route, serve, { tracer, failed }));
   }

@@ -12,7 +12,7 @@ const UNTRACED: ReadonlySet<string> = new Set(["/health", "/metrics"]);
 export function traced(
   route: Route,
   serve: Serve,
-  { tracer, failed }: { tracer: Tracer; failed: (thrown: unknown) => Response },
+  { tracer, failed }: { tracer: Tracer; failed: (thrown: unknown, context: RouteContext) => Response },
 ): Serve {
   if (UNTRACED.has(route.path)) return serve;
   const start = {
@@ -27,7 +27,7 @@ export function traced(
     try {
       response = await serve(context);
     } catch (thrown) {
-      response = failed(thrown);
+      response = failed(thrown, context);
     }
     const { status } = response;
     // What the caller has to mend is no error of the server's, as the conventions say.

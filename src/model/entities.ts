@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { LIMITS } from "../core/limits.ts";
 import type { RetryPolicy } from "./execution.ts";
 import { NameSchema } from "./names.ts";
+import { RateLimitSchema } from "./rate-limit.ts";
 import { ScopeSchema, type Scope } from "./scope.ts";
 import { ScheduleSchema, SubscriptionSchema, WebhookSchema } from "./triggers.ts";
 
@@ -149,6 +150,8 @@ export const OperationSchema = v.strictObject({
     ),
     null,
   ),
+  /** How many calls in how much time, of all callers together. */
+  rate_limit: v.optional(v.nullable(RateLimitSchema), null),
   /** Which synchronous calls leave a record; asynchronous executions always do. */
   record: v.optional(v.picklist(["all", "errors", "none"]), "all"),
   /** How long records, outputs and artifacts are kept after the end. Milliseconds. null is LIMITS.retentionMs. */
@@ -230,6 +233,8 @@ export const TokenSchema = v.strictObject({
     ),
     null,
   ),
+  /** How many requests in how much time. */
+  rate_limit: v.optional(v.nullable(RateLimitSchema), null),
 });
 export type Token = v.InferOutput<typeof TokenSchema>;
 

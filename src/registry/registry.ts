@@ -5,7 +5,7 @@
 import { SwitchyardError } from "../core/errors.ts";
 import type { AdapterDescription, EnvironmentHandle } from "../model/environment.ts";
 import type { IsolateDefinition } from "../model/invocation.ts";
-import type { Principal } from "../model/principal.ts";
+import type { Caller, Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import type { TriggerHandle, TriggerKind } from "../model/triggers.ts";
 import { builtinTypes } from "./builtins/definitions.ts";
@@ -172,8 +172,8 @@ export function createRegistry(options: RegistryOptions) {
     },
 
     /** Changes an entry. Checks no scope but secrets:use: that is for the built-in in front of it. */
-    async write(change: Write, principal: Principal): Promise<Written> {
-      const written = await write(change, principal);
+    async write(change: Write, principal: Principal, caller?: Caller): Promise<Written> {
+      const written = await write(change, principal, caller);
       freshness.note(written.changes);
       return written;
     },

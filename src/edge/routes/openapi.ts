@@ -153,6 +153,7 @@ const PROBLEM_SCHEMA = {
     detail: { type: "string" },
     code: { enum: Object.keys(ERRORS) },
     hint: { type: "string" },
+    after_ms: { type: "integer", description: "Milliseconds until the same may succeed" },
     errors: {
       type: "array",
       items: {

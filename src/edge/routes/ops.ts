@@ -10,7 +10,7 @@ import { toResponse } from "./_answer.ts";
 import { asynchronyOf } from "./_asynchrony.ts";
 
 export async function callOperation(context: RouteContext): Promise<Response> {
-  const { platform, identity } = context.var;
+  const { platform, identity, limits } = context.var;
   const { headers } = context.req.raw;
   const { name, revision } = operationOf(context);
   const minRegistryRevision = positiveInteger(headers.get("min-registry-revision"), "Min-Registry-Revision");
@@ -30,6 +30,7 @@ export async function callOperation(context: RouteContext): Promise<Response> {
       depth: identity.depth,
       ...trace,
       validateOnly,
+      limited: (limited) => void limits.push(limited),
     },
     platform.dispatch,
   );

@@ -7,6 +7,7 @@ import { didYouMean } from "../../core/did-you-mean.ts";
 import { SwitchyardError, toSwitchyardError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import { KINDS, kindOfPlural, type Kind } from "../../model/entities.ts";
+import { optional } from "../../registry/builtins/parse-input.ts";
 import { readJson } from "../body.ts";
 import type { RouteContext } from "../context.ts";
 
@@ -84,10 +85,22 @@ export async function revisions(context: RouteContext): Promise<Response> {
 }
 
 export async function changes(context: RouteContext): Promise<Response> {
-  const { limit, cursor } = context.req.query();
+  const { limit, cursor, kind, name, author, since, until } = context.req.query();
   return run(context, "list_change", {
+    ...optional({ cursor, kind, name, author, since, until }),
     ...(limit === undefined ? {} : { limit: integerOf(limit, "limit") }),
-    ...(cursor === undefined ? {} : { cursor }),
+  });
+}
+
+export async function change(context: RouteContext): Promise<Response> {
+  return run(context, "get_change", { seq: integerOf(context.req.param("seq") ?? "", "seq") });
+}
+
+export async function audit(context: RouteContext): Promise<Response> {
+  const { limit, cursor } = context.req.query();
+  return run(context, "verify_audit", {
+    ...optional({ cursor }),
+    ...(limit === undefined ? {} : { limit: integerOf(limit, "limit") }),
   });
 }
 
