@@ -5,7 +5,8 @@
 import { redactLine } from "./redact.ts";
 import { parseTraceparent } from "./trace.ts";
 
-type Level = "debug" | "info" | "warn" | "error";
+const WRITES = { debug: "log", info: "log", warn: "warn", error: "error" } as const;
+type Level = keyof typeof WRITES;
 
 export type LogFields = {
   execution?: string;
@@ -30,7 +31,7 @@ export function log(level: Level, message: string, { traceparent, atMs, stack, .
     ...(traceId === undefined ? {} : { trace_id: traceId }),
     ...(stack === undefined ? {} : { stack: redactLine(stack) }),
   };
-  console[level === "error" || level === "warn" ? "error" : "log"](JSON.stringify(line));
+  console[WRITES[level]](JSON.stringify(line));
 }
 
 /** `doing` is what could not be done; what was thrown follows, with its causes. */

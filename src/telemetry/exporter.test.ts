@@ -72,7 +72,7 @@ describe("take()", () => {
   let lines: string[];
   beforeEach(() => {
     lines = [];
-    vi.spyOn(console, "error").mockImplementation((line: string) => void lines.push(line));
+    vi.spyOn(console, "warn").mockImplementation((line: string) => void lines.push(line));
   });
 
   it("sends what ends within a second as one request, with the collector's headers", async () => {
