@@ -187,15 +187,22 @@ function listens(port: number): Promise<boolean> {
 
 async function waitForHealth(port: number): Promise<void> {
   const giveUpAt = Date.now() + READY_WITHIN_MS;
-  for (let last = "nothing"; Date.now() < giveUpAt; await new Promise((resolve) => setTimeout(resolve, 20))) {
+  // A setting that the worker refuses is refused at every try.
+  const refused = 422;
+  for (
+    let last = "nothing", status = 0;
+    Date.now() < giveUpAt;
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  ) {
     try {
       const response = await fetch(`http://127.0.0.1:${port}/health`, { signal: AbortSignal.timeout(2_000) });
       if (response.ok) return;
+      ({ status } = response);
       last = await response.text();
     } catch (error) {
       last = String(error);
     }
-    if (Date.now() + 20 >= giveUpAt) {
+    if (status === refused || Date.now() + 20 >= giveUpAt) {
       throw new SwitchyardError(
         "internal",
         `Cannot start the platform: /health must answer within ${READY_WITHIN_MS} ms; it said ${last}`,

@@ -1,12 +1,14 @@
 /** Traces, metrics and logs of the real platform, with a collector that refuses whatever is not OTLP. */
 import { randomBytes } from "node:crypto";
 import { spawn, type ChildProcess } from "node:child_process";
+import { rmSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startPlatform } from "../../cli/dev/platform.ts";
 import { Victim } from "../soak/_victim.ts";
 import { startCollector, type Collector } from "./_collector.ts";
-import { freePort, install, ROOT, run, startDev, waitUntil, type Dev } from "./_platform.ts";
+import { freePort, install, ROOT, run, startDev, temporaryFolder, waitUntil, type Dev } from "./_platform.ts";
 
 /** Planted where secrets are; nothing that leaves the platform may hold one. */
 const PLANTED = {
@@ -373,6 +375,17 @@ describe("opctl dev", () => {
     });
     expect(ended.code).not.toBe(0);
     expect(ended.stderr).toContain(`"${name}"`);
+  });
+
+  it("does not start on a binding that the worker refuses, and says which", async () => {
+    const [port, state] = [await freePort(), temporaryFolder()];
+    const said: string[] = [];
+    const options = { port, state, executor: "inline" as const, log: (line: string) => void said.push(line) };
+    const started = startPlatform({ ...options, telemetry: { METRICS: "maybe" } });
+    await expect(started).rejects.toThrow(
+      /\/health must answer.*the setting \\"METRICS\\": it must be on or off; it is maybe/,
+    );
+    rmSync(state, { recursive: true, force: true });
   });
 
   it("counts nothing with --no-metrics", async () => {
