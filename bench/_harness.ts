@@ -145,6 +145,11 @@ function processorTimeOf(pid: number): Map<number, { name: string; seconds: numb
   return found;
 }
 
+/** Processor time of a platform's processes so far. Seconds; what others do on the machine changes it little. */
+export function processorSeconds({ pid }: Served): number {
+  return [...processorTimeOf(pid).values()].reduce((sum, { seconds }) => sum + seconds, 0);
+}
+
 /** What a platform uses of a core over `windowMs`, nothing being asked of it. */
 export async function processorUse({ pid }: Served, windowMs: number): Promise<{ percent: number; text: string }> {
   const before = processorTimeOf(pid);

@@ -4,7 +4,7 @@
  */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { median, opctl, request, runLoad, startPlatform, type Served } from "./_harness.ts";
+import { median, opctl, processorSeconds, request, runLoad, startPlatform, type Served } from "./_harness.ts";
 import type { LoadResult } from "./load.ts";
 
 const ROUNDS = 9;
@@ -12,6 +12,8 @@ const SECONDS = 2;
 const BODY = JSON.stringify({ input_str: "hi" });
 
 type Subject = { name: string; served: Served };
+/** `processorUs`: of all the platform's processes, a call. */
+type Run = LoadResult & { processorUs: number };
 
 export async function telemetryBench(): Promise<void> {
   let spans = 0;
@@ -44,8 +46,8 @@ export async function telemetryBench(): Promise<void> {
   }
 }
 
-async function alternate(subjects: readonly Subject[], connections: number): Promise<Map<string, LoadResult[]>> {
-  const results = new Map<string, LoadResult[]>();
+async function alternate(subjects: readonly Subject[], connections: number): Promise<Map<string, Run[]>> {
+  const results = new Map<string, Run[]>();
   for (let round = -1; round < ROUNDS; round++) {
     // Each is first as often as last: whoever comes after the others finds a warmer machine, or a tired one.
     const turn = subjects.map((_, place) => subjects[(place + round + 1) % subjects.length]);
@@ -54,25 +56,29 @@ async function alternate(subjects: readonly Subject[], connections: number): Pro
       const { name, served } = subject;
       const headers = { authorization: `Bearer ${served.token}` };
       const requests = [{ path: "/ops/echo", headers, body: BODY }];
+      const before = processorSeconds(served);
       const result = await runLoad({ port: served.port, requests, connections, seconds: SECONDS });
-      if (round >= 0) results.set(name, [...(results.get(name) ?? []), result]);
+      const processorUs = ((processorSeconds(served) - before) / result.count) * 1e6;
+      if (round >= 0) results.set(name, [...(results.get(name) ?? []), { ...result, processorUs }]);
     }
   }
   return results;
 }
 
-function print(connections: number, results: ReadonlyMap<string, readonly LoadResult[]>): void {
+function print(connections: number, results: ReadonlyMap<string, readonly Run[]>): void {
   console.log(
     `\ntelemetry of a warm call, ${connections} connection${connections === 1 ? "" : "s"}, medians of ${ROUNDS} alternating runs of ${SECONDS} s`,
   );
-  console.log("| | calls/s | ÷ off | p50 ms | p99 ms |\n|---|---|---|---|---|");
+  console.log("| | calls/s | ÷ off | p50 ms | p99 ms | processor µs a call | − off |\n|---|---|---|---|---|---|---|");
   const off = results.get("off") ?? [];
   for (const [name, runs] of results) {
-    const of = (pick: (result: LoadResult) => number): number => median(runs.map(pick));
+    const of = (pick: (result: Run) => number): number => median(runs.map(pick));
     const ratio = median(runs.map(({ perSecond }, round) => perSecond / (off[round]?.perSecond ?? Number.NaN)));
-    const ms = (pick: (result: LoadResult) => number): string => (of(pick) / 1_000).toFixed(2);
+    const ms = (pick: (result: Run) => number): string => (of(pick) / 1_000).toFixed(2);
+    const more = median(runs.map(({ processorUs }, round) => processorUs - (off[round]?.processorUs ?? Number.NaN)));
+    const processor = `${Math.round(of(({ processorUs }) => processorUs))} | ${Math.round(more)}`;
     console.log(
-      `| ${name} | ${of(({ perSecond }) => perSecond)} | ${ratio.toFixed(2)} | ${ms(({ p50 }) => p50)} | ${ms(({ p99 }) => p99)} |`,
+      `| ${name} | ${of(({ perSecond }) => perSecond)} | ${ratio.toFixed(2)} | ${ms(({ p50 }) => p50)} | ${ms(({ p99 }) => p99)} | ${processor} |`,
     );
   }
 }

@@ -53,6 +53,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import("./commands/host.ts"),
   },
   migrate: { summary: "bring a registry's tables up to this version", load: () => import("./commands/migrate.ts") },
+  client: {
+    summary: "write a typed client of the operations, or check one",
+    load: () => import("./commands/client.ts"),
+  },
   doctor: { summary: "look for what is wrong", load: () => import("./commands/doctor.ts") },
   explain: { summary: "say what an error code means", load: () => import("./commands/explain.ts") },
   completion: { summary: "completion for bash, zsh or fish", load: () => import("./commands/completion.ts") },

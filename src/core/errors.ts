@@ -142,6 +142,13 @@ export const ERRORS = {
     title: "The type's name is taken by other content",
     explain: "A type of that name with a different schema is stored. Rename yours, or edit the stored one on purpose.",
   },
+  path_taken: {
+    status: 409,
+    fault: "user",
+    title: "The path belongs to another operation",
+    explain:
+      "One method and path answer one operation; names of parameters make no difference. The detail names the operation that has it.",
+  },
   write_conflict: {
     status: 409,
     fault: "system",

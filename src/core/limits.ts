@@ -39,6 +39,9 @@ export const LIMITS = {
   /** Items of one call of a batch operation, and how many of them run at once. */
   batchItems: 10_000,
   batchParallel: 8,
+  /** All examples of one operation. Bytes of JSON text, and how many there may be. */
+  examplesBytes: 64 * 1024,
+  examples: 16,
   /** Steps of one chain. */
   chainSteps: 64,
   /** The text of one expression, and how deep its syntax may nest. */

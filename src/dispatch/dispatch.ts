@@ -77,7 +77,8 @@ export type Call = {
   name: string;
   revision?: number;
   minRegistryRevision?: number;
-  input: ParsedJson;
+  /** Or what makes one of its parts, once the caller is known to be allowed: its type says how they are read. */
+  input: ParsedJson | ((operation: ResolvedOperation) => ParsedJson);
   principal: Principal;
   caller: Caller;
   /** 0 for a call from outside, one more for each ctx.call. */
@@ -130,7 +131,8 @@ async function go(call: Call, ports: DispatchPorts): Promise<Answer> {
     ...(call.minRegistryRevision === undefined ? {} : { minRegistryRevision: call.minRegistryRevision }),
   });
   authorize(operation, call.principal);
-  const input = operation.batch ? checkBatchInput(operation, call.input) : checkInput(operation, call.input);
+  const given = typeof call.input === "function" ? call.input(operation) : call.input;
+  const input = operation.batch ? checkBatchInput(operation, given) : checkInput(operation, given);
   const resolvedAt = ports.now();
   const answered: Answered = (executionId, outcome, { kept, environment = null } = {}) => {
     const now = ports.now();

@@ -4,14 +4,14 @@ import { SwitchyardError, toErrorData, toSwitchyardError } from "../core/errors.
 import { logError } from "../core/log.ts";
 import { KINDS, kindOfPlural } from "../model/entities.ts";
 import { allows, type Principal } from "../model/principal.ts";
-import type { Limited } from "../model/rate-limit.ts";
 import type { Scope } from "../model/scope.ts";
 import { authenticate } from "./authenticate.ts";
-import type { Env, Platform, Route, RouteContext } from "./context.ts";
+import type { Env, Identity, Platform, Route, RouteContext } from "./context.ts";
 import { problem } from "./problem.ts";
 import { limitToken, rateLimitHeaders, withRateLimits } from "./rate-limits.ts";
 import { ROUTES } from "./routes.ts";
-import { traced } from "./traced.ts";
+import { callAtPath, findPath } from "./routes/rest-paths.ts";
+import { traced, type Tracing } from "./traced.ts";
 
 /** Where the supervisor of executor processes reports, with a secret of its own. Not part of the public surface. */
 const CONTROL_PATH = "/internal/executors";
@@ -25,28 +25,30 @@ export function createApp(platform: Platform): Hono<Env> {
     meter?.count("errors", error.code);
     return problem(toErrorData(error), rateLimitHeaders(context.get("limits") ?? []));
   };
+  const tracing: Tracing | undefined = tracer === undefined ? undefined : { tracer, failed };
   for (const route of ROUTES) {
     const serve = async (context: RouteContext): Promise<Response> => {
       context.set("platform", platform);
       context.set("routes", ROUTES);
-      const limits: Limited[] = [];
-      context.set("limits", limits);
+      context.set("limits", []);
       refuseForeignAccept(context.req.header("accept"), route);
       if (route.access !== "public") {
-        const identity = await authenticate(context.req.raw.headers, platform);
-        // What a running handler asks for is no request of the token's.
-        if (identity.depth === 0) await limitToken(identity.principal, limits, platform.rateLimits);
+        const identity = await identify(context);
         checkAccess(route, context, identity.principal);
         checkHandler(route, context, identity.depth > 0);
         context.set("identity", identity);
       }
-      return withRateLimits(await route.handle(context), limits);
+      return withRateLimits(await route.handle(context), context.get("limits"));
     };
-    app.on(route.method, route.path, tracer === undefined ? serve : traced(route, serve, { tracer, failed }));
+    app.on(route.method, route.path, tracing === undefined ? serve : traced(route, serve, tracing));
   }
   const { control } = platform;
   if (control !== undefined) app.post(CONTROL_PATH, (context) => control(context.req.raw));
-  app.notFound((context) => unknownRoute(context.req.method, context.req.path, app));
+  app.notFound(async (context) => {
+    context.set("platform", platform);
+    context.set("limits", []);
+    return withRateLimits(await elsewhere(context, app, tracing), context.get("limits"));
+  });
   app.onError(failed);
   return app;
 }
@@ -101,7 +103,7 @@ function checkHandler({ handlers }: Route, context: RouteContext, isHandler: boo
   );
 }
 
-function refuseForeignAccept(accept: string | undefined, route: Route): void {
+function refuseForeignAccept(accept: string | undefined, route: Pick<Route, "produces">): void {
   const produces: string = route.produces ?? "application/json";
   if (accept === undefined || accept === "*/*" || produces === "*/*") return;
   const taken = new Set<string>(["*/*", `${produces.split("/")[0]}/*`, produces, "application/problem+json"]);
@@ -118,12 +120,29 @@ function refuseForeignAccept(accept: string | undefined, route: Route): void {
   }
 }
 
-function unknownRoute(method: string, path: string, app: Hono<Env>): Response {
-  const allowed = [
-    ...new Set(
-      ROUTES.filter((route) => app.router.match(route.method, path)[0].length > 0).map((route) => route.method),
-    ),
-  ];
+/** A path of no route: an operation's own, or none that there is. The platform's routes have been looked at before. */
+async function elsewhere(context: RouteContext, app: Hono<Env>, tracing: Tracing | undefined): Promise<Response> {
+  const { method, path } = context.req;
+  const ours = ROUTES.filter((route) => app.router.match(route.method, path)[0].length > 0);
+  const found = ours.length > 0 ? { allowed: ours.map((route) => route.method) } : await findPath(context);
+  if ("allowed" in found) return unknownRoute(method, path, [...new Set(found.allowed)]);
+  const serve = async (): Promise<Response> => {
+    refuseForeignAccept(context.req.header("accept"), {});
+    return callAtPath(context, found, await identify(context));
+  };
+  if (tracing === undefined) return serve();
+  return traced({ method: found.method, path: found.match.route }, serve, tracing)(context);
+}
+
+/** Who is asking, within the token's own rate limit. What a running handler asks for is no request of the token's. */
+async function identify(context: RouteContext): Promise<Identity> {
+  const { platform, limits } = context.var;
+  const identity = await authenticate(context.req.raw.headers, platform);
+  if (identity.depth === 0) await limitToken(identity.principal, limits, platform.rateLimits);
+  return identity;
+}
+
+function unknownRoute(method: string, path: string, allowed: readonly string[]): Response {
   if (allowed.length === 0) {
     return problem({
       code: "route_not_found",
@@ -131,6 +150,7 @@ function unknownRoute(method: string, path: string, app: Hono<Env>): Response {
       hint: "GET /openapi.json",
     });
   }
+  if (method === "OPTIONS") return new Response(null, { status: 204, headers: { allow: allowed.join(", ") } });
   return problem(
     { code: "method_not_allowed", detail: `Cannot ${method} ${path}: the route takes ${allowed.join(", ")}` },
     { allow: allowed.join(", ") },

@@ -292,7 +292,14 @@ export const ROUTES: readonly Route[] = [
     summary: "Runners of an environment, and calls that wait for one",
     handle: listRunners,
   },
-  { method: "GET", path: "/openapi.json", access: "registry:read", summary: "This description", handle: openapi },
+  {
+    method: "GET",
+    path: "/openapi.json",
+    access: "registry:read",
+    summary: "This description",
+    query: { group: "Only operations of this group", ...PAGED, limit: "1 to 1000 operations, else all" },
+    handle: openapi,
+  },
   {
     method: "GET",
     path: "/docs",

@@ -8,12 +8,10 @@ type Serve = (context: RouteContext) => Promise<Response>;
 /** Whoever watches the platform asks these every few seconds. */
 const UNTRACED: ReadonlySet<string> = new Set(["/health", "/metrics"]);
 
-/** `failed` answers for what `serve` throws. */
-export function traced(
-  route: Route,
-  serve: Serve,
-  { tracer, failed }: { tracer: Tracer; failed: (thrown: unknown, context: RouteContext) => Response },
-): Serve {
+/** `failed` answers for what a route throws. */
+export type Tracing = { tracer: Tracer; failed: (thrown: unknown, context: RouteContext) => Response };
+
+export function traced(route: Pick<Route, "method" | "path">, serve: Serve, { tracer, failed }: Tracing): Serve {
   if (UNTRACED.has(route.path)) return serve;
   const start = {
     name: `${route.method} ${route.path}`,

@@ -95,6 +95,13 @@ export const CapabilitiesSchema = v.pipe(
   v.check((all) => Object.keys(all).length <= 64, "must be at most 64 capabilities"),
 );
 
+const ExampleSchema = v.strictObject({
+  summary: v.optional(v.pipe(v.string(), v.maxLength(200))),
+  input: v.unknown(),
+  output: v.optional(v.unknown()),
+});
+export type Example = v.InferOutput<typeof ExampleSchema>;
+
 export const OperationSchema = v.strictObject({
   name: NameSchema,
   description,
@@ -158,14 +165,17 @@ export const OperationSchema = v.strictObject({
   retention_ms: v.optional(v.nullable(integer(60_000, LIMITS.retentionMaxMs)), null),
   /** Capabilities that the environment must have. */
   requires: v.optional(CapabilitiesSchema, {}),
+  /** A route of its own: a method and a path, `GET /people/{person_id}`; see rest-path.ts. */
+  path: v.optional(v.nullable(v.string()), null),
+  /** Calls that show what it does; their input and output must fit its types. */
+  examples: v.optional(v.pipe(v.array(ExampleSchema), v.maxLength(LIMITS.examples)), []),
   // Known to the design, refused until something acts on them (see UNSUPPORTED_SETTINGS).
   provided_by: v.optional(v.nullable(v.string()), null),
-  path: v.optional(v.nullable(v.string()), null),
 });
 export type Operation = v.InferOutput<typeof OperationSchema>;
 
 /** Settings that this version would ignore. A row that sets one to anything but its default is refused. */
-export const UNSUPPORTED_SETTINGS = ["provided_by", "path"] as const satisfies readonly (keyof Operation)[];
+export const UNSUPPORTED_SETTINGS = ["provided_by"] as const satisfies readonly (keyof Operation)[];
 
 /** `schema` (JSON Schema 2020-12) or the shorthand `attributes`; never both. */
 export const TypeSchema = v.strictObject({

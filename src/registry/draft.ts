@@ -13,7 +13,9 @@ import type { Database } from "./database.ts";
 import { changes, entities, revisions, uses, type Action, type Json } from "./schema.ts";
 
 export type Row = typeof entities.$inferSelect;
-export type Use = { kind: Kind; name: string; written: boolean };
+export type Use = { kind: Kind | "path"; name: string; written: boolean };
+/** The entry that uses something. */
+type User = Use & { kind: Kind };
 export type Change = { seq: number; kind: Kind; name: string };
 
 type Staged = {
@@ -75,7 +77,7 @@ export class Draft {
   }
 
   /** What uses the entity now. */
-  async users(kind: Kind, name: string): Promise<Use[]> {
+  async users(kind: Kind | "path", name: string): Promise<User[]> {
     const rows = await this.database
       .select({ kind: uses.kind, name: uses.name, written: uses.written })
       .from(uses)
@@ -204,8 +206,8 @@ async function currentHead(database: Database): Promise<Head> {
   }
 }
 
-function distinct(targets: readonly Use[]): (UsesRow & { target_kind: Kind })[] {
-  const found = new Map<string, UsesRow & { target_kind: Kind }>();
+function distinct(targets: readonly Use[]): (UsesRow & { target_kind: Use["kind"] })[] {
+  const found = new Map<string, UsesRow & { target_kind: Use["kind"] }>();
   for (const target of targets) {
     const key = `${target.kind} ${target.name}`;
     const written = target.written || found.get(key)?.written === true;

@@ -78,7 +78,8 @@ export const uses = sqliteTable(
   {
     kind: text().$type<Kind>().notNull(),
     name: text().notNull(),
-    target_kind: text().$type<Kind>().notNull(),
+    /** `path`: no entry, but the shape of a path, which one operation at most may have. */
+    target_kind: text().$type<Kind | "path">().notNull(),
     target_name: text().notNull(),
     written: integer({ mode: "boolean" }).notNull(),
   },

@@ -10,6 +10,7 @@ import { KINDS, kindOfPlural, type Kind } from "../../model/entities.ts";
 import { optional } from "../../registry/builtins/parse-input.ts";
 import { readJson } from "../body.ts";
 import type { RouteContext } from "../context.ts";
+import { isKnown, tagsOf } from "../etags.ts";
 
 const encoder = new TextEncoder();
 
@@ -149,15 +150,6 @@ function preconditions(context: Context): Record<string, unknown> {
     ...(digest === undefined ? {} : { if_match: digest }),
     ...(noneMatch === undefined ? {} : { if_none_match: "*" }),
   };
-}
-
-/** By weak comparison (RFC 9110, 13.1.2): a proxy that compresses an answer weakens its ETag. */
-function isKnown(etag: string, header: string): boolean {
-  return tagsOf(header).some((tag) => tag === "*" || tag.replace(/^W\//, "") === etag);
-}
-
-function tagsOf(header: string): string[] {
-  return header.split(",").map((tag) => tag.trim());
 }
 
 function kindOf(context: Context): Kind {
