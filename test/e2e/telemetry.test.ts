@@ -97,6 +97,9 @@ beforeAll(async () => {
     "outer",
     'export const outer = async (input, ctx) => [ctx.execution.traceparent, await ctx.call("inner", {})];',
   );
+  const byId = { schema: { type: "object", properties: { person_id: { type: "string" } } } };
+  const person = { path: "GET /people/{person_id}", input_type: byId, output_type: true };
+  await install(dev, "person", "export const person = (input, ctx) => ctx.execution.traceparent;", person);
   await install(dev, "later", "export const later = (input, ctx) => ctx.execution.traceparent;", { is_async: true });
   const flaky = `export const flaky = (input, ctx) => {
     if (ctx.execution.attempt < 2) throw new Error("not yet");
@@ -192,6 +195,15 @@ describe("traces", () => {
       traceparent: `00-${id}-${attempts[1]?.spanId}-01`,
       tracestate: STATE,
     });
+  });
+
+  it("name an operation's own path by its template", async () => {
+    const id = newTrace();
+    const response = await dev.request("/people/s3cr3t-name", { headers: traceOf(id) });
+    expect(response.status, await response.text()).toBe(200);
+    const span = (await spansOf(id, 3)).get("GET /people/{person_id}");
+    expect(span).toMatchObject({ kind: 2, parentSpanId: CALLER, seen: { "http.route": "/people/{person_id}" } });
+    expect(collector.bodies.join("")).not.toContain("s3cr3t-name");
   });
 
   it("reach a program that a runner starts", async () => {
