@@ -50,7 +50,7 @@ export const LIMITS = {
   /** One evaluation: steps of the evaluator, evaluations under way at once, scopes within scopes, its own time. */
   expressionSteps: 100_000,
   expressionPending: 10_000,
-  expressionScopes: 1_000,
+  expressionScopes: 200,
   /** How often a function may be handed on as an argument. */
   expressionHandedOn: 100,
   expressionMs: 3_000,
