@@ -8,6 +8,7 @@ import { machine } from "./_harness.ts";
 import { rateLimitBench } from "./rate-limits.ts";
 import { planner } from "./planner.ts";
 import { scale } from "./scale.ts";
+import { telemetryBench } from "./telemetry.ts";
 
 const BENCHMARKS = { calls, scale, cold, cli, durable, adapters, planner };
 /** Run only when they are named. */
@@ -15,6 +16,7 @@ const PARTS: Record<string, () => Promise<void>> = {
   ...DURABLE_PARTS,
   ...ADAPTER_PARTS,
   "rate-limits": rateLimitBench,
+  telemetry: telemetryBench,
 };
 
 const wanted = process.argv.slice(2);
