@@ -5,6 +5,7 @@ import { cli } from "./cli.ts";
 import { cold } from "./cold.ts";
 import { durable, DURABLE_PARTS, missingPeers } from "./durable.ts";
 import { machine } from "./_harness.ts";
+import { mcpBench } from "./mcp.ts";
 import { rateLimitBench } from "./rate-limits.ts";
 import { planner } from "./planner.ts";
 import { scale } from "./scale.ts";
@@ -17,6 +18,7 @@ const PARTS: Record<string, () => Promise<void>> = {
   ...ADAPTER_PARTS,
   "rate-limits": rateLimitBench,
   telemetry: telemetryBench,
+  mcp: mcpBench,
 };
 
 const wanted = process.argv.slice(2);

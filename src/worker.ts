@@ -233,7 +233,9 @@ function wire(env: Bindings): Wired {
     },
     telemetry,
     exposition,
+    background: waitUntil,
     version,
+    publicUrl: platformUrl,
   };
   const runner: RunnerPorts = {
     ...invokePorts,

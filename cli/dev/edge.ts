@@ -30,7 +30,9 @@ export type EdgeOptions = {
   log: (line: string) => void;
 };
 
+// As in wrangler.toml.
 const COMPATIBILITY_DATE = "2026-07-01";
+const COMPATIBILITY_FLAGS = ["enable_request_signal"];
 /** That the process has ended is known at once; this finds one that lives and listens no more. */
 const LOOK_EVERY_MS = 5_000;
 const TRY_AGAIN_MS = 500;
@@ -107,6 +109,7 @@ async function launch(options: EdgeOptions): Promise<Launched> {
           { type: "ESModule", path: PLUGINS_MODULE, contents: options.adapters },
         ],
         compatibilityDate: COMPATIBILITY_DATE,
+        compatibilityFlags: COMPATIBILITY_FLAGS,
         unsafeDirectSockets: [{ host: "127.0.0.1", port }],
         durableObjects: {
           EXECUTIONS: { className: "ExecutionShard", useSQLite: true },

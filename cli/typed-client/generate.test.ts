@@ -98,6 +98,7 @@ async function read(types: typeof TYPES, selection: Selection = ALL): Promise<Ty
       name,
       revision: 1,
       path: null,
+      annotations: null,
       examples: [],
       input: JSON.stringify(input),
       output: JSON.stringify(output),

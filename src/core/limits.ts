@@ -34,6 +34,8 @@ export const LIMITS = {
   delayMaxMs: 366 * 24 * 60 * 60_000,
   /** How long a request may wait for an execution (Prefer: wait). */
   waitMaxMs: 5 * 60_000,
+  /** How long a call of an agent waits for an execution when it does not ask for progress: clients give up after a minute. */
+  agentWaitMs: 50_000,
   /** Executions that may wait in one shard before new ones are refused. */
   queuedPerShard: 100_000,
   /** Items of one call of a batch operation, and how many of them run at once. */

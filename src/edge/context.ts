@@ -36,7 +36,11 @@ export type Platform = {
   telemetry?: Telemetry | undefined;
   /** The text of GET /metrics; undefined: metrics are switched off. */
   exposition?: (() => Promise<string>) | undefined;
+  /** Work that goes on when nobody waits for it any more, also where the client has gone. */
+  background: (work: Promise<unknown>) => void;
   version: string;
+  /** Where the platform is reached; undefined where only its caller knows. */
+  publicUrl?: string | undefined;
 };
 
 /** Who is asking. `depth` is above 0 for a call that a running handler makes with ctx.call. */

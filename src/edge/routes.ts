@@ -13,6 +13,7 @@ import { health } from "./routes/health.ts";
 import { metrics } from "./routes/metrics.ts";
 import { getModuleCode, putModuleCode } from "./routes/modules.ts";
 import { getJobOrder, postJobReport } from "./routes/jobs.ts";
+import { mcp } from "./routes/mcp.ts";
 import { openapi } from "./routes/openapi.ts";
 import { callOperation, describeOperation } from "./routes/ops.ts";
 import * as registry from "./routes/registry.ts";
@@ -25,6 +26,11 @@ const EXECUTION = "/executions/:id";
 const JSON_TYPE = "application/json";
 
 const PAGED = { limit: "1 to 1000, else 100", cursor: "The next_cursor of the page before" };
+
+const MCP_VIEW = {
+  group: "Only tools of this group; may be given more than once",
+  builtins: "`true`: also the platform's own functions",
+};
 
 /** Whose execution it is decides each of these, see _access.ts; hence `invoke`, the least that a token can have. */
 const EXECUTION_ROUTES: readonly Route[] = [
@@ -291,6 +297,25 @@ export const ROUTES: readonly Route[] = [
     access: "registry:read",
     summary: "Runners of an environment, and calls that wait for one",
     handle: listRunners,
+  },
+  {
+    method: "POST",
+    path: "/mcp",
+    access: "invoke",
+    summary: "Operations as tools of agents: MCP over Streamable HTTP",
+    query: MCP_VIEW,
+    body: JSON_TYPE,
+    produces: "*/*",
+    handle: mcp,
+  },
+  {
+    method: "GET",
+    path: "/mcp",
+    access: "invoke",
+    summary: "Tells an agent when its tools change",
+    query: MCP_VIEW,
+    produces: "text/event-stream",
+    handle: mcp,
   },
   {
     method: "GET",

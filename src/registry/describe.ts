@@ -1,6 +1,6 @@
-/** Operations with their closed types: what openapi.json is written from. Reads, and caches nothing. */
+/** Operations with their closed types: what openapi.json and the tools of agents are written from. Caches nothing. */
 import { and, asc, eq, gt, inArray, sql, type SQL } from "drizzle-orm";
-import type { Example } from "../model/entities.ts";
+import type { Annotations, Example } from "../model/entities.ts";
 import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
 import { entities } from "./schema.ts";
@@ -13,6 +13,7 @@ export type ClosedOperation = {
   isAsync: boolean;
   batch: boolean;
   path: string | null;
+  annotations: Annotations | null;
   examples: readonly Example[];
   /** JSON texts of JSON Schema 2020-12, self-contained: most are passed on as they are. */
   input: string;
@@ -34,7 +35,7 @@ export async function listDigests(
   const query = database
     .select({ name: entities.name, digest: entities.digest })
     .from(entities)
-    .where(active(conditionsOf(options)))
+    .where(activeOperations(conditionsOf(options)))
     .orderBy(asc(entities.name));
   const rows = await answered(limit === undefined ? query : query.limit(limit + 1));
   const operations = limit === undefined ? rows : rows.slice(0, limit);
@@ -55,19 +56,22 @@ export async function describeOperations(database: Database, wanted: Wanted): Pr
       text: sql<string>`json_array(${entities.digest}, ${entities.name}, ${entities.revision},
         json_extract(${manifest}, '$.description'), json_extract(${manifest}, '$.group'),
         json_extract(${manifest}, '$.path'), json_extract(${manifest}, '$.is_async'), json_extract(${manifest}, '$.batch'),
-        json(coalesce(${manifest} -> '$.examples', '[]'))) || char(10) ||
+        json(coalesce(${manifest} -> '$.examples', '[]')), json(coalesce(${manifest} -> '$.annotations', 'null'))) || char(10) ||
         json(${resolved} -> '$.input.closed') || char(10) || json(${resolved} -> '$.output.closed')`,
     })
     .from(entities)
-    .where(active("names" in wanted ? [inArray(entities.name, [...wanted.names])] : conditionsOf(wanted)))
+    .where(activeOperations("names" in wanted ? [inArray(entities.name, [...wanted.names])] : conditionsOf(wanted)))
     .orderBy(asc(entities.name));
   const rows = await answered("names" in wanted ? query : query.limit(wanted.limit));
   return rows.map(({ text }) => {
     const [row = "", input = "", output = ""] = text.split("\n");
-    const [digest, name, revision, description, group, path, isAsync, batch, examples] = JSON.parse(row) as RowFields;
+    const [digest, name, revision, description, group, path, isAsync, batch, examples, annotations] = JSON.parse(
+      row,
+    ) as RowFields;
     // Rows from before there were such fields have null there.
     const flags = { isAsync: isAsync === 1, batch: batch === 1 };
-    return { digest, operation: { name, revision, description, group, path, ...flags, examples, input, output } };
+    const said = { description, group, path, ...flags, examples, annotations };
+    return { digest, operation: { name, revision, ...said, input, output } };
   });
 }
 
@@ -79,13 +83,13 @@ function conditionsOf({ group, cursor }: DescribeOptions): SQL[] {
 }
 
 type Flag = 0 | 1 | null;
-type RowFields = [string, string, number, string, string, string | null, Flag, Flag, Example[]];
+type RowFields = [string, string, number, string, string, string | null, Flag, Flag, Example[], Annotations | null];
 
-function active(conditions: readonly SQL[]): SQL | undefined {
+export function activeOperations(conditions: readonly SQL[]): SQL | undefined {
   return and(eq(entities.kind, "operation"), sql`json_extract(${entities.manifest}, '$.active') = 1`, ...conditions);
 }
 
-async function answered<T>(query: PromiseLike<T>): Promise<T> {
+export async function answered<T>(query: PromiseLike<T>): Promise<T> {
   try {
     return await query;
   } catch (error) {

@@ -29,6 +29,7 @@ const PLAIN: Typed = {
   isAsync: false,
   batch: false,
   path: null,
+  annotations: null,
   examples: [],
   input: true,
   output: true,
