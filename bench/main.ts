@@ -9,6 +9,7 @@ import { mcpBench } from "./mcp.ts";
 import { rateLimitBench } from "./rate-limits.ts";
 import { planner } from "./planner.ts";
 import { scale } from "./scale.ts";
+import { telemetryBench } from "./telemetry.ts";
 
 const BENCHMARKS = { calls, scale, cold, cli, durable, adapters, planner };
 /** Run only when they are named. */
@@ -16,6 +17,7 @@ const PARTS: Record<string, () => Promise<void>> = {
   ...DURABLE_PARTS,
   ...ADAPTER_PARTS,
   "rate-limits": rateLimitBench,
+  telemetry: telemetryBench,
   mcp: mcpBench,
 };
 

@@ -10,6 +10,7 @@ import { getEvents } from "./routes/execution-events.ts";
 import { getExecution, getInput, getLogs, getOutput, listExecutions } from "./routes/executions.ts";
 import { appendLogs, putArtifact } from "./routes/handler-reports.ts";
 import { health } from "./routes/health.ts";
+import { metrics } from "./routes/metrics.ts";
 import { getModuleCode, putModuleCode } from "./routes/modules.ts";
 import { getJobOrder, postJobReport } from "./routes/jobs.ts";
 import { mcp } from "./routes/mcp.ts";
@@ -333,4 +334,12 @@ export const ROUTES: readonly Route[] = [
     handle: docs,
   },
   { method: "GET", path: "/health", access: "public", summary: "Whether the platform answers", handle: health },
+  {
+    method: "GET",
+    path: "/metrics",
+    access: "registry:read",
+    summary: "Counters, histograms and gauges, for Prometheus",
+    produces: "text/plain",
+    handle: metrics,
+  },
 ];

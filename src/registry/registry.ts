@@ -161,6 +161,9 @@ export function createRegistry(options: RegistryOptions) {
       return environments.all(seen);
     },
 
+    /** Since the caches here last knew the state of the registry; undefined: never. Milliseconds. */
+    ageMs: (): number | undefined => freshness.ageMs,
+
     /** operation + code hash + what it is granted: see IsolateSpec.id. */
     isolateId: (operation: ResolvedOperation): string => operations.isolateId(operation),
 
