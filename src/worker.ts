@@ -42,8 +42,13 @@ import { RunnerPool } from "./runners/runner-pool.ts";
 import { openDatabase } from "./registry/database.ts";
 import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
+import { createDeliveries } from "./triggers/webhooks/deliveries.ts";
+import { DeliveryLog } from "./triggers/webhooks/delivery-log.ts";
+import { DeliveryRecorder } from "./triggers/webhooks/delivery-recorder.ts";
+import { nameOfLog } from "./triggers/webhooks/delivery-shards.ts";
+import { createWebhooks } from "./triggers/webhooks/webhooks.ts";
 
-export { ExecutionShard, Gate, JobBoard, RunnerPool };
+export { DeliveryLog, ExecutionShard, Gate, JobBoard, RunnerPool };
 
 export type Bindings = ExecutorBindings &
   ShardEnv & {
@@ -55,6 +60,8 @@ export type Bindings = ExecutorBindings &
     PRIVATE_NETWORK?: Fetcher;
     /** Jobs that run elsewhere and report back. */
     JOBS: DurableObjectNamespace<JobBoard>;
+    /** Deliveries to webhooks. */
+    DELIVERIES: DurableObjectNamespace<DeliveryLog>;
     /** Where jobs and hosts reach the platform, such as https://switchyard.example.com. */
     PUBLIC_URL?: string;
     /** The registry's libSQL server; with REGISTRY, a service binding through which its URL is reached. */
@@ -138,7 +145,12 @@ function wire(env: Bindings): Wired {
     now,
   });
   const builtins = (name: string, input: unknown, principal: Principal) =>
-    runBuiltin(registry, name, input, principal, { executions, artifacts, environments: { check: checker(adapters) } });
+    runBuiltin(registry, name, input, principal, {
+      executions,
+      artifacts,
+      environments: { check: checker(adapters) },
+      webhooks: platform.webhooks,
+    });
   const runBuiltinCall = async (name: string, call: AdapterCall): Promise<Outcome> => {
     if (name === CHAIN_FUNCTION) return chain(call);
     const { output } = await builtins(name, call.inputValue, call.principal);
@@ -167,18 +179,27 @@ function wire(env: Bindings): Wired {
     now,
     capability: (principalId: string, depth: number) => capabilities.issue(principalId, depth),
   };
+  const dispatchPorts: Platform["dispatch"] = {
+    ...invokePorts,
+    registry,
+    recorder,
+    keeper,
+    log: (execution, operation, lines) => {
+      for (const line of lines) console.log(JSON.stringify({ ...line, execution, operation }));
+    },
+  };
+  const deliveryRecorder = new DeliveryRecorder({
+    log: (shard) => env.DELIVERIES.getByName(nameOfLog(shard)),
+    background: waitUntil,
+    sleep: (ms) => scheduler.wait(ms),
+  });
+  const deliveries = createDeliveries({ namespace: env.DELIVERIES, recorder: deliveryRecorder });
+  const record = deliveryRecorder.add.bind(deliveryRecorder);
   const platform: Platform = {
     registry,
     runBuiltin: builtins,
-    dispatch: {
-      ...invokePorts,
-      registry,
-      recorder,
-      keeper,
-      log: (execution, operation, lines) => {
-        for (const line of lines) console.log(JSON.stringify({ ...line, execution, operation }));
-      },
-    },
+    dispatch: dispatchPorts,
+    webhooks: createWebhooks({ registry, dispatch: dispatchPorts, record, now }, deliveries),
     capabilities,
     executions,
     artifacts,

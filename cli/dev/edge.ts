@@ -107,6 +107,7 @@ async function launch(options: EdgeOptions): Promise<Launched> {
         compatibilityDate: COMPATIBILITY_DATE,
         unsafeDirectSockets: [{ host: "127.0.0.1", port }],
         durableObjects: {
+          DELIVERIES: { className: "DeliveryLog", useSQLite: true },
           EXECUTIONS: { className: "ExecutionShard", useSQLite: true },
           JOBS: { className: "JobBoard", useSQLite: true },
           RUNNERS: { className: "RunnerPool", useSQLite: true },

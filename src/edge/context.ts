@@ -9,6 +9,7 @@ import type { Caller, Principal } from "../model/principal.ts";
 import type { BuiltinResult } from "../registry/builtins/builtin.ts";
 import type { RunnerPoolPort } from "../model/runner-protocol.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { Webhooks } from "../triggers/webhooks/webhooks.ts";
 
 /** The platform behind the routes, wired in `src/worker.ts`. */
 export type Platform = {
@@ -21,6 +22,7 @@ export type Platform = {
   artifacts: Artifacts;
   /** What jobs come back to, with their tickets. */
   jobs: JobCallbacks;
+  webhooks: Webhooks;
   /** Answers the supervisor of executor processes; undefined where there is none (Cloudflare). */
   control: ((request: Request) => Promise<Response>) | undefined;
   /** Self-hosted runners, by environment; undefined where there are none. */
