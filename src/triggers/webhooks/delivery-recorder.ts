@@ -36,6 +36,7 @@ export class DeliveryRecorder {
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #more = new Map<string, number>();
+  #dropped = 0;
   #flushing = false;
   readonly #minutes = new Map<string, Minute>();
 
@@ -48,7 +49,7 @@ export class DeliveryRecorder {
     const kept = body.subarray(0, delivery.verified ? LIMITS.deliveryBodyBytes : LIMITS.unverifiedBodyBytes);
     const bytes = kept.byteLength + JSON.stringify(delivery.headers).length + 1_000;
     if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
-      console.error(JSON.stringify({ level: "error", message: "delivery record dropped", id: delivery.id }));
+      this.#dropped += 1;
       return;
     }
     this.#waitingBytes += bytes;
@@ -91,6 +92,8 @@ export class DeliveryRecorder {
 
   async #flush(): Promise<void> {
     await this.#options.sleep(FLUSH_MS);
+    if (this.#dropped > 0) complain(`${this.#dropped} deliveries dropped: too many wait to be written`);
+    this.#dropped = 0;
     const batch = this.#nextBatch();
     const more = this.#more;
     this.#more = new Map();
@@ -110,7 +113,7 @@ export class DeliveryRecorder {
     } catch (error) {
       // Records that were written all the same are known by their ids; counts are added to those that came meanwhile.
       for (const [id, count] of more) this.#more.set(id, (this.#more.get(id) ?? 0) + count);
-      console.error(JSON.stringify({ level: "error", message: `cannot write deliveries: ${String(error)}` }));
+      complain(`cannot write deliveries: ${String(error)}`);
     }
     this.#flushing = false;
     if (this.#waiting.length > 0 || this.#more.size > 0) this.#schedule();
@@ -128,4 +131,8 @@ export class DeliveryRecorder {
 
 function shardOf(id: string): number {
   return shardOfDeliveryId(id) ?? 0;
+}
+
+function complain(message: string): void {
+  console.error(JSON.stringify({ level: "error", message }));
 }
