@@ -11,6 +11,7 @@ export const LAYERS: Record<string, number> = {
   expressions: 1,
   objects: 2,
   types: 2,
+  planner: 2,
   registry: 3,
   adapters: 3,
   dispatch: 4,
