@@ -60,6 +60,9 @@ describe("mapInput()", () => {
   test.each([
     ["nothing", "body.absent", "expression_failed"],
     ["an error", "$error('no')", "expression_failed"],
+    ["a function", "function($x) { $x }", "expression_failed"],
+    ["no end", "($f := function($x) { $f($x) }; $f(1))", "expression_limit"],
+    ["too much", "[1..9999999]", "expression_limit"],
     ["an error of types", "body.ref + 1", "expression_failed"],
   ])("refuses a mapping that gives %s", async (_, mapping, code) => {
     await expect(mapInput(delivered({ mapping }))).rejects.toMatchObject({ code });
@@ -88,7 +91,7 @@ describe("what deliveries of one event have in common", () => {
     ["the row's expression", { dedupe: "body.ref" }, {}, 'own:"refs/heads/main"'],
     ["a number of it", { dedupe: "body.n" }, {}, "own:2"],
     ["a list of it", { dedupe: "[body.n, headers.`x-github-event`]" }, {}, 'own:[2,"push"]'],
-    ["nothing of it", { dedupe: "body.absent" }, {}, undefined],
+    ["nothing, where it says so", { dedupe: "body.absent ?? null" }, {}, undefined],
   ])("is %s", async (_, row, changes, key) => {
     expect(await keyOf(row, changes)).toBe(key);
   });
@@ -97,6 +100,10 @@ describe("what deliveries of one event have in common", () => {
     const key = await keyOf({}, { id: undefined, signed, headers: inHeaders, text: "" });
     expect(key).toMatch(/^signed:[0-9a-f]{64}$/);
     expect(await keyOf({}, { id: undefined, signed: utf8("2.body") })).not.toBe(key);
+  });
+
+  test("is asked for, where the row has an expression that finds none", async () => {
+    await expect(keyOf({ dedupe: "body.absent" })).rejects.toMatchObject({ code: "expression_failed" });
   });
 
   test("is its hash where it is long", async () => {

@@ -1,5 +1,4 @@
 /** From a verified request to the operation's input, and to what it has in common with its repetitions. */
-import { SwitchyardError } from "../../core/errors.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
 import { parseJsonText, type ParsedJson } from "../../core/json.ts";
 import { LIMITS } from "../../core/limits.ts";
@@ -66,24 +65,14 @@ function expressionOf(webhook: TriggerHandle<"webhook">, source: string): Promis
 }
 
 async function mapped(webhook: TriggerHandle<"webhook">, context: unknown): Promise<ParsedJson> {
-  const value = await (await expressionOf(webhook, webhook.mapping ?? "")).evaluate(context);
-  const text: string | undefined = JSON.stringify(value);
-  if (text === undefined) throw noResult(webhook.name, "mapping");
-  if (text.length > LIMITS.jsonBytes) {
-    throw new SwitchyardError(
-      "expression_limit",
-      `Cannot map the request to the webhook "${webhook.name}": an input has at most ${LIMITS.jsonBytes} bytes; it would have ${text.length}`,
-    );
-  }
+  const text = JSON.stringify(await (await expressionOf(webhook, webhook.mapping ?? "")).evaluate(context));
   return { value: parseJsonText(text), text };
 }
 
-/** Each sort of key has a word of its own, so that none is ever another's. */
+/** Each sort of key has a word of its own, so that none is ever another's. null says that this request is like no other. */
 async function ownKey(webhook: TriggerHandle<"webhook">, context: unknown): Promise<string | undefined> {
   const value = await (await expressionOf(webhook, webhook.dedupe ?? "")).evaluate(context);
-  // One that gives nothing says that this request is like no other.
-  if (value === undefined || value === null) return undefined;
-  return keyed("own", canonicalJson(value));
+  return value === null ? undefined : keyed("own", canonicalJson(value));
 }
 
 /** The surest first: what the sender has for the event and has signed, then that nobody else could have made the request. */
@@ -107,11 +96,4 @@ async function keyed(sort: string, text: string): Promise<string> {
 
 async function signedKey(signed: Bytes): Promise<string> {
   return `signed:${await sha256(signed)}`;
-}
-
-function noResult(name: string, which: string): SwitchyardError {
-  return new SwitchyardError(
-    "expression_failed",
-    `Cannot use the ${which} of the webhook "${name}": it must give a value; it gives nothing for this request`,
-  );
 }
