@@ -5,7 +5,7 @@ import { contextOf, type CommandModule } from "../command.ts";
 import { createProgram } from "../main.ts";
 import type { Client } from "../client.ts";
 import type { Kind } from "../../src/model/entities.ts";
-import { listArtifacts, listExecutions } from "../executions/api.ts";
+import { listArtifacts, listDeliveries, listExecutions } from "../executions/api.ts";
 import { parseAnyKind, type RecordKind } from "../executions/records.ts";
 import { listEntries } from "../registry.ts";
 
@@ -51,6 +51,6 @@ async function namesOf(client: Client, kind: Kind, prefix: string): Promise<stri
 }
 
 async function newestIds(client: Client, kind: RecordKind): Promise<string[]> {
-  const list = kind === "execution" ? listExecutions : listArtifacts;
-  return (await list(client, new URLSearchParams(), IDS)).items.map(({ id }) => id);
+  const lists = { execution: listExecutions, artifact: listArtifacts, delivery: listDeliveries };
+  return (await lists[kind](client, new URLSearchParams(), IDS)).items.map(({ id }) => id);
 }

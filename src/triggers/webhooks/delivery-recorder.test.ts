@@ -30,7 +30,7 @@ function world() {
     messages,
     fail: (value: boolean) => (failing = value),
     sent: () => messages.flatMap(({ sent }) => sent.map(({ delivery }) => delivery.id)),
-    async flush() {
+    flush: async (): Promise<void> => {
       const due = work.splice(0);
       turn.resolve();
       turn = Promise.withResolvers();
