@@ -6,7 +6,7 @@
  * Whatever becomes of it, a request that reached a webhook leaves a record, which says more than the answer where the answer
  * goes to a stranger.
  */
-import { SwitchyardError, toErrorData, toSwitchyardError, type ErrorData } from "../../core/errors.ts";
+import { ERRORS, SwitchyardError, toErrorData, toSwitchyardError, type ErrorData } from "../../core/errors.ts";
 import { newDeliveryId } from "../../core/ids.ts";
 import { LIMITS } from "../../core/limits.ts";
 import { continueTrace } from "../../core/trace.ts";
@@ -176,13 +176,13 @@ function forStrangers(name: string, error: SwitchyardError): ErrorData {
       };
     case "trigger_inactive":
       return toErrorData(unknownWebhook(name));
-    case "secret_unavailable":
-      return {
-        code: "secret_unavailable",
-        detail: `Cannot verify the request to the webhook "${name}": its secrets must be usable; they are not`,
-      };
     default:
-      return toErrorData(error);
+      // What is wrong with us is not theirs to know, beyond that the same request may go through later.
+      if (ERRORS[error.code].fault === "user") return toErrorData(error);
+      return {
+        code: error.code,
+        detail: `Cannot verify the request to the webhook "${name}" now: its row and its secrets must be readable; they are not`,
+      };
   }
 }
 
