@@ -5,9 +5,12 @@ import type { DeliveryContent } from "../../src/model/delivery.ts";
 const BODY_CHARS = 2_000;
 
 export function renderDelivery(delivery: DeliveryContent): string {
-  const { id, webhook, status, code, detail, method, path, headers } = delivery;
+  const { id, webhook, status, code, detail, errors, method, path, headers } = delivery;
   const parts = [`delivery ${id}\nto ${webhook}, ${status}`, table(fields(delivery))];
-  if (code !== null) parts.push(`Error\n  ${code}: ${detail ?? ""}`);
+  if (code !== null) {
+    const places = errors.map((each) => `\n  ${each.pointer || "(the whole)"}: ${each.detail}`);
+    parts.push(`Error\n  ${code}: ${detail ?? ""}${places.join("")}`);
+  }
   parts.push(`Request\n  ${method} ${path}\n${table(Object.entries(headers))}`);
   parts.push(`Body\n${bodyOf(delivery).replaceAll(/^/gm, "  ")}`);
   return parts.join("\n\n");

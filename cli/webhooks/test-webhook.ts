@@ -89,13 +89,14 @@ async function overTheNetwork(
   const response = await fetch(url, { method: "POST", body, headers, redirect: "manual" });
   const text = await response.text();
   const answer = isJson(response) ? (JSON.parse(text) as Record<string, unknown>) : {};
-  const { code = null, detail = null } = answer;
+  const { code = null, detail = null, errors } = answer;
   return {
     status: response.status,
     delivery_id: response.headers.get("delivery-id") ?? "",
     execution_id: response.headers.get("execution-id"),
     code: typeof code === "string" ? code : null,
     detail: typeof detail === "string" ? detail : null,
+    errors: Array.isArray(errors) ? (errors as WebhookTested["errors"]) : [],
     output: response.status === 200 ? answer : null,
   };
 }
@@ -107,7 +108,7 @@ function isJson(response: Response): boolean {
 /** What was sent to be refused and was has passed; anything else that is refused has failed. */
 function report(context: Context, tested: WebhookTested, stale: boolean): void {
   const { output: out, globals } = context;
-  const { status, code, detail, execution_id: execution, delivery_id: delivery, output } = tested;
+  const { status, code, detail, errors, execution_id: execution, delivery_id: delivery, output } = tested;
   if (globals.json) out.value(tested);
   const more = delivery === "" ? "" : `\nopctl get delivery ${delivery} shows what came and why.`;
   if (stale && code === "webhook_unverified") {
@@ -123,7 +124,7 @@ function report(context: Context, tested: WebhookTested, stale: boolean): void {
     throw new SwitchyardError(
       isErrorCode(code) ? code : "unexpected_answer",
       detail ?? `Cannot deliver: the answer must be a success; it is ${status}`,
-      more === "" ? {} : { hint: more.trim() },
+      { errors, ...(more === "" ? {} : { hint: more.trim() }) },
     );
   }
   if (!globals.json) out.data(output === null ? `${status} ${execution ?? ""}`.trim() : JSON.stringify(output));

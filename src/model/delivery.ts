@@ -1,5 +1,5 @@
 /** A delivery: one request to a webhook, as its record tells it. Times are RFC 3339 in views. */
-import type { ErrorCode } from "../core/errors.ts";
+import type { ErrorCode, Issue } from "../core/errors.ts";
 
 /**
  * `accepted`: it started an execution, or was answered. `duplicate`: one like it had been accepted, and its execution is
@@ -12,6 +12,8 @@ export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 export type DeliveryHead = {
   code: ErrorCode | null;
   detail: string | null;
+  /** Places that broke a rule, the first of them. */
+  errors: readonly Issue[];
   execution_id: string | null;
   /** The delivery that this one repeats, on somebody's demand. */
   replay_of: string | null;
@@ -57,6 +59,7 @@ export type DeliveryView = {
 /** `body` is null where it is no UTF-8; `body_kept`: nothing of it is missing. */
 export type DeliveryContent = DeliveryView & {
   headers: Record<string, string>;
+  errors: readonly Issue[];
   body: string | null;
   body_base64: string | null;
   body_kept: boolean;

@@ -35,8 +35,8 @@ type Stripe = {
   };
 };
 type Octokit = {
-  sign(secret: string, payload: string): Promise<string>;
-  verify(secret: string, payload: string, signature: string): Promise<boolean>;
+  sign: (secret: string, payload: string) => Promise<string>;
+  verify: (secret: string, payload: string, signature: string) => Promise<boolean>;
 };
 type Message = { headers: Record<string, string>; body: string };
 type CloudEvents = {

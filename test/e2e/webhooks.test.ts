@@ -1,7 +1,10 @@
 /** Webhooks on the real `opctl dev`: from a sender's signed request to the execution, and what the record of it says. */
 import { createHmac } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { install, startDev, waitUntil, type Dev } from "./_platform.ts";
+import { parse } from "yaml";
+import { install, ROOT, startDev, waitUntil, type Dev } from "./_platform.ts";
 import { registryOf, type Json } from "./_registry.ts";
 
 let dev: Dev;
@@ -16,6 +19,16 @@ beforeAll(async () => {
   await done("PUT", "/registry/webhooks/pushed", { operation: "seen", scheme: "github", secrets: ["github_key"] });
 });
 afterAll(() => dev.stop());
+
+/** What each of examples/webhooks makes of its sender's sample. */
+const SAYS: Readonly<Record<string, RegExp>> = {
+  "cloudevents.yaml": /^com.example.order.paid from \/shop\/orders: order 7$/,
+  "github.yaml": /^octocat pushed to refs\/heads\/main$/,
+  "hmac.yaml": /^test$/,
+  "slack.yaml": /^U123ABC456: .*hello$/,
+  "standard.yaml": /^invoice.paid [0-9a-f]{32}$/,
+  "stripe.yaml": /^jenny@example.com paid 42 eur$/,
+};
 
 type Told = { status: number; body: Json; headers: Headers };
 
@@ -37,6 +50,15 @@ async function post(
 function github(body: string, { id = crypto.randomUUID(), secret = SECRET }: { id?: string; secret?: string } = {}) {
   const signature = createHmac("sha256", secret).update(body).digest("hex");
   return { "x-github-event": "push", "x-github-delivery": id, "x-hub-signature-256": `sha256=${signature}` };
+}
+
+/** What a request to `rotated` is answered that is signed with the secret. */
+async function statusBy(secret: string): Promise<number> {
+  return (await post("rotated", "{}", github("{}", { secret }))).status;
+}
+
+async function mint(name: string, scopes: string[]): Promise<string> {
+  return (await done("PUT", `/registry/tokens/${name}`, { scopes })).body["token"] as string;
 }
 
 async function outputOf(id: unknown): Promise<unknown> {
@@ -195,13 +217,11 @@ describe("while one secret replaces another", () => {
   it("both are taken, then only the one that is left, at once", async () => {
     await done("PUT", "/registry/secrets/next_key", { value: "next", groups: ["hooks"] });
     await hook("rotated", { secrets: ["github_key", "next_key"] });
-    const post_ = async (secret: string): Promise<number> =>
-      (await post("rotated", "{}", github("{}", { secret }))).status;
-    expect([await post_(SECRET), await post_("next")]).toEqual([202, 202]);
+    expect([await statusBy(SECRET), await statusBy("next")]).toEqual([202, 202]);
     await hook("rotated", { secrets: ["next_key"] });
-    expect([await post_(SECRET), await post_("next")]).toEqual([401, 202]);
+    expect([await statusBy(SECRET), await statusBy("next")]).toEqual([401, 202]);
     await done("PATCH", "/registry/secrets/next_key", { value: "third" });
-    expect([await post_("next"), await post_("third")]).toEqual([401, 202]);
+    expect([await statusBy("next"), await statusBy("third")]).toEqual([401, 202]);
     const refused = await send("DELETE", "/registry/secrets/next_key");
     expect(refused).toMatchObject({ status: 409, body: { code: "entity_in_use" } });
   });
@@ -327,6 +347,7 @@ describe("a verified request that cannot be run", () => {
     const record = await recordOf(answer.headers.get("delivery-id"));
     expect(record).toMatchObject({ status: "failed", verified: true, code, body });
     if (code !== "implementation_failed") expect(record["execution_id"]).toBeNull();
+    if (code === "input_invalid") expect(record["errors"]).toMatchObject([{ pointer: "/n" }]);
   });
 
   it("is refused as a row already, when its mapping is no expression", async () => {
@@ -393,10 +414,6 @@ describe("replaying a delivery", () => {
   it("is for who has the rights that the webhook gives", async () => {
     const answer = await post("pushed", "{}", github("{}"));
     await recordOf(answer.body["delivery_id"]);
-    const mint = async (name: string, scopes: string[]): Promise<string> => {
-      const made = await done("PUT", `/registry/tokens/${name}`, { scopes });
-      return made.body["token"] as string;
-    };
     const route = `/deliveries/${String(answer.body["delivery_id"])}`;
     const reader = await mint("reader", ["registry:read", "ops:invoke"]);
     const writer = await mint("writer", ["registry:write"]);
@@ -443,6 +460,32 @@ describe("a flood of forged requests", () => {
     // Over a minute's turn there may be twice as many.
     expect(forged.length).toBeGreaterThanOrEqual(60);
     expect(forged.length).toBeLessThanOrEqual(120);
+  });
+});
+
+describe("examples/webhooks", () => {
+  const FOLDER = path.join(ROOT, "examples/webhooks");
+
+  beforeAll(async () => {
+    const deployed = await dev.opctl(["deploy", "examples/echo.ts#echo", "--group", "examples"]);
+    expect(deployed, deployed.stderr).toMatchObject({ code: 0 });
+  });
+
+  it.each(readdirSync(FOLDER))("%s is applied, and does what it says with a sample of its sender's", async (file) => {
+    const { name, scheme, secrets } = parse(readFileSync(path.join(FOLDER, file), "utf8")) as {
+      name: string;
+      scheme: string;
+      secrets: string[];
+    };
+    const value = scheme === "standard" ? "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" : "a secret";
+    await done("PUT", `/registry/secrets/${secrets[0]}`, { value, groups: ["examples"] });
+    const applied = await dev.opctl(["apply", "-f", `examples/webhooks/${file}`]);
+    expect(applied, applied.stderr).toMatchObject({ code: 0 });
+    const sample = file === "cloudevents.yaml" ? ["--sample", "cloudevents.structured"] : [];
+    const ran = await dev.opctl(["webhook", "test", name, "--json", ...sample]);
+    expect(ran, ran.stderr).toMatchObject({ code: 0 });
+    const { execution_id: id, output } = JSON.parse(ran.stdout) as Json;
+    expect(output ?? (await outputOf(id))).toEqual({ output_str: expect.stringMatching(SAYS[file] ?? /^$/) });
   });
 });
 
@@ -509,8 +552,6 @@ describe("opctl", () => {
   });
 
   it("does not let a test do what the token may not", async () => {
-    const mint = async (name: string, scopes: string[]): Promise<string> =>
-      (await done("PUT", `/registry/tokens/${name}`, { scopes })).body["token"] as string;
     const tokens: [string, number][] = [
       [await mint("t_invoke", ["ops:invoke"]), 403],
       [await mint("t_write", ["registry:write", "secrets:use"]), 403],

@@ -34,6 +34,7 @@ export class TestWorld {
       verified: true,
       code: null,
       detail: null,
+      errors: [],
       execution_id: null,
       replay_of: null,
       method: "POST",

@@ -43,6 +43,7 @@ const nothingKept: WiredPorts = {
       execution_id: null,
       code: null,
       detail: null,
+      errors: [],
       output: null,
     }),
   },

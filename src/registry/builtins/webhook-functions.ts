@@ -27,6 +27,9 @@ const listInput = v.strictObject({
   cursor: v.optional(v.pipe(text, v.maxLength(100))),
 });
 
+/** As SwitchyardError has them. */
+const issues = v.pipe(v.array(v.strictObject({ pointer: text, keyword: text, detail: text })), v.readonly());
+
 const viewFields = {
   id: text,
   webhook: text,
@@ -48,6 +51,7 @@ const viewOutput = v.strictObject(viewFields);
 const contentOutput = v.strictObject({
   ...viewFields,
   headers: v.record(text, text),
+  errors: issues,
   body: nullableText,
   body_base64: nullableText,
   body_kept: v.boolean(),
@@ -69,6 +73,7 @@ const testOutput = v.strictObject({
   execution_id: nullableText,
   code: nullableText,
   detail: nullableText,
+  errors: issues,
   output: v.unknown(),
 });
 

@@ -49,6 +49,7 @@ function delivery(changes: Partial<NewDelivery> & { shard?: number } = {}): NewD
     verified: true,
     code: null,
     detail: null,
+    errors: [],
     execution_id: null,
     replay_of: null,
     method: "POST",

@@ -18,6 +18,7 @@ export function contentOf({ delivery, others, body }: StoredDelivery): DeliveryC
   return {
     ...viewOf(delivery, others),
     headers: delivery.headers,
+    errors: delivery.errors,
     body: text ?? null,
     body_base64: text === undefined ? encodeBase64(body) : null,
     body_kept: isWhole({ delivery, body }),
@@ -29,7 +30,7 @@ export function isWhole({ delivery, body }: Pick<StoredDelivery, "delivery" | "b
 }
 
 export function viewOf(delivery: NewDelivery, others: number): DeliveryView {
-  const { at_ms: at, signed_at_ms: signedAt, headers: _, ...rest } = delivery;
+  const { at_ms: at, signed_at_ms: signedAt, headers: _headers, errors: _errors, ...rest } = delivery;
   return {
     ...rest,
     at: new Date(at).toISOString(),

@@ -53,10 +53,7 @@ describe("receive()", () => {
 
   test("does not read the body of a request to a webhook that is off", async () => {
     const { records, asked, send } = world({ webhook: webhookOf({ active: false }) });
-    const body = async (): Promise<never> => {
-      throw new Error("it was read");
-    };
-    const { result } = await send({ body });
+    const { result } = await send({ body: () => Promise.reject(new Error("it was read")) });
     expect(result).toMatchObject({ kind: "refused", error: { code: "entity_not_found" } });
     expect(records).toMatchObject([{ status: "refused", code: "trigger_inactive", verified: false }]);
     expect(asked).toEqual(["row"]);

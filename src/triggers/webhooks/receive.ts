@@ -43,6 +43,8 @@ export type Result =
   | { kind: "handshake"; challenge: string }
   | { kind: "refused"; error: ErrorData };
 
+/** Places that a record names. An input may break its type in thousands. */
+const MOST_ERRORS = 20;
 const NO_BYTES: Bytes = new Uint8Array(0);
 
 /** Throws entity_not_found, and what the registry cannot be read for. */
@@ -125,14 +127,14 @@ async function recorded(
   const { webhook } = delivered;
   const deliveryId = newDeliveryId(shardOfWebhook(webhook.name), at);
   let result: Result;
-  let told: { code: ErrorData["code"]; detail: string } | undefined;
+  let told: ErrorData | undefined;
   try {
     result = await run(deliveryId);
     if (result.kind === "answered" && result.answer.outcome?.ok === false) told = result.answer.outcome.error;
   } catch (thrown) {
     const error = toSwitchyardError(thrown);
     if (error.code === "internal") console.error(JSON.stringify({ level: "error", message: String(error.cause) }));
-    told = { code: error.code, detail: error.message };
+    told = toErrorData(error);
     result = { kind: "refused", error: isVerified() ? toErrorData(error) : forStrangers(webhook.name, error) };
   }
   const { id, timestampMs, method, path, headers, body } = delivered;
@@ -146,6 +148,7 @@ async function recorded(
       verified: isVerified(),
       code: told?.code ?? null,
       detail: told?.detail ?? (result.kind === "handshake" ? "it asked whether somebody is there" : null),
+      errors: (told?.errors ?? []).slice(0, MOST_ERRORS),
       execution_id: answer?.executionId ?? null,
       replay_of: replayOf ?? null,
       method,

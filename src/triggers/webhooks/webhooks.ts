@@ -2,7 +2,7 @@
  * Webhooks as the rest of the platform uses them: a request that comes in, one from the record once more, and a test. The last
  * two start what the webhook starts, with its rights and on somebody's demand; so whoever asks must have them too.
  */
-import { SwitchyardError, ERRORS } from "../../core/errors.ts";
+import { ERRORS, SwitchyardError, type ErrorData } from "../../core/errors.ts";
 import { shardOfDeliveryId } from "../../core/ids.ts";
 import type { DeliveryContent, DeliveryQuery, DeliveryView } from "../../model/delivery.ts";
 import { allows, type Principal } from "../../model/principal.ts";
@@ -91,7 +91,7 @@ export function createWebhooks(ports: WebhookPorts, deliveries: Deliveries): Web
 
 /** What the sender would have been told. */
 function toTested({ deliveryId, result }: Received): WebhookTested {
-  const tested = { delivery_id: deliveryId, execution_id: null, code: null, detail: null };
+  const tested = { delivery_id: deliveryId, execution_id: null, code: null, detail: null, errors: [] };
   switch (result.kind) {
     case "handshake":
       return { ...tested, status: 200, output: { challenge: result.challenge } };
@@ -107,8 +107,8 @@ function toTested({ deliveryId, result }: Received): WebhookTested {
   }
 }
 
-function told({ code, detail }: Pick<SwitchyardError, "code"> & { detail: string }) {
-  return { code, detail };
+function told({ code, detail, errors = [] }: ErrorData) {
+  return { code, detail, errors: [...errors] };
 }
 
 async function existing(name: string, { registry }: WebhookPorts): Promise<TriggerHandle<"webhook">> {
