@@ -21,6 +21,7 @@ export default defineConfig({
             "test/workerd/deliveries*.test.ts",
             "test/workerd/executions*.test.ts",
             "test/workerd/jobs*.test.ts",
+            "test/workerd/limits*.test.ts",
             "test/workerd/runner-*.test.ts",
           ],
         },
@@ -79,6 +80,19 @@ export default defineConfig({
           }),
         ],
         test: { name: "workerd-jobs", include: ["test/workerd/jobs*.test.ts"] },
+      },
+      {
+        // The objects that count rate limits, with a clock that the tests hold.
+        plugins: [
+          cloudflareTest({
+            main: "./test/workerd/limits-world.ts",
+            miniflare: {
+              compatibilityDate: "2026-07-01",
+              durableObjects: { RATE_LIMITS: { className: "RateLimiter", useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: "workerd-limits", include: ["test/workerd/limits*.test.ts"] },
       },
       {
         // The logs of deliveries to webhooks.

@@ -29,7 +29,7 @@ export const command: CommandModule = {
   define(command: Command) {
     command
       .argument("<kind>", `${ALL_KIND_NAMES.join(", ")}; singular or plural`)
-      .argument("[name]", "only this entry; the id of an execution or a delivery")
+      .argument("[name]", "only this entry; the id of an execution or a delivery, the number of a change")
       .option("-a, --attribute <name>", "a column to show, also of meta (revision, updated_at); repeatable", collect)
       .option(
         "-f, --filter <filter>",
@@ -37,7 +37,7 @@ export const command: CommandModule = {
         collect,
       )
       .option("--all", "built-in operations too; a filter looks among all in any case")
-      .option("-l, --limit <n>", "at most this many; 50 executions, artifacts or deliveries if not given")
+      .option("-l, --limit <n>", "at most this many; 50 of what is no entry of the registry if not given")
       .option("--revision <n>", "the entry as it was at this revision")
       .option("-o, --output <format>", "table, json or yaml", "table")
       .option("--operation <name>", "executions and artifacts: of this operation")
@@ -49,7 +49,11 @@ export const command: CommandModule = {
       )
       .addOption(new Option("--trigger <what>", "executions: started by such a caller").choices(CALLER_TYPES))
       .option("--parent <id>", "executions: that this execution started")
-      .option("--since <when>", "executions and deliveries: since then; how long ago (2h, 7d) or an RFC 3339 time")
+      .option("--since <when>", "executions, deliveries, changes: since then; how long ago (2h) or an RFC 3339 time")
+      .option("--until <when>", "changes: until then")
+      .option("--kind <kind>", "changes: of such entries")
+      .option("--name <name>", "changes: of this entry")
+      .option("--author <token>", "changes: by this token, its name or id")
       .option("--execution <id>", "artifacts: of this execution")
       .option("--webhook <name>", "deliveries: to this webhook")
       .action(async (word: string, name: string | undefined, options: Options) => {
@@ -72,6 +76,8 @@ export const command: CommandModule = {
         "opctl get deliveries --webhook pushes --status refused",
         "what senders sent, newest first, and why it was refused",
       ],
+      ["opctl get changes --kind token --since 7d", "who changed what, newest first"],
+      ["opctl get change 42", "what one of them changed, as a diff"],
     ]);
   },
 };
@@ -105,9 +111,13 @@ async function getOfRecord(
 async function get(context: Context, kind: Kind, name: string | undefined, options: Options): Promise<void> {
   const wrong = RECORD_CONDITIONS.find((condition) => options[condition] !== undefined);
   if (wrong !== undefined) {
-    throw new SwitchyardError("usage", `Cannot use --${wrong} with ${KIND_WORDS[kind].plural}: it is for executions`, {
-      hint: "Entries of the registry are chosen with --filter field=value.",
-    });
+    throw new SwitchyardError(
+      "usage",
+      `Cannot use --${wrong} with ${KIND_WORDS[kind].plural}: it is for executions or changes`,
+      {
+        hint: "Entries of the registry are chosen with --filter field=value.",
+      },
+    );
   }
   const format = formatOf(context, options);
   const entries = await read(context, kind, name, options);

@@ -64,7 +64,12 @@ export function listDeliveries(client: Client, query: URLSearchParams, limit: nu
   return listRows(client, "/deliveries", query, limit);
 }
 
-async function listRows<T>(client: Client, route: string, query: URLSearchParams, limit: number): Promise<Listing<T>> {
+export async function listRows<T>(
+  client: Client,
+  route: string,
+  query: URLSearchParams,
+  limit: number,
+): Promise<Listing<T>> {
   const items: T[] = [];
   let cursor: string | null | undefined;
   do {

@@ -1,10 +1,13 @@
-/** `opctl get` for executions, artifacts and deliveries: the table, the records themselves, or one of them for people. */
+/** `opctl get` for what is no entry of the registry: the table, the records themselves, or one of them for people. */
 import { SwitchyardError } from "../../src/core/errors.ts";
 import type { DeliveryView } from "../../src/model/delivery.ts";
 import type { ArtifactView, ExecutionView } from "../../src/model/execution.ts";
 import { attributeOf, checkAttributes } from "../attributes.ts";
 import type { Context } from "../command.ts";
+import { listChanges, type ChangeView } from "../audit/api.ts";
+import { cellOfChange } from "../audit/cells.ts";
 import { parseDuration } from "../duration.ts";
+import { parseKind } from "../kinds.ts";
 import { parseCount } from "../numbers.ts";
 import type { Entry } from "../registry.ts";
 import { renderTable } from "../render/table.ts";
@@ -30,6 +33,10 @@ export type RecordOptions = {
   execution?: string;
   webhook?: string;
   since?: string;
+  until?: string;
+  kind?: string;
+  name?: string;
+  author?: string;
 };
 export type Format = "table" | "json" | "yaml";
 
@@ -37,14 +44,28 @@ export type Format = "table" | "json" | "yaml";
 const CONDITIONS: Readonly<Record<RecordKind, readonly (keyof RecordOptions)[]>> = {
   execution: ["operation", "status", "trigger", "parent", "since"],
   artifact: ["operation", "execution"],
+  change: ["kind", "name", "author", "since", "until"],
   delivery: ["webhook", "status", "since"],
 };
-export const RECORD_CONDITIONS = ["operation", "status", "trigger", "parent", "since", "execution", "webhook"] as const;
+export const RECORD_CONDITIONS = [
+  "operation",
+  "status",
+  "trigger",
+  "parent",
+  "since",
+  "execution",
+  "until",
+  "kind",
+  "name",
+  "author",
+  "webhook",
+] as const;
 
 const COLUMNS: Readonly<Record<RecordKind, readonly string[]>> = {
   execution: ["id", "operation", "status", "attempt", "accepted", "took"],
   artifact: ["id", "kind", "name", "content_type", "size_bytes", "execution_id", "created_at"],
   delivery: ["id", "webhook", "status", "code", "execution_id", "at"],
+  change: ["seq", "at", "who", "action", "kind", "name", "revision", "digests"],
 };
 
 /** Records are many: more than these are shown only when asked for. */
@@ -69,8 +90,9 @@ export async function getRecords(
   }
   if (id !== undefined) return getRecord(context, kind, id, options);
   if (options.singular) {
-    throw new SwitchyardError("usage", `Cannot show one ${kind}: its id is missing`, {
-      hint: `Did you mean \`opctl get ${RECORD_PLURALS[kind]}\`? It lists them with their ids.`,
+    const what = kind === "change" ? "number" : "id";
+    throw new SwitchyardError("usage", `Cannot show one ${kind}: its ${what} is missing`, {
+      hint: `Did you mean \`opctl get ${RECORD_PLURALS[kind]}\`? It lists them.`,
     });
   }
   const limit = options.limit === undefined ? DEFAULT_LIMIT : parseCount("--limit", options.limit);
@@ -107,6 +129,10 @@ async function getRecord(
       hint: `opctl artifact get ${id} fetches it; \`opctl get artifacts --execution ID\` lists those of an execution.`,
     });
   }
+  if (kind === "change") {
+    const { showChange } = await import("../audit/show-change.ts");
+    return showChange(context, id, (value) => print(context, options.format, value), options);
+  }
   const record = await (kind === "delivery" ? readDelivery(context.client, id) : readExecution(context.client, id));
   const attributes = options.attribute ?? [];
   const entry = record as unknown as Entry;
@@ -130,13 +156,15 @@ function list(
   kind: RecordKind,
   query: URLSearchParams,
   limit: number,
-): Promise<Listing<ExecutionView | ArtifactView | DeliveryView>> {
+): Promise<Listing<ExecutionView | ArtifactView | ChangeView | DeliveryView>> {
   const { client } = context;
   switch (kind) {
     case "execution":
       return listExecutions(client, query, limit);
     case "artifact":
       return listArtifacts(client, query, limit);
+    case "change":
+      return listChanges(client, query, limit);
     case "delivery":
       return listDeliveries(client, query, limit);
   }
@@ -146,29 +174,35 @@ function queryOf(kind: RecordKind, options: RecordOptions): URLSearchParams {
   const query = new URLSearchParams();
   for (const name of CONDITIONS[kind]) {
     const value = options[name];
-    if (typeof value === "string") query.set(name, name === "since" ? timeOf(value) : value);
+    if (typeof value === "string") query.set(name, valueOf(name, value));
   }
   return query;
 }
 
-function timeOf(text: string): string {
+function valueOf(name: keyof RecordOptions, value: string): string {
+  if (name === "since" || name === "until") return timeOf(name, value);
+  return name === "kind" ? parseKind(value) : value;
+}
+
+function timeOf(option: string, text: string): string {
   if (!/^\d{4}-/.test(text)) return new Date(Date.now() - parseDuration(text)).toISOString();
   const time = new Date(text);
   if (!Number.isNaN(time.getTime())) return time.toISOString();
   throw new SwitchyardError(
     "usage",
-    `Cannot read --since "${text}": it must be how long ago, such as 2h, or an RFC 3339 time`,
+    `Cannot read --${option} "${text}": it must be how long ago, such as 2h, or an RFC 3339 time`,
   );
 }
 
 /** Whether the attribute is a field of the record, and not one of the table's own columns. */
 function isRead(attribute: string): boolean {
-  return attribute !== "accepted" && attribute !== "took";
+  return !["accepted", "took", "who", "digests"].includes(attribute);
 }
 
 function cellOf(entry: Entry, column: string): unknown {
   const execution = entry as unknown as ExecutionView;
   if (column === "accepted") return execution.accepted_at;
+  if (column === "who" || column === "digests") return cellOfChange(entry as unknown as ChangeView, column);
   if (column !== "took") return attributeOf(entry, column);
   const ms = tookMs(execution);
   return ms === undefined ? null : renderTook(ms);

@@ -1,24 +1,27 @@
 /**
- * The words for what is no registry entry and can be listed and shown all the same: executions, artifacts, deliveries. They
- * have an id instead of a name and are never edited, so only `get` and `describe` know them.
+ * The words for what is no registry entry and can be listed and shown all the same: executions, artifacts, changes and
+ * deliveries. They have an id or a number instead of a name and are never edited, so only `get` and `describe` know them.
  */
 import { didYouMean } from "../../src/core/did-you-mean.ts";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import type { Kind } from "../../src/model/entities.ts";
 import { KIND_NAMES, KIND_WORDS, parseKind } from "../kinds.ts";
 
-export type RecordKind = "execution" | "artifact" | "delivery";
+export type RecordKind = "execution" | "artifact" | "change" | "delivery";
 const RECORD_WORDS: Readonly<Record<string, RecordKind>> = {
   execution: "execution",
   executions: "execution",
   artifact: "artifact",
   artifacts: "artifact",
+  change: "change",
+  changes: "change",
   delivery: "delivery",
   deliveries: "delivery",
 };
 export const RECORD_PLURALS: Readonly<Record<RecordKind, string>> = {
   execution: "executions",
   artifact: "artifacts",
+  change: "changes",
   delivery: "deliveries",
 };
 
@@ -28,7 +31,7 @@ export const ALL_KIND_WORDS: readonly string[] = [
   ...KIND_NAMES.map((kind) => KIND_WORDS[kind].plural),
   ...Object.keys(RECORD_WORDS),
 ];
-export const ALL_KIND_NAMES: readonly string[] = [...KIND_NAMES, "execution", "artifact", "delivery"];
+export const ALL_KIND_NAMES: readonly string[] = [...KIND_NAMES, "execution", "artifact", "change", "delivery"];
 
 export type AnyKind = { record: RecordKind } | { entry: Kind };
 

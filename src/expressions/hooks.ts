@@ -16,7 +16,7 @@ import {
   sizeOf,
 } from "./meter.ts";
 import { regexEngineFor } from "./regex-engine.ts";
-import type { Node } from "./syntax.ts";
+import type { Node } from "./nodes.ts";
 
 /** The evaluator's environment, as far as we rely on it; the tests fail when a version changes it. */
 export type Scope = {
@@ -70,10 +70,10 @@ function costOfEntering(meter: Meter, node: Node, input: unknown): number {
       return Array.isArray(input) ? spine(input) >> 4 : 0;
     case "wildcard":
     case "descendant":
-      return sizeOf(meter, input) >> 5;
+      return sizeOf(meter, input) >> 7;
     case "unary":
       // An object made of an array groups it, and each group is copied for each item that joins.
-      return node.value === "{" && Array.isArray(input) ? (input.length * input.length) >> 6 : 0;
+      return node.value === "{" && Array.isArray(input) ? (input.length * input.length) >> 10 : 0;
     default:
       return 0;
   }
@@ -94,7 +94,7 @@ function leave(node: Node, _input: unknown, scope: Scope, result: unknown): void
     if (!isFunction(result)) chargeValue(meter, result);
     else if (node.type === "lambda" && node.thunk !== true) chargeBytes(meter, 512);
   } else if (typeof result === "function") {
-    chargeSteps(meter, countWrappers(meter, result as Wrapper));
+    chargeSteps(meter, countWrappers(meter, result));
   }
   if (node.role !== undefined) chargeRole(meter, node, result);
 }
@@ -125,11 +125,17 @@ export function wrappersOf(wrapper: Wrapper): number {
   return Math.round(((wrapper.arity ?? 0) % 1) / WRAPPER);
 }
 
+/** A tuple is an object without a shape, which takes most room of all. */
+const TUPLE_BYTES = 512;
+
 function chargeRole(meter: Meter, node: Node, result: unknown): void {
   const items = Array.isArray(result) ? result.length : 1;
   switch (node.role) {
     case "walked":
-      if (typeof result === "object" || typeof result === "string") chargeSteps(meter, sizeOf(meter, result) >> 5);
+      if (typeof result === "object" || typeof result === "string") chargeSteps(meter, sizeOf(meter, result) >> 6);
+      return;
+    case "scanned":
+      chargeSteps(meter, items >> 6);
       return;
     case "sorted":
       meter.sorted += items;
@@ -140,7 +146,10 @@ function chargeRole(meter: Meter, node: Node, result: unknown): void {
           "more ($sort takes more)",
         );
       }
-      chargeBytes(meter, 8 * items);
+      chargeBytes(meter, TUPLE_BYTES * items);
+      return;
+    case "tupled":
+      chargeBytes(meter, TUPLE_BYTES * items);
       return;
     case "copied":
       chargeBytes(meter, 8 * items);
@@ -148,7 +157,7 @@ function chargeRole(meter: Meter, node: Node, result: unknown): void {
     case "key":
       // JSONata copies a group for each item that joins it, and all of them may join one.
       meter.grouped++;
-      chargeSteps(meter, meter.grouped >> 6);
+      chargeSteps(meter, meter.grouped >> 10);
       return;
     case "update":
       // What it is written into grows without being made anew: all sizes are taken again.
