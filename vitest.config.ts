@@ -18,6 +18,7 @@ export default defineConfig({
           include: ["test/workerd/**/*.test.ts"],
           exclude: [
             "test/workerd/artifacts*.test.ts",
+            "test/workerd/deliveries*.test.ts",
             "test/workerd/executions*.test.ts",
             "test/workerd/jobs*.test.ts",
             "test/workerd/metrics-*.test.ts",
@@ -106,6 +107,19 @@ export default defineConfig({
           }),
         ],
         test: { name: "workerd-limits", include: ["test/workerd/limits*.test.ts"] },
+      },
+      {
+        // The logs of deliveries to webhooks.
+        plugins: [
+          cloudflareTest({
+            main: "./test/workerd/deliveries-world.ts",
+            miniflare: {
+              compatibilityDate: "2026-07-01",
+              durableObjects: { DELIVERIES: { className: "DeliveryLog", useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: "workerd-deliveries", include: ["test/workerd/deliveries*.test.ts"] },
       },
       {
         // What adapters meet that we did not write. What is not on the machine is skipped, by name.

@@ -50,8 +50,13 @@ import { RunnerPool } from "./runners/runner-pool.ts";
 import { openDatabase } from "./registry/database.ts";
 import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
+import { createDeliveries } from "./triggers/webhooks/deliveries.ts";
+import { DeliveryLog } from "./triggers/webhooks/delivery-log.ts";
+import { DeliveryRecorder } from "./triggers/webhooks/delivery-recorder.ts";
+import { nameOfLog } from "./triggers/webhooks/delivery-shards.ts";
+import { createWebhooks } from "./triggers/webhooks/webhooks.ts";
 
-export { ExecutionShard, Gate, JobBoard, MetricsBoard, RateLimiter, RunnerPool };
+export { DeliveryLog, ExecutionShard, Gate, JobBoard, MetricsBoard, RateLimiter, RunnerPool };
 
 export type Bindings = ExecutorBindings &
   ShardEnv & {
@@ -65,6 +70,8 @@ export type Bindings = ExecutorBindings &
     METRICS_BOARD: DurableObjectNamespace<MetricsBoard>;
     /** Jobs that run elsewhere and report back. */
     JOBS: DurableObjectNamespace<JobBoard>;
+    /** Deliveries to webhooks. */
+    DELIVERIES: DurableObjectNamespace<DeliveryLog>;
     /** Counts, an object for each rate limit. */
     RATE_LIMITS: DurableObjectNamespace<RateLimiter>;
     /** Where jobs and hosts reach the platform, such as https://switchyard.example.com. */
@@ -157,9 +164,11 @@ function wire(env: Bindings): Wired {
     outputOf: (id) => executions.output(id),
     now,
   });
-  const wiredPorts = { executions, artifacts, environments: { check: checker(adapters) } };
-  const builtins = (name: string, input: unknown, principal: Principal, caller?: Caller) =>
-    runBuiltin(registry, name, input, principal, wiredPorts, caller);
+  const builtins = (name: string, input: unknown, principal: Principal, caller?: Caller) => {
+    const { webhooks } = platform;
+    const wiredPorts = { executions, artifacts, environments: { check: checker(adapters) }, webhooks };
+    return runBuiltin(registry, name, input, principal, wiredPorts, caller);
+  };
   const runBuiltinCall = async (name: string, call: AdapterCall): Promise<Outcome> => {
     if (name === CHAIN_FUNCTION) return chain(call);
     const { output } = await builtins(name, call.inputValue, call.principal, call.meta.caller);
@@ -206,21 +215,30 @@ function wire(env: Bindings): Wired {
     now,
     capability: (principalId: string, depth: number) => capabilities.issue(principalId, depth),
   };
+  const dispatchPorts: Platform["dispatch"] = {
+    ...invokePorts,
+    registry,
+    recorder,
+    keeper,
+    rateLimits,
+    log: (execution, { name, traceparent }, lines) => {
+      for (const { level, message, at_ms: atMs } of lines) {
+        log(level, message, { execution, operation: name, traceparent, atMs });
+      }
+    },
+  };
+  const deliveryRecorder = new DeliveryRecorder({
+    log: (shard) => env.DELIVERIES.getByName(nameOfLog(shard)),
+    background: waitUntil,
+    sleep: (ms) => scheduler.wait(ms),
+  });
+  const deliveries = createDeliveries({ namespace: env.DELIVERIES, recorder: deliveryRecorder });
+  const record = deliveryRecorder.add.bind(deliveryRecorder);
   const platform: Platform = {
     registry,
     runBuiltin: builtins,
-    dispatch: {
-      ...invokePorts,
-      registry,
-      recorder,
-      keeper,
-      rateLimits,
-      log: (execution, { name, traceparent }, lines) => {
-        for (const { level, message, at_ms: atMs } of lines) {
-          log(level, message, { execution, operation: name, traceparent, atMs });
-        }
-      },
-    },
+    dispatch: dispatchPorts,
+    webhooks: createWebhooks({ registry, dispatch: dispatchPorts, record, now }, deliveries),
     capabilities,
     rateLimits,
     executions,

@@ -112,6 +112,7 @@ async function launch(options: EdgeOptions): Promise<Launched> {
         compatibilityFlags: COMPATIBILITY_FLAGS,
         unsafeDirectSockets: [{ host: "127.0.0.1", port }],
         durableObjects: {
+          DELIVERIES: { className: "DeliveryLog", useSQLite: true },
           EXECUTIONS: { className: "ExecutionShard", useSQLite: true },
           METRICS_BOARD: { className: "MetricsBoard", useSQLite: true },
           JOBS: { className: "JobBoard", useSQLite: true },

@@ -72,6 +72,13 @@ export const ERRORS = {
     title: "The token was revoked",
     explain: "Somebody set the token's `active` to false. Make a new one with `opctl token create`.",
   },
+  webhook_unverified: {
+    status: 401,
+    fault: "user",
+    title: "The request does not prove where it comes from",
+    explain:
+      "Its signature, token or time is missing, malformed, or not what the webhook's scheme and secrets ask for. The answer does not say which; the delivery's record does: `opctl get deliveries ID`, with the id from the Delivery-Id header.",
+  },
   forbidden: {
     status: 403,
     fault: "user",

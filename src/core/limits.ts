@@ -68,4 +68,16 @@ export const LIMITS = {
   /** Log lines kept of one invocation, and characters of one line. */
   logLines: 200,
   logLineChars: 4_096,
+  /** Of a delivery's body its record keeps so much; of one that was not verified, which cannot be replayed, less. */
+  deliveryBodyBytes: 256 * 1024,
+  unverifiedBodyBytes: 4 * 1024,
+  /** Requests to one webhook that are not verified and yet recorded, in one minute of one isolate; the rest is counted. */
+  unverifiedPerMinute: 60,
+  /** All that is kept of one webhook's deliveries, the oldest going first; and of its unverified ones, on their own. */
+  deliveriesBytes: 256 * 1024 * 1024,
+  unverifiedBytes: 8 * 1024 * 1024,
+  /** How long a delivery is kept. */
+  deliveryRetentionMs: 3 * 24 * 60 * 60_000,
+  /** How long a webhook that answers with the output waits for an asynchronous operation. */
+  webhookWaitMs: 30_000,
 } as const;

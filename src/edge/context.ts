@@ -12,6 +12,7 @@ import type { BuiltinResult } from "../registry/builtins/builtin.ts";
 import type { RunnerPoolPort } from "../model/runner-protocol.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { Webhooks } from "../triggers/webhooks/webhooks.ts";
 
 /** The platform behind the routes, wired in `src/worker.ts`. */
 export type Platform = {
@@ -25,6 +26,7 @@ export type Platform = {
   artifacts: Artifacts;
   /** What jobs come back to, with their tickets. */
   jobs: JobCallbacks;
+  webhooks: Webhooks;
   /** Answers the supervisor of executor processes; undefined where there is none (Cloudflare). */
   control: ((request: Request) => Promise<Response>) | undefined;
   /** Self-hosted runners, by environment; undefined where there are none. */

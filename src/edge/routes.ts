@@ -15,6 +15,7 @@ import { getModuleCode, putModuleCode } from "./routes/modules.ts";
 import { getJobOrder, postJobReport } from "./routes/jobs.ts";
 import { mcp } from "./routes/mcp.ts";
 import { openapi } from "./routes/openapi.ts";
+import { getDelivery, listDeliveries, receiveWebhook, replayDelivery, testWebhook } from "./routes/hooks.ts";
 import { callOperation, describeOperation } from "./routes/ops.ts";
 import * as registry from "./routes/registry.ts";
 import { connectRunner, listRunners } from "./routes/runners.ts";
@@ -145,6 +146,58 @@ const EXECUTION_ROUTES: readonly Route[] = [
   },
 ];
 
+/** What reaches a webhook, and what is known of it. A hook is public, since each verifies its own signature. */
+const WEBHOOK_ROUTES: readonly Route[] = [
+  {
+    method: "POST",
+    path: "/hooks/:name",
+    access: "public",
+    summary: "A request to a webhook, which starts its operation once it is verified",
+    // Senders ask for all sorts of things that they do not read.
+    produces: "*/*",
+    status: 202,
+    body: JSON_TYPE,
+    handle: receiveWebhook,
+  },
+  {
+    method: "POST",
+    path: "/webhooks/:name/test",
+    access: "registry:write",
+    summary: "Send a webhook a request that is signed with its own secret",
+    body: JSON_TYPE,
+    handle: testWebhook,
+  },
+  {
+    method: "GET",
+    path: "/deliveries",
+    access: "registry:read",
+    summary: "List deliveries to webhooks, newest first",
+    query: {
+      webhook: "Its webhook's name",
+      status: "accepted, duplicate, refused or failed",
+      since: "Came then or later: RFC 3339 or milliseconds since 1970",
+      until: "Came before: RFC 3339 or milliseconds since 1970",
+      ...PAGED,
+    },
+    handle: listDeliveries,
+  },
+  {
+    method: "GET",
+    path: "/deliveries/:id",
+    access: "registry:read",
+    summary: "One delivery: what came, and what became of it",
+    handle: getDelivery,
+  },
+  {
+    method: "POST",
+    path: "/deliveries/:id/replay",
+    access: "registry:write",
+    summary: "Map and run a verified delivery again, as a new one",
+    status: 202,
+    handle: replayDelivery,
+  },
+];
+
 export const ROUTES: readonly Route[] = [
   {
     method: "POST",
@@ -259,6 +312,7 @@ export const ROUTES: readonly Route[] = [
     handle: getModuleCode,
   },
   ...EXECUTION_ROUTES,
+  ...WEBHOOK_ROUTES,
   {
     method: "POST",
     path: "/environments/:name/check",

@@ -1,8 +1,8 @@
 /** What the parts of a shard share: the tables, the queue that repeats them in memory, the alarm and who waits for news. */
 import type { Head, Tail } from "./messages.ts";
 import type { ExecutionStatus } from "../model/execution-states.ts";
-import type { Alarm } from "./_alarm.ts";
-import type { News } from "./_news.ts";
+import type { Alarm } from "../objects/alarm.ts";
+import type { News } from "../objects/news.ts";
 import type { Queue, Running } from "./_queue.ts";
 import type { RowChange, Store } from "./_store.ts";
 import type { Row } from "./_tables.ts";

@@ -15,9 +15,9 @@ import type { ExecutionLogLine, ExecutionQuery, ExecutionView, Step } from "../m
 import type { LogLine } from "../model/invocation.ts";
 import type { ItemOutcome } from "../model/outcome.ts";
 import { Acceptance } from "./_acceptance.ts";
-import { Alarm } from "./_alarm.ts";
+import { Alarm } from "../objects/alarm.ts";
 import { listIds, listOutputs, type IdRange } from "./_listing.ts";
-import { News } from "./_news.ts";
+import { News } from "../objects/news.ts";
 import { Progress } from "./_progress.ts";
 import { Queue } from "./_queue.ts";
 import { headOf, LEASE_MS, leaseOf, runningOf, type ShardParts } from "./_shard-parts.ts";

@@ -2,7 +2,7 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import { SwitchyardError, toErrorData, toSwitchyardError, type ErrorData } from "../../core/errors.ts";
 import { parseJsonText, type ParsedJson } from "../../core/json.ts";
-import { continueTrace } from "../../core/trace.ts";
+import { passOnTrace } from "../../core/trace.ts";
 import { dispatch } from "../../dispatch/dispatch.ts";
 import { NAME_PATTERN } from "../../model/names.ts";
 import type { ResolvedOperation } from "../../model/resolved.ts";
@@ -41,7 +41,7 @@ export async function callTool(call: ToolCall, ports: Ports): Promise<CallToolRe
         principal: identity.principal,
         caller: { type: "agent", id: identity.principal.id },
         depth: 0,
-        traceparent: continueTrace(call.traceparent),
+        traceparent: passOnTrace(call.traceparent),
       },
       platform.dispatch,
     );
