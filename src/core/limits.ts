@@ -41,6 +41,10 @@ export const LIMITS = {
   batchParallel: 8,
   /** Steps of one chain. */
   chainSteps: 64,
+  /** Due times of one schedule that may wait for their start, or be made up for after the platform was down. */
+  scheduleBacklog: 1_000,
+  /** Firings of one schedule that are remembered. */
+  scheduleHistory: 100,
   /** Log lines kept of one invocation, and characters of one line. */
   logLines: 200,
   logLineChars: 4_096,

@@ -153,6 +153,8 @@ export type TriggerManifest = { webhook: Webhook; schedule: Schedule; subscripti
 export type TriggerHandle<K extends TriggerKind = TriggerKind> = TriggerManifest[K] & {
   readonly digest: string;
   readonly revision: number;
+  /** RFC 3339. */
+  readonly updated_at: string;
 };
 
 /** The principal's id of what a trigger starts. Token ids have no colon. */

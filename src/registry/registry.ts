@@ -127,6 +127,20 @@ export function createRegistry(options: RegistryOptions) {
       return triggers.all(kind, seen);
     },
 
+    /** Those of the names that there are; `fresh`: from the database and not from the cache. */
+    async triggersNamed<K extends TriggerKind>(
+      kind: K,
+      names: readonly string[],
+      { fresh = false } = {},
+    ): Promise<readonly TriggerHandle<K>[]> {
+      if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
+      return fresh ? triggers.fresh(kind, names, seen) : triggers.named(kind, names, seen);
+    },
+
+    /** Names of triggers that changed after the registry revision; this tells everything up to `upto`. */
+    triggersChangedSince: (kind: TriggerKind, since: number, limit: number) =>
+      triggers.changedSince(kind, since, limit),
+
     /** Values of the secrets that a trigger's row names, in its order. Throws secret_unavailable. */
     triggerSecrets: (handle: TriggerHandle<"webhook"> | TriggerHandle<"subscription">): Promise<readonly string[]> =>
       triggers.secretsOf(handle),
