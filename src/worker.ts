@@ -40,15 +40,22 @@ import { parseInput } from "./registry/builtins/parse-input.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
 import { RunnerPool } from "./runners/runner-pool.ts";
 import { openDatabase } from "./registry/database.ts";
+import { changesFor } from "./triggers/schedules/changes.ts";
+import { fireAll, type FirePorts } from "./triggers/schedules/fire.ts";
+import type { ChangesOrder, FireOrder } from "./triggers/schedules/messages.ts";
+import { Scheduler } from "./triggers/schedules/scheduler.ts";
+import { createSchedules, SchedulerObjects } from "./triggers/schedules/schedules.ts";
 import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
 
-export { ExecutionShard, Gate, JobBoard, RunnerPool };
+export { ExecutionShard, Gate, JobBoard, RunnerPool, Scheduler };
 
 export type Bindings = ExecutorBindings &
   ShardEnv & {
     /** Self-hosted runners, an object for each environment. */
     RUNNERS: DurableObjectNamespace<RunnerPool>;
+    /** The clocks of schedules. */
+    SCHEDULER: DurableObjectNamespace<Scheduler>;
     /** Artifacts, and inputs and outputs too large for a row. */
     ARTIFACTS: R2Bucket;
     /** fetch on the team's own network, where the installation has one. */
@@ -73,7 +80,11 @@ declare const SWITCHYARD_VERSION: string | undefined;
 
 const version = typeof SWITCHYARD_VERSION === "string" ? SWITCHYARD_VERSION : "dev";
 
-type Wired = { platform: Platform; runner: RunnerPorts };
+type Wired = {
+  platform: Platform;
+  runner: RunnerPorts;
+  triggers: FirePorts & { registry: Registry; look(): Promise<void> };
+};
 
 function wire(env: Bindings): Wired {
   const remote = env.REGISTRY;
@@ -104,7 +115,9 @@ function wire(env: Bindings): Wired {
       sleep: (ms) => scheduler.wait(ms),
     },
   });
+  const schedulers = new SchedulerObjects(env.SCHEDULER, waitUntil);
   const registry: Registry = createRegistry({
+    followers: { seen: (change) => schedulers.seen(change), wrote: (changes) => schedulers.tell(changes) },
     database: openDatabase({
       url: env.REGISTRY_URL,
       ...(env.REGISTRY_AUTH_TOKEN === undefined ? {} : { authToken: env.REGISTRY_AUTH_TOKEN }),
@@ -138,7 +151,12 @@ function wire(env: Bindings): Wired {
     now,
   });
   const builtins = (name: string, input: unknown, principal: Principal) =>
-    runBuiltin(registry, name, input, principal, { executions, artifacts, environments: { check: checker(adapters) } });
+    runBuiltin(registry, name, input, principal, {
+      executions,
+      artifacts,
+      environments: { check: checker(adapters) },
+      schedules: createSchedules({ objects: schedulers, registry, dispatch: () => platform.dispatch }),
+    });
   const runBuiltinCall = async (name: string, call: AdapterCall): Promise<Outcome> => {
     if (name === CHAIN_FUNCTION) return chain(call);
     const { output } = await builtins(name, call.inputValue, call.principal);
@@ -197,7 +215,8 @@ function wire(env: Bindings): Wired {
     ended: (id, outcome) => waiting.ended(id, outcome),
     giveWay: () => accepter.giveWay(),
   };
-  return { platform, runner };
+  const triggers = { registry, dispatch: platform.dispatch, executions, look: () => schedulers.look() };
+  return { platform, runner, triggers };
 }
 
 /** Public addresses are reached directly; private ones through a service that this installation may have. */
@@ -257,6 +276,21 @@ export class AttemptRunner extends WorkerEntrypoint<Bindings> {
   }
 }
 
+/** Does for triggers' objects what needs the registry or dispatch, in an invocation of its own. Texts are JSON. */
+export class TriggerRunner extends WorkerEntrypoint<Bindings> {
+  /** FireOrder[] → FireAnswer[]. */
+  async fire(text: string): Promise<string> {
+    wired ??= wire(this.env);
+    return JSON.stringify(await fireAll(JSON.parse(text) as FireOrder[], wired.triggers));
+  }
+
+  /** ChangesOrder → ChangesAnswer. */
+  async schedules(text: string): Promise<string> {
+    wired ??= wire(this.env);
+    return JSON.stringify(await changesFor(JSON.parse(text) as ChangesOrder, wired.triggers.registry));
+  }
+}
+
 export default {
   fetch(request, env, context): Response | Promise<Response> {
     wired ??= wire(env);
@@ -264,6 +298,7 @@ export default {
       app = createApp(wired.platform);
       // What a process that was lost left behind goes on as soon as the next one answers its first request.
       if (env.INCARNATION !== undefined) waitUntil(wakeShards(env.EXECUTIONS));
+      waitUntil(wired.triggers.look());
     }
     return app.fetch(request, env, context);
   },

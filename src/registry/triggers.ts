@@ -100,7 +100,7 @@ export class Triggers {
         .orderBy(asc(changes.seq))
         .limit(limit);
       const more = found.length === limit;
-      const last = found.at(-1)?.seq ?? since;
+      const last = found.at(-1)?.seq ?? 0;
       return { names: [...new Set(found.map(({ name }) => name))], upto: more ? last : Math.max(upto, last), more };
     } catch (error) {
       throw fromDatabaseError(error);
