@@ -21,6 +21,7 @@ export default defineConfig({
             "test/workerd/executions*.test.ts",
             "test/workerd/jobs*.test.ts",
             "test/workerd/runner-*.test.ts",
+            "test/workerd/schedules*.test.ts",
           ],
         },
       },
@@ -78,6 +79,20 @@ export default defineConfig({
           }),
         ],
         test: { name: "workerd-jobs", include: ["test/workerd/jobs*.test.ts"] },
+      },
+      {
+        // The clocks of schedules, with a registry, executions and a clock that the tests hold.
+        plugins: [
+          cloudflareTest({
+            main: "./test/workerd/schedules-world.ts",
+            additionalExports: { TriggerRunner: "WorkerEntrypoint" },
+            miniflare: {
+              compatibilityDate: "2026-07-01",
+              durableObjects: { SCHEDULER: { className: "Scheduler", useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: "workerd-schedules", include: ["test/workerd/schedules*.test.ts"], testTimeout: 60_000 },
       },
       {
         // What adapters meet that we did not write. What is not on the machine is skipped, by name.

@@ -80,7 +80,8 @@ async function collect(served: Served, { count, due }: { count: number; due: num
     for (let cursor: string | null = ""; cursor !== null;) {
       const after: string = cursor === "" ? "" : `&cursor=${cursor}`;
       const page: Page<ExecutionView> = await get(served, `/executions?trigger=schedule&limit=1000${after}`);
-      for (const { caller, accepted_at: at } of page.items) starts.push({ name: caller.id, afterMs: Date.parse(at) - due });
+      for (const { caller, accepted_at: at } of page.items)
+        starts.push({ name: caller.id, afterMs: Date.parse(at) - due });
       cursor = page.next_cursor;
     }
     if (starts.length >= count || Date.now() > due + GIVE_UP_MS) return starts;
