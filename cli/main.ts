@@ -40,6 +40,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "check the places where operations run, or install the host there",
     load: () => import("./commands/environment.ts"),
   },
+  schedule: {
+    summary: "preview, pause, resume or start schedules, or see what they did",
+    load: () => import("./commands/schedule.ts"),
+  },
   runner: { summary: "run operations on this machine", load: () => import("./commands/runner.ts") },
   host: {
     summary: "run calls of the platform here: over HTTP, or as one job",

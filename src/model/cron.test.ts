@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { isTimeZone, parseCron } from "./cron.ts";
-import { isAmbiguous, wallClock } from "./wall-clock.ts";
+import { twiceThatDay, wallClock } from "./wall-clock.ts";
 
 function timesOf(cron: string, zone: string) {
   const parsed = parseCron(cron, zone);
@@ -182,13 +182,13 @@ test("isTimeZone() takes names and nothing else", () => {
   for (const zone of ["", "+02:00", "Europe/Bielefeld", "CEST", "../x"]) expect(isTimeZone(zone)).toBe(false);
 });
 
-test("isAmbiguous() knows the hour that comes twice, both times, and no other", () => {
-  const of = (text: string) => isAmbiguous(Date.parse(text), "Europe/Berlin");
-  expect(of("2026-10-25T02:30:00+02:00")).toBe(true);
-  expect(of("2026-10-25T02:30:00+01:00")).toBe(true);
-  expect(of("2026-10-25T01:59:59+02:00")).toBe(false);
-  expect(of("2026-10-25T03:00:00+01:00")).toBe(false);
-  expect(of("2026-03-29T03:00:00+02:00")).toBe(false);
+test("twiceThatDay() knows the hour that comes twice, both times, and no other", () => {
+  const of = (text: string) => twiceThatDay(Date.parse(text), "Europe/Berlin");
+  expect(of("2026-10-25T02:30:00+02:00")).toBe("first");
+  expect(of("2026-10-25T02:30:00+01:00")).toBe("second");
+  expect(of("2026-10-25T01:59:59+02:00")).toBeUndefined();
+  expect(of("2026-10-25T03:00:00+01:00")).toBeUndefined();
+  expect(of("2026-03-29T03:00:00+02:00")).toBeUndefined();
 });
 
 /** The wall clock minute by minute, read from Intl alone: slow, and nothing of it is croner's. */

@@ -11,15 +11,16 @@ export function wallClock(at: number, timeZone: string): string {
   return `${new Date(at + offset).toISOString().slice(0, 19)}${sign}${digits(Math.floor(minutes / 60))}:${digits(minutes % 60)}`;
 }
 
-/** Whether the same time of the day comes twice, once before clocks are put back and once after. */
-export function isAmbiguous(at: number, timeZone: string): boolean {
+/** Which of the two it is, where the same time of the day comes before clocks are put back and again after. */
+export function twiceThatDay(at: number, timeZone: string): "first" | "second" | undefined {
   const HALF_DAY_MS = 12 * 60 * 60_000;
   const here = offsetOf(at, timeZone);
-  return [-HALF_DAY_MS, HALF_DAY_MS].some((way) => {
+  for (const way of [-HALF_DAY_MS, HALF_DAY_MS]) {
     const there = offsetOf(at + way, timeZone);
     const other = at + here - there;
-    return other !== at && offsetOf(other, timeZone) === there;
-  });
+    if (other !== at && offsetOf(other, timeZone) === there) return other > at ? "first" : "second";
+  }
+  return undefined;
 }
 
 /** Milliseconds that the zone is ahead of UTC. */

@@ -75,12 +75,14 @@ export class Scheduler extends RealScheduler {
   async rest(): Promise<void> {
     const world = worldOf(this.ctx.id.name);
     const LEASE_MS = 30_000;
-    for (let leased = 1; leased > 0;) {
+    // Twice: between an answer and what follows from it nothing is on its way for a moment.
+    for (let quiet = 0; quiet < 2;) {
       await this.ctx.storage.sync();
       await world.rest();
-      leased = this.ctx.storage.sql
+      const { n } = this.ctx.storage.sql
         .exec<{ n: number }>("SELECT count(*) AS n FROM firings WHERE retry_at = ?", clock.now + LEASE_MS)
-        .one().n;
+        .one();
+      quiet = n === 0 ? quiet + 1 : 0;
     }
   }
 
