@@ -85,8 +85,6 @@ export class Scheduler extends DurableObject {
   ended(name: string, execution: string): void {
     this.#write((now) => this.#store.ended(name, execution, now));
     this.#pump();
-    this.#armForNext();
-    this.#alarm.set();
   }
 
   override async alarm(): Promise<void> {
@@ -189,8 +187,6 @@ export class Scheduler extends DurableObject {
     // What was decided by a row that is not in force any more is decided anew once it is known which is.
     if (changed) await this.#look().catch(() => undefined);
     this.#pump();
-    this.#armForNext();
-    this.#alarm.set();
   }
 
   async #look(): Promise<void> {
@@ -225,8 +221,6 @@ export class Scheduler extends DurableObject {
       });
     }
     this.#pump();
-    this.#armForNext();
-    this.#alarm.set();
   }
 
   /** What came due before a row was written, or while it was paused, is nothing to it. */
@@ -281,6 +275,7 @@ export class Scheduler extends DurableObject {
     try {
       const now = Date.now();
       const result = this.ctx.storage.transactionSync(() => work(now));
+      this.#armForNext();
       this.#alarm.set();
       return result;
     } catch (error) {
