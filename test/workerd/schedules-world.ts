@@ -238,7 +238,9 @@ export class TestWorld {
   async history(
     name: string,
   ): Promise<{ due: number; status: string; reason: string | null; execution_id: string | null }[]> {
-    return ((await this.of(name).history(this.name(name), { limit: 100, before: undefined })) ?? []).toReversed();
+    const ask = () => this.of(name).history(this.name(name), { limit: 100, before: undefined });
+    // It may have died after the last that was waited for.
+    return ((await ask().catch(ask)) ?? []).toReversed();
   }
 
   /** Due times of the executions that there are, in the order of their acceptance. */

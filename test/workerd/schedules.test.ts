@@ -411,35 +411,37 @@ it("a schedule that is edited while it starts starts once, with one of the input
   expect(world.started("s")).toEqual(minutes(1));
 });
 
-describe("killed around any write", () => {
-  for (const overlap of ["allow", "skip", "queue"] as const) {
-    it(`each due time comes to one execution, with ${overlap}`, async () => {
+describe("killed before or after any write", () => {
+  it.each(["allow", "queue"] as const)(
+    "each due time comes to one execution, with %s",
+    { timeout: 240_000 },
+    async (overlap) => {
       const story = async (kill: { dieBefore?: number; dieAfter?: number }): Promise<TestWorld> => {
         const world = new TestWorld();
         await world.put("s", { overlap, catch_up: "all" });
         world.steps = 0;
         Object.assign(world, kill);
-        for (let n = 1; n <= 4; n++) {
+        for (let n = 1; n <= 2; n++) {
           await world.until("s", START + n * MINUTE);
           world.endAll();
         }
-        await world.until("s", START + 4 * MINUTE + 50 * SECOND);
+        await world.until("s", START + 2 * MINUTE + 50 * SECOND);
         return world;
       };
       const whole = await story({});
-      expect(whole.started("s")).toEqual(upTo(4));
-      expect(whole.steps).toBeGreaterThan(8);
+      expect(whole.started("s")).toEqual(upTo(2));
+      expect(whole.steps).toBeGreaterThan(5);
       for (let step = 1; step <= whole.steps; step++) {
         for (const kill of [{ dieBefore: step }, { dieAfter: step }]) {
           const world = await story(kill);
-          expect(world.started("s"), JSON.stringify(kill)).toEqual(upTo(4));
+          expect(world.started("s"), JSON.stringify(kill)).toEqual(upTo(2));
           const history = await world.history("s");
           expect(
             history.map(({ status }) => status),
             JSON.stringify(kill),
-          ).toEqual(["fired", "fired", "fired", "fired"]);
+          ).toEqual(["fired", "fired"]);
         }
       }
-    });
-  }
+    },
+  );
 });
