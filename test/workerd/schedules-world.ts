@@ -363,6 +363,7 @@ const OPERATION: ResolvedOperation = {
   environments: ["inline"],
   requires: {},
   network: [],
+  rateLimit: null,
   secrets: [],
 };
 
