@@ -259,6 +259,27 @@ export const ERRORS = {
     explain:
       "This version of the platform does not act on the setting, so it refuses to store it. Leave it at its default.",
   },
+  expression_invalid: {
+    status: 422,
+    fault: "user",
+    title: "The expression cannot be used",
+    explain:
+      "It is not JSONata, or uses a part of it that the platform refuses; the detail names the position and the rule. docs/expressions.md lists what is refused and why.",
+  },
+  expression_failed: {
+    status: 422,
+    fault: "user",
+    title: "The expression failed on this input",
+    explain:
+      "JSONata stopped with an error of its own, or the result is nothing that JSON can say. The detail has JSONata's code and position. Mend the expression, or the input.",
+  },
+  expression_limit: {
+    status: 422,
+    fault: "user",
+    title: "The expression went past a limit",
+    explain:
+      "Expressions run inside the platform, so their steps, depth, memory and time are bounded; the detail names the limit and its number. Work of that size belongs in an operation.",
+  },
   module_hash_mismatch: {
     status: 422,
     fault: "user",

@@ -41,6 +41,23 @@ export const LIMITS = {
   batchParallel: 8,
   /** Steps of one chain. */
   chainSteps: 64,
+  /** The text of one expression, and how deep its syntax may nest. */
+  expressionChars: 16_384,
+  expressionNesting: 500,
+  /** One evaluation: steps of the evaluator, evaluations under way at once, scopes within scopes, its own time. */
+  expressionSteps: 200_000,
+  expressionPending: 20_000,
+  expressionScopes: 1_000,
+  expressionMs: 1_000,
+  /** What one evaluation may build in all, one value of it (about the length of its JSON text), one string of it. */
+  expressionMemoryBytes: 48 * 1024 * 1024,
+  expressionValueBytes: 8 * 1024 * 1024,
+  expressionStringChars: 1024 * 1024,
+  /** Items of one sequence, and items that pass through its order-by clauses in all. */
+  expressionItems: 10_000,
+  expressionSorted: 4_000,
+  /** Instructions of one compiled regular expression. */
+  expressionRegexProgram: 2_000,
   /** Log lines kept of one invocation, and characters of one line. */
   logLines: 200,
   logLineChars: 4_096,

@@ -17,7 +17,7 @@ import {
 import { planDefaults, type Fill } from "./defaults.ts";
 import { explain, type Failure } from "./explain.ts";
 import { compileFast } from "./fast.ts";
-import { loadPatternEngine } from "./regex.ts";
+import { loadPatternEngine } from "../core/regex.ts";
 import { scanSchema, type Scan, type SchemaNode } from "./scan.ts";
 import { toAttributePointer } from "./shorthand.ts";
 

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { explain } from "./explain.ts";
 import { compileFast } from "./fast.ts";
 import { compileLibrary, metaschemaFailures } from "./library.ts";
-import { loadPatternEngine } from "./regex.ts";
+import { loadPatternEngine } from "../core/regex.ts";
 import { scanSchema } from "./scan.ts";
 import type { JsonSchema } from "./definition.ts";
 

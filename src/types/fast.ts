@@ -12,7 +12,7 @@ import { anyOfNode, arrayNode, objectNode, type Check } from "./fast-nodes.ts";
 import { FORMATS } from "./formats.ts";
 import { ANNOTATIONS, isPrimitive, isSchema, isString, KEYWORDS, typesOf } from "./fast-shapes.ts";
 import { ASSERTIONS, SUBSCHEMAS } from "./keywords.ts";
-import { compilePattern } from "./regex.ts";
+import { compilePattern } from "../core/regex.ts";
 import type { Scan, SchemaNode } from "./scan.ts";
 import { isAtLeastLong, isAtMostLong, isMultipleOf, isOfType } from "./values.ts";
 import { toPointer } from "../core/json.ts";

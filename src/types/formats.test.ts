@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { FORMATS } from "./formats.ts";
-import { loadPatternEngine } from "./regex.ts";
+import { loadPatternEngine } from "../core/regex.ts";
 
 const CASES: Readonly<Record<keyof typeof FORMATS, { good: readonly string[]; bad: readonly string[] }>> = {
   "date-time": {

@@ -2,7 +2,7 @@
  * The formats that can be asserted, each in time linear in the text. A format that is not here is refused where
  * formats are asserted, so none is silently left out.
  */
-import { compilePattern } from "./regex.ts";
+import { compilePattern } from "../core/regex.ts";
 
 type Check = (text: string) => boolean;
 

@@ -14,7 +14,7 @@ import { value as instanceValue, type JsonNode } from "@hyperjump/json-schema/in
 import { toPointer } from "../core/json.ts";
 import { spendStep } from "./budget.ts";
 import { FORMATS } from "./formats.ts";
-import { compilePattern, type Pattern } from "./regex.ts";
+import { compilePattern, type Pattern } from "../core/regex.ts";
 import { areUnique, isAtLeastLong, isAtMostLong, isMultipleOf, keyOf } from "./values.ts";
 
 const PREFIX = "https://json-schema.org/keyword/";

@@ -9,7 +9,7 @@ import { toPointer } from "../core/json.ts";
 import { isRecord, type JsonSchema } from "./definition.ts";
 import { FORMATS } from "./formats.ts";
 import { ASSERT_FORMATS, DIALECT, subschemas } from "./keywords.ts";
-import { compilePattern } from "./regex.ts";
+import { compilePattern } from "../core/regex.ts";
 
 /** The base of a schema without `$id`. Nothing resolves to it from outside. */
 export const ROOT_URI = "switchyard:/type";

@@ -13,7 +13,7 @@ import { explain } from "./explain.ts";
 import { compileFast } from "./fast.ts";
 import { compileLibrary, metaschemaFailures } from "./library.ts";
 import { FORMATS } from "./formats.ts";
-import { loadPatternEngine } from "./regex.ts";
+import { loadPatternEngine } from "../core/regex.ts";
 import { scanSchema } from "./scan.ts";
 
 await loadPatternEngine();

@@ -1,8 +1,9 @@
 /**
- * Patterns of stored types: ECMA-262 syntax, as JSON Schema says, run by re2js in time linear in the text. What re2
- * spells otherwise is translated; what cannot be said exactly (look-around, back-references) is refused.
+ * Regular expressions that others wrote, in stored types and in expressions: ECMA-262 syntax, run by re2js in time linear
+ * in the text. What re2 spells otherwise is translated; what cannot be said exactly (look-around, back-references) is
+ * refused.
  *
- * The engine is large and most types have no pattern, so it is loaded by the first that has one.
+ * The engine is large and most types and expressions have no pattern, so it is loaded by the first that has one.
  */
 import type { RE2JS } from "re2js";
 
@@ -55,13 +56,19 @@ const MAX_CACHED = 1_000;
 export function compilePattern(source: string): Pattern {
   const known = compiled.get(source);
   if (known !== undefined) return known;
-  if (source.length > MAX_PATTERN_CHARS) throw new Error(`it has more than ${MAX_PATTERN_CHARS} characters`);
-  if (engine === undefined) throw new TypeError("compilePattern() was called before loadPatternEngine()");
-  const program = engine.compile(translate(source));
+  const program = compileProgram(source);
   const pattern = { test: (text: string) => program.matcher(text).find() };
   if (compiled.size >= MAX_CACHED) compiled.clear();
   compiled.set(source, pattern);
   return pattern;
+}
+
+/** The engine's own program, for whom a yes or no is not enough. Throws as compilePattern() does; nothing is cached. */
+export function compileProgram(source: string, flags: { ignoreCase?: boolean; multiline?: boolean } = {}): RE2JS {
+  if (source.length > MAX_PATTERN_CHARS) throw new Error(`it has more than ${MAX_PATTERN_CHARS} characters`);
+  if (engine === undefined) throw new TypeError("A pattern was compiled before loadPatternEngine()");
+  const ignoreCase = flags.ignoreCase === true ? engine.CASE_INSENSITIVE : 0;
+  return engine.compile(translate(source), ignoreCase | (flags.multiline === true ? engine.MULTILINE : 0));
 }
 
 function translate(source: string): string {
