@@ -33,8 +33,10 @@ import { Recorder } from "./executions/recorder.ts";
 import { Waiting } from "./executions/waiting.ts";
 import { createExecutor, type ExecutorBindings } from "./executor/create-executor.ts";
 import { Gate } from "./executor/gate.ts";
+import type { EndNote } from "./model/ended.ts";
 import type { Outcome } from "./model/outcome.ts";
 import type { Principal } from "./model/principal.ts";
+import { DELIVERY_FUNCTION, deliveryInput } from "./registry/builtins/delivery-function.ts";
 import { CHAIN_FUNCTION, chainInput } from "./registry/builtins/chain-input.ts";
 import { parseInput } from "./registry/builtins/parse-input.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
@@ -42,6 +44,10 @@ import { RunnerPool } from "./runners/runner-pool.ts";
 import { openDatabase } from "./registry/database.ts";
 import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
+import { deliver } from "./triggers/subscriptions/deliver.ts";
+import { switchOff } from "./triggers/subscriptions/switch-off.ts";
+import { tellEnds, type TellPorts } from "./triggers/subscriptions/tell-ends.ts";
+import { createWanted } from "./triggers/subscriptions/wanted.ts";
 
 export { ExecutionShard, Gate, JobBoard, RunnerPool };
 
@@ -73,7 +79,7 @@ declare const SWITCHYARD_VERSION: string | undefined;
 
 const version = typeof SWITCHYARD_VERSION === "string" ? SWITCHYARD_VERSION : "dev";
 
-type Wired = { platform: Platform; runner: RunnerPorts };
+type Wired = { platform: Platform; runner: RunnerPorts; triggers: Omit<TellPorts, "read"> };
 
 function wire(env: Bindings): Wired {
   const remote = env.REGISTRY;
@@ -116,7 +122,12 @@ function wire(env: Bindings): Wired {
     ...(env.REGISTRY_MAX_STALE_MS === undefined ? {} : { maxStaleMs: Number(env.REGISTRY_MAX_STALE_MS) }),
   });
   const namespace = env.EXECUTIONS;
-  const recorder = new Recorder(namespace, waitUntil);
+  const wanted = createWanted({
+    known: () => registry.knownTriggers("subscription"),
+    subscriptions: () => registry.triggers("subscription"),
+    now,
+  });
+  const recorder = new Recorder({ namespace, background: waitUntil, wanted });
   const payloads = new Payloads(new PayloadStore(env.ARTIFACTS));
   const waiting = new Waiting();
   const accepter = new Accepter({ namespace, background: waitUntil, waiting: () => waiting.size });
@@ -125,6 +136,7 @@ function wire(env: Bindings): Wired {
     accepter,
     payloads,
     waiting,
+    wanted,
     hold: (id, named) => artifacts.hold(id, named),
     now,
   });
@@ -141,6 +153,7 @@ function wire(env: Bindings): Wired {
     runBuiltin(registry, name, input, principal, { executions, artifacts, environments: { check: checker(adapters) } });
   const runBuiltinCall = async (name: string, call: AdapterCall): Promise<Outcome> => {
     if (name === CHAIN_FUNCTION) return chain(call);
+    if (name === DELIVERY_FUNCTION) return delivered(call);
     const { output } = await builtins(name, call.inputValue, call.principal);
     return { ok: true, output: JSON.stringify(output), logs: [] };
   };
@@ -158,6 +171,25 @@ function wire(env: Bindings): Wired {
         dispatch: platform.dispatch,
         noteSteps: (id, attempt, noted) => shard(id).steps(id, attempt, noted),
         statusOf: async (id) => (await executions.find(id))?.status,
+      },
+    );
+  const delivered = ({ inputValue, principal, meta, depth, options }: AdapterCall): Promise<Outcome> =>
+    deliver(
+      {
+        input: parseInput(deliveryInput, inputValue, DELIVERY_FUNCTION),
+        principal,
+        meta,
+        depth,
+        cancellation: options?.cancellation,
+      },
+      {
+        subscription: (name) => registry.trigger("subscription", name),
+        secrets: (row) => registry.triggerSecrets(row),
+        fetchOn: networks(env).fetchOn,
+        switchOff: (row) => switchOff(row, registry),
+        dispatch: platform.dispatch,
+        userAgent: `Switchyard/${version}`,
+        now,
       },
     );
   const invokePorts = {
@@ -194,10 +226,16 @@ function wire(env: Bindings): Wired {
     ...invokePorts,
     registry,
     payloads,
+    wanted,
     ended: (id, outcome) => waiting.ended(id, outcome),
     giveWay: () => accepter.giveWay(),
   };
-  return { platform, runner };
+  const triggers = {
+    subscriptions: () => registry.triggers("subscription"),
+    scheduleEnded: () => Promise.resolve(),
+    dispatch: platform.dispatch,
+  };
+  return { platform, runner, triggers };
 }
 
 /** Public addresses are reached directly; private ones through a service that this installation may have. */
@@ -254,6 +292,17 @@ export class AttemptRunner extends WorkerEntrypoint<Bindings> {
     wired ??= wire(this.env);
     const stub = this.env.EXECUTIONS.getByName(shard);
     await runClaims(JSON.parse(claims) as Claim[], stub, wired.runner);
+  }
+}
+
+/** What triggers start, in invocations of their own. */
+export class TriggerRunner extends WorkerEntrypoint<Bindings> {
+  /** Ends that a shard has noted, JSON of EndNote[]; answers the ids that need not be told again, as JSON. */
+  async completed(shard: string, notes: string): Promise<string> {
+    wired ??= wire(this.env);
+    const stub = this.env.EXECUTIONS.getByName(shard);
+    const read: TellPorts["read"] = async (ids, options) => stub.ended([...ids], options);
+    return JSON.stringify(await tellEnds(JSON.parse(notes) as EndNote[], { ...wired.triggers, read }));
   }
 }
 

@@ -4,6 +4,7 @@ import { Health } from "../../src/dispatch/health.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SwitchyardError, type ErrorCode } from "../../src/core/errors.ts";
 import { shardOfExecutionId } from "../../src/core/ids.ts";
+import type { WantedPort } from "../../src/executions/port.ts";
 import type { KeptCall } from "../../src/dispatch/dispatch.ts";
 import { Accepter } from "../../src/executions/accepter.ts";
 import type { RunnerPorts, RunnerShard } from "../../src/executions/_runner-ports.ts";
@@ -92,6 +93,7 @@ function setUp(handler: Handler, more: Partial<RunnerPorts> = {}) {
     payloads: new Payloads({ put: async () => undefined, get: async (key) => `"large ${key}"` }),
     ended: (id: string, outcome: Outcome) => void told.push([id, outcome]),
     giveWay: async () => undefined,
+    wanted: () => undefined,
     now: () => clock.now,
     environments: { environment: async (name: string) => environmentOf(name), environments: async () => [] },
     health: new Health(),
@@ -388,7 +390,7 @@ describe("placeOf()", () => {
   });
 });
 
-function setUpKeeper(world: TestWorld) {
+function setUpKeeper(world: TestWorld, wanted: WantedPort = () => undefined) {
   const namespace = world.namespace();
   const waiting = new Waiting();
   const accepter = new Accepter({ namespace, background: () => undefined, waiting: () => waiting.size });
@@ -396,7 +398,7 @@ function setUpKeeper(world: TestWorld) {
   return {
     waiting,
     accepter,
-    keeper: new Keeper({ namespace, accepter, payloads, waiting, hold: async () => undefined, now: Date.now }),
+    keeper: new Keeper({ namespace, accepter, payloads, waiting, wanted, hold: async () => undefined, now: Date.now }),
   };
 }
 
@@ -412,6 +414,7 @@ function kept(changes: Partial<KeptCall> = {}): KeptCall {
     idempotencyKey: undefined,
     delayMs: 0,
     expiresMs: undefined,
+    policy: undefined,
     ...changes,
   };
 }
@@ -563,6 +566,8 @@ describe("Keeper", () => {
     const { id } = await keeper.keep(call);
     expect(await keeper.outcome(id, 0)).toBeUndefined();
     await keeper.finish(id, {
+      operation,
+      caller: call.caller,
       outcome: failure("implementation_failed"),
       environment: "inline",
       passedOver: [],
