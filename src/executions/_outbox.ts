@@ -54,17 +54,17 @@ export class Outbox {
   /** Within the transaction that ends them. */
   add(notes: readonly EndNote[]): void {
     if (notes.length === 0) return;
-    const { sql, wake, now } = this.#ports;
+    const ports = this.#ports;
     const texts = notes.map(({ id, group }) => JSON.stringify([id, group]));
     for (const piece of inPieces(texts, ({ length }) => length, PIECE_CHARS)) {
-      sql.exec(
+      ports.sql.exec(
         `INSERT INTO outbox (id, "group", tries, due) SELECT value ->> 0, value ->> 1, 0, ? FROM json_each(?)
          WHERE true ON CONFLICT (id) DO NOTHING`,
-        now(),
+        ports.now(),
         `[${piece.join(",")}]`,
       );
     }
-    wake(now() + FORGOTTEN_MS);
+    ports.wake(ports.now() + FORGOTTEN_MS);
     this.#soon();
   }
 
@@ -115,10 +115,13 @@ export class Outbox {
   }
 
   async #tell(rows: readonly Row[]): Promise<void> {
-    const { tell, write, sql } = this.#ports;
+    const ports = this.#ports;
     let told: readonly string[] = [];
     try {
-      const answer = await within(PATIENCE_MS, tell(JSON.stringify(rows.map(({ id, group }) => ({ id, group })))));
+      const answer = await within(
+        PATIENCE_MS,
+        ports.tell(JSON.stringify(rows.map(({ id, group }) => ({ id, group })))),
+      );
       if (answer === undefined) throw new Error(`no answer within ${PATIENCE_MS} ms`);
       told = JSON.parse(answer.value) as string[];
     } catch (error) {
@@ -127,13 +130,13 @@ export class Outbox {
       );
     }
     const done = new Set(told);
-    write((now) => {
-      sql.exec("DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?))", JSON.stringify(told));
+    ports.write((now) => {
+      ports.sql.exec("DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?))", JSON.stringify(told));
       const again = rows
         .filter(({ id }) => !done.has(id))
         .map(({ id, tries }) => [id, Math.ceil(now + jitter(RETRY, tries + 1, Math.random))]);
       if (again.length === 0) return;
-      sql.exec(
+      ports.sql.exec(
         `UPDATE outbox SET tries = tries + 1, due = value ->> 1 FROM json_each(?) WHERE outbox.id = value ->> 0`,
         JSON.stringify(again),
       );

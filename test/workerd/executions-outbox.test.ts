@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { newExecutionId } from "../../src/core/ids.ts";
 import type { NewRow } from "../../src/executions/_store.ts";
+import type { Ending } from "../../src/executions/messages.ts";
 import type { Wanted } from "../../src/model/ended.ts";
 import { ENDINGS } from "../../src/model/triggers.ts";
 import { clock, DAY, ended, failed, head, item, SECOND, terminal, TestWorld, until } from "./execution-world.ts";
@@ -12,6 +13,10 @@ const wanted = { head: { wanted: ALL } };
 async function noted(world: TestWorld): Promise<string[]> {
   const rows = await world.rows<{ id: string }>("SELECT id FROM outbox ORDER BY id");
   return rows.map(({ id }) => id);
+}
+
+function endingWith(output: string): Ending {
+  return { kind: "succeeded", output: { text: output }, sha256: "ab", size_bytes: 1 };
 }
 
 /** In the middle of whatever it does. */
@@ -308,14 +313,8 @@ describe("what is told of an end", () => {
     const many = Array.from({ length: 40 }, () => item({ ...wanted, input: { text } }));
     await world.accept(many);
     const big = JSON.stringify("ä".repeat(140_000));
-    const ending = (output: string) => ({
-      kind: "succeeded" as const,
-      output: { text: output },
-      sha256: "ab",
-      size_bytes: 1,
-    });
     world.tellersAreLost = true;
-    await world.settle(many.map((one, at) => ended(one, ending(at === 0 ? big : text))));
+    await world.settle(many.map((one, at) => ended(one, endingWith(at === 0 ? big : text))));
     const ids = many.map(({ id }) => id);
     const seen: { view: { id: string }; output?: string }[] = [];
     let messages = 0;

@@ -35,8 +35,19 @@ export type Event = {
 export function eventOf({ view, output, input }: EndedExecution): Event {
   const { id, operation, revision, status, caller, accepted_at, started_at, finished_at, attempt, error } = view;
   const execution = {
-    ...{ id, operation, revision, status, caller, accepted_at, started_at, finished_at, attempt, error },
-    ...{ output: view.output, parent: view.parent, replay_of: view.replay_of },
+    id,
+    operation,
+    revision,
+    status,
+    caller,
+    accepted_at,
+    started_at,
+    finished_at,
+    attempt,
+    error,
+    output: view.output,
+    parent: view.parent,
+    replay_of: view.replay_of,
   };
   return {
     type: `execution.${status}`,
