@@ -268,7 +268,11 @@ describe("a delivery", () => {
     const [delivery] = await deliveries("broken", 1);
     expect(delivery).toMatchObject({ status: "dead", attempt: 1, error: { code: "expression_failed" } });
     await subscribe("broken", { mapping: "data.input" });
-    await dev().request(`/executions/${delivery!.id}/replay`, { method: "POST" });
+    const replayed = await dev().request(`/executions/${delivery!.id}/replay`, { method: "POST", body: "{}" });
+    const text = await replayed.text();
+    expect(replayed.status, text).toBe(202);
+    const { execution_id: again } = JSON.parse(text) as { execution_id: string };
+    expect(await ended(dev(), again)).toMatchObject({ status: "succeeded" });
     const [, event] = await came(2);
     expect(event).toMatchObject({ path: "/broken", body: '{"n":3}' });
   });
