@@ -46,10 +46,13 @@ function addressOf(host: string): readonly number[] | undefined {
   if (/^\d+\.\d+\.\d+\.\d+$/.test(host)) return host.split(".").map(Number);
   if (!host.startsWith("[")) return undefined;
   const [left = "", right] = host.slice(1, -1).split("::");
-  const groups = (part: string) => (part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16)));
-  const [head, tail] = [groups(left), groups(right ?? "")];
+  const [head, tail] = [groupsOf(left), groupsOf(right ?? "")];
   const all = [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => 0), ...tail];
   return all.flatMap((group) => [group >> 8, group & 255]);
+}
+
+function groupsOf(part: string): number[] {
+  return part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16));
 }
 
 /** IANA's registries of special-purpose addresses. Of IPv6 only what is handed out for use at large. */

@@ -1,7 +1,23 @@
 /** A receiver of events, on this machine: keeps what comes, answers what the test says, may go away and come back. */
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import http from "node:http";
+import https from "node:https";
 import net from "node:net";
-import { freePort } from "./_platform.ts";
+import path from "node:path";
+import { freePort, temporaryFolder } from "./_platform.ts";
+
+export type Certificate = { file: string; key: string; cert: string };
+
+/** One that signs itself; undefined: this machine has no openssl. */
+export function certificateFor(host: string): Certificate | undefined {
+  const folder = temporaryFolder();
+  const [keyFile, file] = [path.join(folder, "key.pem"), path.join(folder, "cert.pem")];
+  const subject = /^[0-9.]+$/.test(host) ? `IP:${host}` : `DNS:${host}`;
+  const made = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=receiver -addext subjectAltName=${subject}`;
+  const { status } = spawnSync("openssl", [...made.split(" "), "-keyout", keyFile, "-out", file]);
+  return status === 0 ? { file, key: readFileSync(keyFile, "utf8"), cert: readFileSync(file, "utf8") } : undefined;
+}
 
 export type Came = { path: string; headers: Record<string, string>; body: string; at: number };
 type Answer = { status: number; headers?: Record<string, string>; body?: string };
@@ -12,24 +28,28 @@ export class Receiver {
   /** What the next requests are answered, in order; afterwards `usual`. null: never. */
   readonly answers: (Answer | null)[] = [];
   usual: Answer | null = { status: 204 };
-  #server: http.Server | undefined;
+  readonly #certificate: Certificate | undefined;
+  #server: http.Server | https.Server | undefined;
 
-  private constructor(port: number) {
+  private constructor(port: number, certificate: Certificate | undefined) {
     this.port = port;
+    this.#certificate = certificate;
   }
 
-  static async start(): Promise<Receiver> {
-    const receiver = new Receiver(await freePort());
+  static async start(certificate?: Certificate): Promise<Receiver> {
+    const receiver = new Receiver(await freePort(), certificate);
     await receiver.open();
     return receiver;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `${this.#certificate === undefined ? "http" : "https"}://127.0.0.1:${this.port}`;
   }
 
   async open(): Promise<void> {
-    const server = http.createServer((request, response) => void this.#take(request, response));
+    const take: http.RequestListener = (request, response) => void this.#take(request, response);
+    const server =
+      this.#certificate === undefined ? http.createServer(take) : https.createServer(this.#certificate, take);
     this.#server = server;
     await new Promise<void>((resolve) => server.listen(this.port, "127.0.0.1", resolve));
   }

@@ -205,7 +205,7 @@ describe("a delivery", () => {
     const id = await accepted(dev(), "work", {});
     await ended(dev(), id);
     await waitUntil(async () => {
-      const [delivery] = (await listed(dev(), "deliver_event")).filter(({ caller }) => caller.id === "absent");
+      const delivery = (await listed(dev(), "deliver_event")).find(({ caller }) => caller.id === "absent");
       return (delivery?.attempts.length ?? 0) > 1;
     }, 10_000);
     await receiver.open();
