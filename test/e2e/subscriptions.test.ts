@@ -289,6 +289,45 @@ describe("a delivery", () => {
   });
 });
 
+describe("subscriptions that lead to each other", () => {
+  it("end as deep as calls go, with a record that says so", async () => {
+    const own = { url: null, secrets: [], network: "public", retry: null, mapping: "data.output" };
+    await subscribe("there", { ...own, operations: ["work"], operation: "other" });
+    await subscribe("back", { ...own, operations: ["other"], operation: "work" });
+    const first = await accepted(dev(), "work", { loop: 1 });
+    let dead: ExecutionView | undefined;
+    await waitUntil(async () => {
+      dead = (await listed(dev(), "deliver_event")).find(({ error }) => error?.code === "call_depth_exceeded");
+      return dead?.status === "dead";
+    }, 30_000);
+    expect(dead?.error?.detail).toContain("16 deep; this would be 17");
+    const since = Date.parse((await ended(dev(), first)).accepted_at);
+    const made = [...(await listed(dev(), "work")), ...(await listed(dev(), "other"))].filter(
+      ({ accepted_at }) => Date.parse(accepted_at) >= since,
+    );
+    expect(made).toHaveLength(17);
+    // Nothing goes on.
+    expect(made.every(({ status }) => status === "succeeded")).toBe(true);
+  });
+
+  it("hear of deliveries only where they name them, and never of their own", async () => {
+    receiver.usual = { status: 500 };
+    const dies = { retry: { max_attempts: 1 }, on: ["dead"] };
+    await subscribe("all", { operations: [], on: ["succeeded", "dead"], retry: { max_attempts: 1 } });
+    await subscribe("watch", { ...dies, operations: ["deliver_event"] });
+    await subscribe("watch-too", { ...dies, operations: ["deliver_event"] });
+    await accepted(dev(), "work", {});
+    const deepest = 16;
+    // One of `all`, and from there one of each that watches, each telling the other.
+    await waitUntil(async () => {
+      const found = (await listed(dev(), "deliver_event")).filter(({ caller }) => caller.id.startsWith("watch"));
+      return found.length === 2 * deepest && found.every(({ status }) => status === "dead");
+    }, 30_000);
+    const all = (await listed(dev(), "deliver_event")).filter(({ caller }) => caller.id === "all");
+    expect(all).toHaveLength(1);
+  });
+});
+
 describe("kill -9", () => {
   it("between end and delivery loses nothing and delivers nothing as two messages", async () => {
     await subscribe("sturdy", { retry: { max_attempts: 50, initial_ms: 50, max_ms: 200 } });
