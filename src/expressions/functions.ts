@@ -4,19 +4,10 @@
  * that no guard can mend is replaced: see own-functions.ts.
  */
 import type JSONata from "jsonata";
-import { type Focus, meterOf } from "./hooks.ts";
-import {
-  chargeSteps,
-  chargeString,
-  chargeValue,
-  exceed,
-  isFunction,
-  type Meter,
-  refuseValue,
-  sizeOf,
-} from "./meter.ts";
+import { BEFORE } from "./beforehand.ts";
+import { type Focus, meterOf, wrappersOf } from "./hooks.ts";
+import { chargeSteps, chargeString, chargeValue, isFunction, type Meter, sizeOf } from "./meter.ts";
 import { OWN } from "./own-functions.ts";
-import { isDefinitePicture } from "./pictures.ts";
 
 type Implementation = (this: Focus, ...args: unknown[]) => unknown;
 type Definition = { _jsonata_function: true; implementation: Implementation; signature?: unknown };
@@ -100,61 +91,6 @@ const DEEP = new Set<string>([
   "filter",
 ]);
 
-/** What must be refused before it is done, because afterwards it would have been done. */
-const BEFORE: Readonly<Record<string, (meter: Meter, args: readonly unknown[]) => void>> = {
-  pad: (meter, [text, width, fill]) => {
-    if (typeof text !== "string") return;
-    const chars = Math.abs(Number(width)) * (typeof fill === "string" && fill.length > 1 ? fill.length : 1);
-    chargeString(meter, chars);
-    chargeSteps(meter, chars >> 5);
-  },
-  join: (meter, [items, separator]) => {
-    if (!Array.isArray(items)) return;
-    chargeString(meter, sizeOf(meter, items) + items.length * (typeof separator === "string" ? separator.length : 0));
-  },
-  replace: (meter, [text, pattern, replacement]) => {
-    if (typeof text !== "string" || typeof pattern !== "string" || typeof replacement !== "string") return;
-    chargeString(meter, text.length + (text.length / Math.max(1, pattern.length)) * replacement.length);
-  },
-  split: (meter, [text, separator]) => {
-    if (typeof text === "string" && separator === "") chargeSteps(meter, text.length >> 3);
-  },
-  formatNumber: (meter, [, picture, options]) => limitPicture(meter, picture, options),
-  formatInteger: (meter, [value, picture]) => {
-    limitPicture(meter, picture);
-    // Roman numerals have an M for each thousand.
-    if (typeof value === "number" && Math.abs(value) > 1e6 && /^[iI]/.test(String(picture))) {
-      exceed(meter, "a number written in letters must be within ±1000000", String(value));
-    }
-  },
-  parseInteger: (meter, [, picture]) => limitPicture(meter, picture),
-  fromMillis: (meter, [, picture]) => limitPicture(meter, picture),
-  toMillis: (meter, [text, picture]) => {
-    limitPicture(meter, picture, text);
-    if (typeof picture === "string" && !isDefinitePicture(picture)) {
-      refuseValue(meter, "a picture of a time must say where each part ends", JSON.stringify(picture.slice(0, 60)));
-    }
-  },
-  distinct: (meter, [items]) => {
-    // It compares each with each.
-    if (Array.isArray(items)) chargeSteps(meter, (items.length * items.length) >> 6);
-  },
-  spread: (meter, [value]) => {
-    if (Array.isArray(value)) chargeSteps(meter, (value.length * value.length) >> 6);
-    // It takes a function apart, down to the code that it is made of.
-    if (isFunction(value)) refuseValue(meter, "$spread takes objects", "a function");
-  },
-};
-
-const PICTURE_CHARS = 200;
-
-function limitPicture(meter: Meter, ...texts: readonly unknown[]): void {
-  for (const text of texts) {
-    const chars = text === undefined ? 0 : sizeOf(meter, text);
-    if (chars > PICTURE_CHARS) exceed(meter, `a picture may have at most ${PICTURE_CHARS} characters`, String(chars));
-  }
-}
-
 /** Binds every built-in function anew for `expression`. */
 export function guardFunctions(expression: JSONata.Expression, definitions: ReadonlyMap<string, Definition>): void {
   for (const [name, definition] of definitions) expression.assign(name, definition);
@@ -197,6 +133,10 @@ function guard(name: string, definition: Definition): Definition {
     if (meter === undefined) throw new TypeError(`$${name} was called out of its place`);
     let steps = 1;
     for (const arg of args) steps += costOf(meter, arg, deep);
+    // It calls each of its functions for each item, and JSONata's wrappers around one have no node of their own.
+    for (const arg of args) {
+      if (typeof arg === "function" && Array.isArray(args[0])) steps += wrappersOf(arg) * args[0].length;
+    }
     chargeSteps(meter, steps);
     before?.(meter, args);
     const result = implementation.apply(this, args);
@@ -205,14 +145,16 @@ function guard(name: string, definition: Definition): Definition {
   };
   // JSONata reads both: how many arguments to hand over, and for `$f(?, 1)` their names out of the source text.
   Object.defineProperty(guarded, "length", { value: original.length });
-  Object.defineProperty(guarded, "toString", { value: () => original.toString() });
+  // It stumbles over its own defaults there.
+  Object.defineProperty(guarded, "toString", { value: () => original.toString().replace(/ = \w+/, "") });
   return { ...definition, implementation: guarded };
 }
 
 function costOf(meter: Meter, arg: unknown, deep: boolean): number {
-  if (typeof arg === "string") return arg.length >> 5;
+  // Some make an array of all characters.
+  if (typeof arg === "string") return arg.length >> 4;
   if (typeof arg !== "object" || arg === null || isFunction(arg)) return 0;
-  if (deep) return sizeOf(meter, arg) >> 5;
+  if (deep) return sizeOf(meter, arg) >> 6;
   return (Array.isArray(arg) ? arg.length : Object.keys(arg).length) >> 4;
 }
 

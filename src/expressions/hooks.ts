@@ -16,7 +16,7 @@ import {
   sizeOf,
 } from "./meter.ts";
 import { regexEngineFor } from "./regex-engine.ts";
-import type { Node } from "./syntax.ts";
+import type { Node } from "./nodes.ts";
 
 /** The evaluator's environment, as far as we rely on it; the tests fail when a version changes it. */
 export type Scope = {
@@ -70,10 +70,10 @@ function costOfEntering(meter: Meter, node: Node, input: unknown): number {
       return Array.isArray(input) ? spine(input) >> 4 : 0;
     case "wildcard":
     case "descendant":
-      return sizeOf(meter, input) >> 5;
+      return sizeOf(meter, input) >> 7;
     case "unary":
       // An object made of an array groups it, and each group is copied for each item that joins.
-      return node.value === "{" && Array.isArray(input) ? (input.length * input.length) >> 6 : 0;
+      return node.value === "{" && Array.isArray(input) ? (input.length * input.length) >> 10 : 0;
     default:
       return 0;
   }
@@ -93,15 +93,49 @@ function leave(node: Node, _input: unknown, scope: Scope, result: unknown): void
   } else if (typeof result === "object" && result !== null) {
     if (!isFunction(result)) chargeValue(meter, result);
     else if (node.type === "lambda" && node.thunk !== true) chargeBytes(meter, 512);
+  } else if (typeof result === "function") {
+    chargeSteps(meter, countWrappers(meter, result));
   }
   if (node.role !== undefined) chargeRole(meter, node, result);
 }
+
+/** A function that was handed on as an argument: JSONata wraps it, with the arity of what it wraps. */
+export type Wrapper = { arity?: number; readonly length: number };
+
+const WRAPPER = 1e-6;
+
+/**
+ * Wrappers inside one another cost time at each call, and no node is evaluated between them. The arity is all that a
+ * wrapper takes over from what it wraps, so their number is told in its fraction, which no comparison of arities sees.
+ */
+function countWrappers(meter: Meter, wrapper: Wrapper): number {
+  const known = meter.wrappers.get(wrapper);
+  if (known !== undefined) return known;
+  const count = wrappersOf(wrapper);
+  if (count > LIMITS.expressionHandedOn) {
+    exceed(meter, `a function may be handed on at most ${LIMITS.expressionHandedOn} times`, "handed on more often");
+  }
+  meter.wrappers.set(wrapper, count);
+  wrapper.arity = (wrapper.arity ?? wrapper.length) + WRAPPER;
+  return count;
+}
+
+/** Of a wrapper that has not been counted yet: how often it was handed on before. */
+export function wrappersOf(wrapper: Wrapper): number {
+  return Math.round(((wrapper.arity ?? 0) % 1) / WRAPPER);
+}
+
+/** A tuple is an object without a shape, which takes most room of all. */
+const TUPLE_BYTES = 512;
 
 function chargeRole(meter: Meter, node: Node, result: unknown): void {
   const items = Array.isArray(result) ? result.length : 1;
   switch (node.role) {
     case "walked":
-      if (typeof result === "object" || typeof result === "string") chargeSteps(meter, sizeOf(meter, result) >> 5);
+      if (typeof result === "object" || typeof result === "string") chargeSteps(meter, sizeOf(meter, result) >> 6);
+      return;
+    case "scanned":
+      chargeSteps(meter, items >> 6);
       return;
     case "sorted":
       meter.sorted += items;
@@ -112,7 +146,10 @@ function chargeRole(meter: Meter, node: Node, result: unknown): void {
           "more ($sort takes more)",
         );
       }
-      chargeBytes(meter, 8 * items);
+      chargeBytes(meter, TUPLE_BYTES * items);
+      return;
+    case "tupled":
+      chargeBytes(meter, TUPLE_BYTES * items);
       return;
     case "copied":
       chargeBytes(meter, 8 * items);
@@ -120,7 +157,7 @@ function chargeRole(meter: Meter, node: Node, result: unknown): void {
     case "key":
       // JSONata copies a group for each item that joins it, and all of them may join one.
       meter.grouped++;
-      chargeSteps(meter, meter.grouped >> 6);
+      chargeSteps(meter, meter.grouped >> 10);
       return;
     case "update":
       // What it is written into grows without being made anew: all sizes are taken again.

@@ -20,6 +20,8 @@ export type Meter = {
   grouped: number;
   /** Tree size of each object that was looked at. Replaced when something that is in it was changed. */
   sizes: WeakMap<object, number>;
+  /** How often each function that was handed on had been before. */
+  readonly wrappers: WeakMap<object, number>;
   /** When the clock is looked at next, when this turn began, and the time used in turns before. */
   nextLook: number;
   turnBeganMs: number;
@@ -28,7 +30,7 @@ export type Meter = {
   ended: unknown;
 };
 
-const LOOK_EVERY_STEPS = 5_000;
+const LOOK_EVERY_STEPS = 10_000;
 /** Marks a value whose size is being taken: to meet it again is a cycle. */
 const OPEN = -1;
 
@@ -40,6 +42,7 @@ export function createMeter(source: string): Meter {
     sorted: 0,
     grouped: 0,
     sizes: new WeakMap(),
+    wrappers: new WeakMap(),
     nextLook: LOOK_EVERY_STEPS,
     turnBeganMs: Date.now(),
     usedMs: 0,
@@ -85,14 +88,14 @@ export function chargeString(meter: Meter, chars: number): void {
   if (chars > LIMITS.expressionStringChars) {
     exceed(meter, `a string may have at most ${LIMITS.expressionStringChars} characters`, `one of ${chars}`);
   }
-  chargeBytes(meter, chars);
+  chargeBytes(meter, 2 * chars);
 }
 
 /** The value is new or was seen before; what is new is paid for. */
 export function chargeValue(meter: Meter, value: object): void {
   if (meter.sizes.has(value)) return;
   sizeOf(meter, value);
-  chargeBytes(meter, Array.isArray(value) ? 16 + 8 * value.length : 32 + 32 * Object.keys(value).length);
+  chargeBytes(meter, Array.isArray(value) ? 16 + 8 * value.length : 128 + 48 * Object.keys(value).length);
 }
 
 /** About the length of the value's JSON text, with shared parts counted each time. Refuses too much, and cycles. */
