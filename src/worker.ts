@@ -48,6 +48,7 @@ import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
 import { deliver } from "./triggers/subscriptions/deliver.ts";
 import { switchOff } from "./triggers/subscriptions/switch-off.ts";
+import { tryOut } from "./triggers/subscriptions/try-out.ts";
 import { tellEnds, type TellPorts } from "./triggers/subscriptions/tell-ends.ts";
 import { createWanted } from "./triggers/subscriptions/wanted.ts";
 
@@ -154,7 +155,19 @@ function wire(env: Bindings): Wired {
     outputOf: (id) => executions.output(id),
     now,
   });
-  const wiredPorts = { executions, artifacts, environments: { check: checker(adapters) } };
+  const wiredPorts = {
+    executions,
+    artifacts,
+    environments: { check: checker(adapters) },
+    subscriptions: {
+      test: (name: string) =>
+        tryOut(name, {
+          subscription: (wanted) => registry.trigger("subscription", wanted),
+          dispatch: platform.dispatch,
+          now,
+        }),
+    },
+  };
   const builtins = (name: string, input: unknown, principal: Principal, caller?: Caller) =>
     runBuiltin(registry, name, input, principal, wiredPorts, caller);
   const runBuiltinCall = async (name: string, call: AdapterCall): Promise<Outcome> => {

@@ -68,6 +68,7 @@ const ARTIFACT: ArtifactView = {
 /** Each thing asked of the ports, in order. */
 let asked: unknown[];
 const ports: WiredPorts = {
+  subscriptions: { test: async () => ({ executionId: ID, outcome: undefined }) },
   environments: {
     check: async ({ name, adapter, active }) => ({
       name,

@@ -13,6 +13,7 @@ import type { Registry } from "../registry.ts";
 import type { EnvironmentPorts } from "./environment-functions.ts";
 import * as schemas from "./execution-schemas.ts";
 import { optional, parseInput } from "./parse-input.ts";
+import type { SubscriptionPorts } from "./subscription-functions.ts";
 
 /** undefined always means: there is none of that id, or it is no longer kept. Who may do it is no matter of theirs. */
 export type ExecutionPorts = {
@@ -34,7 +35,7 @@ export type ExecutionPorts = {
 };
 
 /** What functions that need more than the registry are given. */
-export type WiredPorts = ExecutionPorts & EnvironmentPorts;
+export type WiredPorts = ExecutionPorts & EnvironmentPorts & SubscriptionPorts;
 
 type Call = {
   input: unknown;

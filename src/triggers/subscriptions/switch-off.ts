@@ -15,6 +15,7 @@ export async function switchOff(
       { action: "edit", kind: "subscription", name, patch: { active: false }, ifMatch: digest },
       // One field, and never more rights for anybody; the row's own checks are about who writes the rest of it.
       { id: triggerPrincipalId("subscription", name), name, scopes: ["admin"] },
+      { type: "subscription", id: name },
     );
   } catch (error) {
     const code = error instanceof SwitchyardError ? error.code : undefined;

@@ -5,7 +5,7 @@
  */
 import { SwitchyardError } from "../../core/errors.ts";
 import { continueTrace } from "../../core/trace.ts";
-import { dispatch, type DispatchPorts } from "../../dispatch/dispatch.ts";
+import { dispatch, type DispatchPorts, type Policy } from "../../dispatch/dispatch.ts";
 import type { EndedExecution, EndNote } from "../../model/ended.ts";
 import { triggerPrincipalId, type TriggerHandle } from "../../model/triggers.ts";
 import { policyOf } from "./policy.ts";
@@ -72,10 +72,11 @@ async function tellOne(
 export async function startDelivery(
   subscription: Subscription,
   event: Event,
-  { key, depth, traceparent }: { key: string; depth: number; traceparent: string },
+  made: { key: string; depth: number; traceparent: string; policy?: Policy },
   ports: DispatchPorts,
 ): Promise<string> {
   const { name, mapping } = subscription;
+  const { key, depth, traceparent, policy = policyOf(subscription) } = made;
   const input = { subscription: name, event: mapping === null ? withoutInput(event) : event };
   try {
     const { executionId } = await dispatch(
@@ -89,7 +90,7 @@ export async function startDelivery(
         traceparent: continueTrace(traceparent),
         async: true,
         idempotencyKey: `${name} ${key}`,
-        policy: policyOf(subscription),
+        policy,
       },
       ports,
     );
