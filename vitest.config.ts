@@ -58,7 +58,7 @@ export default defineConfig({
         plugins: [
           cloudflareTest({
             main: "./test/workerd/execution-world.ts",
-            additionalExports: { AttemptRunner: "WorkerEntrypoint" },
+            additionalExports: { AttemptRunner: "WorkerEntrypoint", TriggerRunner: "WorkerEntrypoint" },
             miniflare: {
               compatibilityDate: "2026-07-01",
               durableObjects: { EXECUTIONS: { className: "ExecutionShard", useSQLite: true } },

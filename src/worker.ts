@@ -33,8 +33,10 @@ import { Recorder } from "./executions/recorder.ts";
 import { Waiting } from "./executions/waiting.ts";
 import { createExecutor, type ExecutorBindings } from "./executor/create-executor.ts";
 import { Gate } from "./executor/gate.ts";
+import type { EndNote } from "./model/ended.ts";
 import type { Outcome } from "./model/outcome.ts";
 import type { Caller, Principal } from "./model/principal.ts";
+import { DELIVERY_FUNCTION, deliveryInput } from "./registry/builtins/delivery-function.ts";
 import { CHAIN_FUNCTION, chainInput } from "./registry/builtins/chain-input.ts";
 import { parseInput } from "./registry/builtins/parse-input.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
@@ -49,6 +51,11 @@ import { Scheduler } from "./triggers/schedules/scheduler.ts";
 import { createSchedules, SchedulerObjects } from "./triggers/schedules/schedules.ts";
 import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
+import { deliver } from "./triggers/subscriptions/deliver.ts";
+import { switchOff } from "./triggers/subscriptions/switch-off.ts";
+import { tryOut } from "./triggers/subscriptions/try-out.ts";
+import { tellEnds, type TellPorts } from "./triggers/subscriptions/tell-ends.ts";
+import { createWanted } from "./triggers/subscriptions/wanted.ts";
 
 export { ExecutionShard, Gate, JobBoard, RateLimiter, RunnerPool, Scheduler };
 
@@ -87,7 +94,7 @@ const version = typeof SWITCHYARD_VERSION === "string" ? SWITCHYARD_VERSION : "d
 type Wired = {
   platform: Platform;
   runner: RunnerPorts;
-  triggers: FirePorts & { registry: Registry; look(): Promise<void> };
+  triggers: FirePorts & Omit<TellPorts, "read"> & { registry: Registry; look(): Promise<void> };
 };
 
 function wire(env: Bindings): Wired {
@@ -134,7 +141,12 @@ function wire(env: Bindings): Wired {
   });
   const rateLimits = new RateLimits(env.RATE_LIMITS, now);
   const namespace = env.EXECUTIONS;
-  const recorder = new Recorder(namespace, waitUntil);
+  const wanted = createWanted({
+    known: () => registry.knownTriggers("subscription"),
+    subscriptions: () => registry.triggers("subscription"),
+    now,
+  });
+  const recorder = new Recorder({ namespace, background: waitUntil, wanted });
   const payloads = new Payloads(new PayloadStore(env.ARTIFACTS));
   const waiting = new Waiting();
   const accepter = new Accepter({ namespace, background: waitUntil, waiting: () => waiting.size });
@@ -143,6 +155,7 @@ function wire(env: Bindings): Wired {
     accepter,
     payloads,
     waiting,
+    wanted,
     hold: (id, named) => artifacts.hold(id, named),
     now,
   });
@@ -155,16 +168,26 @@ function wire(env: Bindings): Wired {
     outputOf: (id) => executions.output(id),
     now,
   });
+  const schedules = createSchedules({ objects: schedulers, registry, dispatch: () => platform.dispatch });
   const wiredPorts = {
     executions,
     artifacts,
     environments: { check: checker(adapters) },
-    schedules: createSchedules({ objects: schedulers, registry, dispatch: () => platform.dispatch }),
+    schedules,
+    subscriptions: {
+      test: (name: string) =>
+        tryOut(name, {
+          subscription: (wanted) => registry.trigger("subscription", wanted),
+          dispatch: platform.dispatch,
+          now,
+        }),
+    },
   };
   const builtins = (name: string, input: unknown, principal: Principal, caller?: Caller) =>
     runBuiltin(registry, name, input, principal, wiredPorts, caller);
   const runBuiltinCall = async (name: string, call: AdapterCall): Promise<Outcome> => {
     if (name === CHAIN_FUNCTION) return chain(call);
+    if (name === DELIVERY_FUNCTION) return delivered(call);
     const { output } = await builtins(name, call.inputValue, call.principal, call.meta.caller);
     return { ok: true, output: JSON.stringify(output), logs: [] };
   };
@@ -182,6 +205,25 @@ function wire(env: Bindings): Wired {
         dispatch: platform.dispatch,
         noteSteps: (id, attempt, noted) => shard(id).steps(id, attempt, noted),
         statusOf: async (id) => (await executions.find(id))?.status,
+      },
+    );
+  const delivered = ({ inputValue, principal, meta, depth, options }: AdapterCall): Promise<Outcome> =>
+    deliver(
+      {
+        input: parseInput(deliveryInput, inputValue, DELIVERY_FUNCTION),
+        principal,
+        meta,
+        depth,
+        cancellation: options?.cancellation,
+      },
+      {
+        subscription: (name) => registry.trigger("subscription", name),
+        secrets: (row) => registry.triggerSecrets(row),
+        fetchOn: networks(env).fetchOn,
+        switchOff: (row) => switchOff(row, registry),
+        dispatch: platform.dispatch,
+        userAgent: `Switchyard/${version}`,
+        now,
       },
     );
   const invokePorts = {
@@ -220,10 +262,18 @@ function wire(env: Bindings): Wired {
     ...invokePorts,
     registry,
     payloads,
+    wanted,
     ended: (id, outcome) => waiting.ended(id, outcome),
     giveWay: () => accepter.giveWay(),
   };
-  const triggers = { registry, dispatch: platform.dispatch, executions, look: () => schedulers.look() };
+  const triggers = {
+    registry,
+    dispatch: platform.dispatch,
+    executions,
+    look: () => schedulers.look(),
+    subscriptions: () => registry.triggers("subscription"),
+    scheduleEnded: (name: string, id: string) => schedules.ended(name, id),
+  };
   return { platform, runner, triggers };
 }
 
@@ -296,6 +346,14 @@ export class TriggerRunner extends WorkerEntrypoint<Bindings> {
   async schedules(text: string): Promise<string> {
     wired ??= wire(this.env);
     return JSON.stringify(await changesFor(JSON.parse(text) as ChangesOrder, wired.triggers.registry));
+  }
+
+  /** Ends that a shard has noted, JSON of EndNote[]; answers the ids that need not be told again, as JSON. */
+  async completed(shard: string, notes: string): Promise<string> {
+    wired ??= wire(this.env);
+    const stub = this.env.EXECUTIONS.getByName(shard);
+    const read: TellPorts["read"] = async (ids, options) => stub.ended([...ids], options);
+    return JSON.stringify(await tellEnds(JSON.parse(notes) as EndNote[], { ...wired.triggers, read }));
   }
 }
 

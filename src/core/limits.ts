@@ -67,6 +67,8 @@ export const LIMITS = {
   expressionSorted: 4_000,
   /** Instructions of all of its regular expressions, compiled. */
   expressionRegexProgram: 4_000,
+  /** An execution's output or input up to this is part of the event of its end. Bytes of JSON text. */
+  eventPayloadBytes: 256 * 1024,
   /** Log lines kept of one invocation, and characters of one line. */
   logLines: 200,
   logLineChars: 4_096,

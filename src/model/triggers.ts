@@ -106,6 +106,11 @@ export const ScheduleSchema = v.strictObject({
 });
 export type Schedule = v.InferOutput<typeof ScheduleSchema>;
 
+/** Some ten to thirty hours, full jitter being drawn. */
+export const DELIVERY_RETRY = { max_attempts: 12, initial_ms: 60_000, max_ms: 12 * 60 * 60_000 };
+/** How long one try at a URL may take. */
+export const DELIVERY_TIMEOUT_MS = 15_000;
+
 /** How executions end, as a subscription asks for it. */
 export const ENDINGS = ["succeeded", "failed", "dead", "cancelled", "expired"] as const;
 
@@ -135,9 +140,9 @@ export const SubscriptionSchema = v.strictObject({
   retry: v.optional(
     v.nullable(
       v.strictObject({
-        max_attempts: v.optional(integer(1, 100), 12),
-        initial_ms: v.optional(integer(1, DAY_MS), 5_000),
-        max_ms: v.optional(integer(1, DAY_MS), 60 * 60_000),
+        max_attempts: v.optional(integer(1, 100), DELIVERY_RETRY.max_attempts),
+        initial_ms: v.optional(integer(1, DAY_MS), DELIVERY_RETRY.initial_ms),
+        max_ms: v.optional(integer(1, DAY_MS), DELIVERY_RETRY.max_ms),
       }),
     ),
     null,

@@ -170,6 +170,9 @@ export function createRegistry(options: RegistryOptions) {
     triggersChangedSince: (kind: TriggerKind, since: number, limit: number) =>
       triggers.changedSince(kind, since, limit),
 
+    /** The same, where it is known without a wait; as new as the last look at anything. */
+    knownTriggers: <K extends TriggerKind>(kind: K): readonly TriggerHandle<K>[] | undefined => triggers.known(kind),
+
     /** Values of the secrets that a trigger's row names, in its order. Throws secret_unavailable. */
     triggerSecrets: (handle: TriggerHandle<"webhook"> | TriggerHandle<"subscription">): Promise<readonly string[]> =>
       triggers.secretsOf(handle),

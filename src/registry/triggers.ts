@@ -117,6 +117,11 @@ export class Triggers {
     return all as unknown as readonly TriggerHandle<K>[];
   }
 
+  /** As all(), if that is known without a look. */
+  known<K extends TriggerKind>(kind: K): readonly TriggerHandle<K>[] | undefined {
+    return this.#all.get(kind) as unknown as readonly TriggerHandle<K>[] | undefined;
+  }
+
   /** Values of the secrets that the row names, in its order. Throws secret_unavailable. */
   async secretsOf(handle: TriggerHandle<"webhook"> | TriggerHandle<"subscription">): Promise<readonly string[]> {
     const opened = this.#secrets.get(handle) ?? openSecretValues(this.#database, handle, this.#masterKey);

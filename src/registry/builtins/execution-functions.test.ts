@@ -73,6 +73,7 @@ const ports: WiredPorts = {
     history: async () => ({ items: [], next_cursor: null }),
     trigger: async () => "ex_1",
   },
+  subscriptions: { test: async () => ({ executionId: ID, outcome: undefined }) },
   environments: {
     check: async ({ name, adapter, active }) => ({
       name,

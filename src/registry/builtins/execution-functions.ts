@@ -14,6 +14,7 @@ import type { EnvironmentPorts } from "./environment-functions.ts";
 import type { SchedulePorts } from "./schedule-functions.ts";
 import * as schemas from "./execution-schemas.ts";
 import { optional, parseInput } from "./parse-input.ts";
+import type { SubscriptionPorts } from "./subscription-functions.ts";
 
 /** undefined always means: there is none of that id, or it is no longer kept. Who may do it is no matter of theirs. */
 export type ExecutionPorts = {
@@ -35,7 +36,7 @@ export type ExecutionPorts = {
 };
 
 /** What functions that need more than the registry are given. */
-export type WiredPorts = ExecutionPorts & EnvironmentPorts & SchedulePorts;
+export type WiredPorts = ExecutionPorts & EnvironmentPorts & SchedulePorts & SubscriptionPorts;
 
 type Call = {
   input: unknown;

@@ -83,6 +83,7 @@ export class Scheduler extends DurableObject {
 
   /** An execution of the schedule has ended: what waits for it need not ask. */
   ended(name: string, execution: string): void {
+    if (this.#store.openSeqs(name).length === 0) return;
     this.#write((now) => this.#store.ended(name, execution, now));
     this.#pump();
   }

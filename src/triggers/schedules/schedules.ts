@@ -90,9 +90,17 @@ export function createSchedules(ports: {
   objects: SchedulerObjects;
   registry: Pick<Registry, "trigger">;
   dispatch: () => DispatchPorts;
-}): SchedulePorts["schedules"] {
+}): SchedulePorts["schedules"] & { ended(name: string, execution: string): Promise<void> } {
   const { objects } = ports;
   return {
+    /** An execution of it has ended. Only where due times may wait for that is anybody told; they ask by themselves, too. */
+    async ended(name, execution) {
+      const row = await ports.registry.trigger("schedule", name);
+      const mayWait = row?.overlap === "queue" || (row?.overlap === "skip" && row.catch_up === "all");
+      if (!mayWait) return;
+      await attempt(async () => objects.of(name).ended(name, execution));
+    },
+
     async summaries(names) {
       const groups = [...Map.groupBy(names, shardOfSchedule).values()];
       const all = await Promise.all(
