@@ -21,6 +21,7 @@ export default defineConfig({
             "test/workerd/deliveries*.test.ts",
             "test/workerd/executions*.test.ts",
             "test/workerd/jobs*.test.ts",
+            "test/workerd/metrics-*.test.ts",
             "test/workerd/limits*.test.ts",
             "test/workerd/runner-*.test.ts",
           ],
@@ -38,6 +39,19 @@ export default defineConfig({
           }),
         ],
         test: { name: "workerd-runners", include: ["test/workerd/runner-*.test.ts"] },
+      },
+      {
+        // The board of metrics.
+        plugins: [
+          cloudflareTest({
+            main: "./src/metrics/metrics-board.ts",
+            miniflare: {
+              compatibilityDate: "2026-07-01",
+              durableObjects: { METRICS_BOARD: { className: "MetricsBoard", useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: "workerd-metrics", include: ["test/workerd/metrics-*.test.ts"] },
       },
       {
         // Artifacts by themselves: on shards that keep nothing else, whose store and whose clock the tests hold.

@@ -5,9 +5,11 @@ import { cli } from "./cli.ts";
 import { cold } from "./cold.ts";
 import { durable, DURABLE_PARTS, missingPeers } from "./durable.ts";
 import { machine } from "./_harness.ts";
+import { mcpBench } from "./mcp.ts";
 import { rateLimitBench } from "./rate-limits.ts";
 import { planner } from "./planner.ts";
 import { scale } from "./scale.ts";
+import { telemetryBench } from "./telemetry.ts";
 import { webhooks } from "./webhooks.ts";
 
 const BENCHMARKS = { calls, scale, cold, cli, durable, adapters, planner, webhooks };
@@ -16,6 +18,8 @@ const PARTS: Record<string, () => Promise<void>> = {
   ...DURABLE_PARTS,
   ...ADAPTER_PARTS,
   "rate-limits": rateLimitBench,
+  telemetry: telemetryBench,
+  mcp: mcpBench,
 };
 
 const wanted = process.argv.slice(2);

@@ -225,6 +225,13 @@ export const ERRORS = {
     explain:
       "The rate_limit of the operation's or the token's row is reached. Nothing has run. Send it again later: the Retry-After header and after_ms say when.",
   },
+  too_many_streams: {
+    status: 503,
+    fault: "system",
+    title: "Too many clients listen already",
+    explain:
+      "Each agent that wants to hear of new tools keeps a connection open, and this instance holds as many as it takes. Connect again later, or list the tools when you need them.",
+  },
   // Content that does not fit.
   idempotency_key_reused: {
     status: 422,

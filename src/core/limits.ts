@@ -34,6 +34,8 @@ export const LIMITS = {
   delayMaxMs: 366 * 24 * 60 * 60_000,
   /** How long a request may wait for an execution (Prefer: wait). */
   waitMaxMs: 5 * 60_000,
+  /** How long a call of an agent waits for an execution when it does not ask for progress: clients give up after a minute. */
+  agentWaitMs: 50_000,
   /** Executions that may wait in one shard before new ones are refused. */
   queuedPerShard: 100_000,
   /** Items of one call of a batch operation, and how many of them run at once. */
@@ -50,7 +52,7 @@ export const LIMITS = {
   /** One evaluation: steps of the evaluator, evaluations under way at once, scopes within scopes, its own time. */
   expressionSteps: 100_000,
   expressionPending: 10_000,
-  expressionScopes: 1_000,
+  expressionScopes: 200,
   /** How often a function may be handed on as an argument. */
   expressionHandedOn: 100,
   expressionMs: 3_000,

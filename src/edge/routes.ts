@@ -10,8 +10,10 @@ import { getEvents } from "./routes/execution-events.ts";
 import { getExecution, getInput, getLogs, getOutput, listExecutions } from "./routes/executions.ts";
 import { appendLogs, putArtifact } from "./routes/handler-reports.ts";
 import { health } from "./routes/health.ts";
+import { metrics } from "./routes/metrics.ts";
 import { getModuleCode, putModuleCode } from "./routes/modules.ts";
 import { getJobOrder, postJobReport } from "./routes/jobs.ts";
+import { mcp } from "./routes/mcp.ts";
 import { openapi } from "./routes/openapi.ts";
 import { getDelivery, listDeliveries, receiveWebhook, replayDelivery, testWebhook } from "./routes/hooks.ts";
 import { callOperation, describeOperation } from "./routes/ops.ts";
@@ -25,6 +27,11 @@ const EXECUTION = "/executions/:id";
 const JSON_TYPE = "application/json";
 
 const PAGED = { limit: "1 to 1000, else 100", cursor: "The next_cursor of the page before" };
+
+const MCP_VIEW = {
+  group: "Only tools of this group; may be given more than once",
+  builtins: "`true`: also the platform's own functions",
+};
 
 /** Whose execution it is decides each of these, see _access.ts; hence `invoke`, the least that a token can have. */
 const EXECUTION_ROUTES: readonly Route[] = [
@@ -346,6 +353,25 @@ export const ROUTES: readonly Route[] = [
     handle: listRunners,
   },
   {
+    method: "POST",
+    path: "/mcp",
+    access: "invoke",
+    summary: "Operations as tools of agents: MCP over Streamable HTTP",
+    query: MCP_VIEW,
+    body: JSON_TYPE,
+    produces: "*/*",
+    handle: mcp,
+  },
+  {
+    method: "GET",
+    path: "/mcp",
+    access: "invoke",
+    summary: "Tells an agent when its tools change",
+    query: MCP_VIEW,
+    produces: "text/event-stream",
+    handle: mcp,
+  },
+  {
     method: "GET",
     path: "/openapi.json",
     access: "registry:read",
@@ -362,4 +388,12 @@ export const ROUTES: readonly Route[] = [
     handle: docs,
   },
   { method: "GET", path: "/health", access: "public", summary: "Whether the platform answers", handle: health },
+  {
+    method: "GET",
+    path: "/metrics",
+    access: "registry:read",
+    summary: "Counters, histograms and gauges, for Prometheus",
+    produces: "text/plain",
+    handle: metrics,
+  },
 ];

@@ -4,8 +4,10 @@
  */
 import { Cancellation } from "../core/cancellation.ts";
 import { ERRORS, SwitchyardError, toErrorData, toSwitchyardError } from "../core/errors.ts";
+import { contextOf } from "../core/trace.ts";
 import { invoke } from "../dispatch/invoke.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { SpanStart } from "../telemetry/tracer.ts";
 import { runBatch } from "./_batch-attempt.ts";
 import { endingOf } from "./_ending.ts";
 import type { Run, RunnerPorts, RunnerShard } from "./_runner-ports.ts";
@@ -55,9 +57,16 @@ type Options = { group: object; cancellation: Cancellation };
 
 async function attempt(claim: Claim, options: Options, shard: RunnerShard, ports: RunnerPorts): Promise<Ended> {
   const startedAt = ports.now();
+  const { telemetry } = ports;
+  const span = telemetry?.tracer?.begin(claim.head, spanOf(claim));
   let run: Run;
   try {
-    run = await runOnce(claim, options, shard, ports);
+    run = await runOnce(
+      span === undefined ? claim : { ...claim, head: { ...claim.head, ...span.trace } },
+      options,
+      shard,
+      ports,
+    );
   } catch (thrown) {
     const error = toErrorData(toSwitchyardError(thrown));
     // A refusal before anything ran. What its caller would have to mend, nobody mends for a kept call.
@@ -66,6 +75,14 @@ async function attempt(claim: Claim, options: Options, shard: RunnerShard, ports
     run = { outcome, environment: null, passedOver: [], ending: await endingOf(claim, outcome, ports) };
   }
   const { outcome, environment, passedOver, ending } = run;
+  const code = outcome.ok ? null : outcome.error.code;
+  span?.end(
+    { "switchyard.environment": environment ?? undefined, "switchyard.ending": ending.kind },
+    { error: code ?? undefined },
+  );
+  const ms = ports.now() - startedAt;
+  const end = { outcome: ending.kind, number: claim.attempt };
+  telemetry?.meter?.attempt({ operation: claim.operation, environment, code, ms }, end);
   return {
     outcome,
     settlement: {
@@ -103,7 +120,7 @@ async function runOnce(claim: Claim, options: Options, shard: RunnerShard, ports
       operation: name,
       revision: head.revision,
       caller: head.caller,
-      traceparent: head.traceparent,
+      ...contextOf(head),
       timeout_ms: head.timeout_ms,
     },
   };
@@ -119,4 +136,20 @@ async function runOnce(claim: Claim, options: Options, shard: RunnerShard, ports
     ports,
   );
   return { outcome, environment, passedOver, ending: await endingOf(claim, outcome, ports) };
+}
+
+/** In the trace of the call that was accepted, whose span it is also linked to: it may have ended long ago. */
+function spanOf({ id, operation, attempt: number, head }: Claim): SpanStart {
+  return {
+    name: "attempt",
+    kind: "consumer",
+    link: head,
+    attributes: {
+      "switchyard.operation": operation,
+      "switchyard.revision": head.revision,
+      "switchyard.attempt": number,
+      "switchyard.caller.type": head.caller.type,
+      "faas.invocation_id": id,
+    },
+  };
 }

@@ -9,6 +9,7 @@ import { SwitchyardError } from "../core/errors.ts";
 import { canonicalJson, digestOf, sha256 } from "../core/hash.ts";
 import { newExecutionId, shardOfExecutionId } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
+import { contextOf } from "../core/trace.ts";
 import type { Kept, KeeperPort, KeptCall } from "../dispatch/dispatch.ts";
 import { isFinal } from "../model/execution-states.ts";
 import type { ExecutionView } from "../model/execution.ts";
@@ -196,7 +197,7 @@ function isChain({ implementation }: Pick<ResolvedOperation, "implementation">):
 }
 
 function headOf(call: KeptCall, now: number): Omit<Head, "replay_of"> {
-  const { mode, operation, caller, principal, traceparent, depth, expiresMs, idempotencyKey } = call;
+  const { mode, operation, caller, principal, depth, expiresMs, idempotencyKey } = call;
   const start = now + call.delayMs;
   return {
     mode,
@@ -204,7 +205,7 @@ function headOf(call: KeptCall, now: number): Omit<Head, "replay_of"> {
     digest: operation.digest,
     caller,
     principal: principal.id,
-    traceparent,
+    ...contextOf(call),
     depth,
     accepted_at: now,
     timeout_ms: mode === "sync" ? operation.timeoutMs : operation.attemptTimeoutMs,

@@ -6,6 +6,7 @@ import { readBytes, readJson } from "../body.ts";
 import type { RouteContext } from "../context.ts";
 import { oneOf, queryOf, timeOf } from "../parameters.ts";
 import { problem } from "../problem.ts";
+import { traceOf } from "../traced.ts";
 import { headersOf } from "./_answer.ts";
 import { limitOf } from "./executions.ts";
 
@@ -21,6 +22,7 @@ export async function receiveWebhook(context: RouteContext): Promise<Response> {
       method: raw.method,
       path: pathname + search,
       headers: raw.headers,
+      trace: traceOf(context),
       body: () => readBytes(raw, LIMITS.jsonBytes),
     }),
   );

@@ -4,7 +4,7 @@
  */
 import type * as v from "valibot";
 import { SwitchyardError } from "../../core/errors.ts";
-import { continueTrace } from "../../core/trace.ts";
+import { passOnTrace, type TraceContext } from "../../core/trace.ts";
 import type { Scope } from "../../model/scope.ts";
 import type { ArtifactQuery, ArtifactView, ExecutionQuery, ExecutionView } from "../../model/execution.ts";
 import { allows, mayControl, type Principal } from "../../model/principal.ts";
@@ -25,7 +25,7 @@ export type ExecutionPorts = {
     /** A new execution, as `principal`; answers its id. Throws execution_final. */
     replay(
       id: string,
-      options: { revision: number | "latest" | "same"; principal: Principal; traceparent: string },
+      options: { revision: number | "latest" | "same"; principal: Principal } & TraceContext,
     ): Promise<string | undefined>;
   };
   artifacts: {
@@ -117,7 +117,7 @@ export const EXECUTION_FUNCTIONS: readonly WiredFunction[] = [
       const executionId = await ports.executions.replay(id, {
         revision: revision ?? "same",
         principal,
-        traceparent: continueTrace(undefined),
+        traceparent: passOnTrace(undefined),
       });
       return { execution_id: executionId ?? notFound("execution", id) };
     },

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { passOnTrace } from "../../core/trace.ts";
 import { SwitchyardError, type ErrorCode } from "../../core/errors.ts";
 import type { DispatchPorts } from "../../dispatch/dispatch.ts";
 import type { NewDelivery } from "../../model/delivery.ts";
@@ -34,9 +35,10 @@ function world({ webhook = webhookOf({}), ...failing }: World = {}) {
     record: (delivery) => void records.push(delivery),
     now: () => NOW,
   };
+  const trace = { traceparent: passOnTrace(undefined) };
   const send = async (changes: Partial<Parameters<typeof receive>[1]> = {}, name = "hook") => {
     const { body, ...request } = await signedRequest(webhook, { secret: "secret" });
-    return receive(name, { ...request, body: async () => body, ...changes }, ports);
+    return receive(name, { ...request, trace, body: async () => body, ...changes }, ports);
   };
   return { records, asked, send };
 }

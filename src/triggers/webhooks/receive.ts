@@ -9,7 +9,7 @@
 import { ERRORS, SwitchyardError, toErrorData, toSwitchyardError, type ErrorData } from "../../core/errors.ts";
 import { newDeliveryId } from "../../core/ids.ts";
 import { LIMITS } from "../../core/limits.ts";
-import { continueTrace } from "../../core/trace.ts";
+import { passOnTrace, type TraceContext } from "../../core/trace.ts";
 import { dispatch, type Answer, type DispatchPorts } from "../../dispatch/dispatch.ts";
 import type { NewDelivery } from "../../model/delivery.ts";
 import { NAME_PATTERN } from "../../model/names.ts";
@@ -32,7 +32,13 @@ export type WebhookPorts = {
 };
 
 /** `body` is read when it is wanted; it may throw payload_too_large. `path` is with its query. */
-export type HookRequest = { method: string; path: string; headers: Headers; body(): Promise<Bytes> };
+export type HookRequest = {
+  method: string;
+  path: string;
+  headers: Headers;
+  trace: TraceContext;
+  body(): Promise<Bytes>;
+};
 
 export type Received = {
   deliveryId: string;
@@ -73,7 +79,7 @@ export async function receive(name: string, request: HookRequest, ports: Webhook
     if (!verdict.ok) throw unverified(name, verdict.reason);
     verified = true;
     Object.assign(delivered, { id: verdict.id, timestampMs: verdict.timestampMs, signed: verdict.signed });
-    return start(delivered, { deliveryId, traceparent: request.headers.get("traceparent") }, ports);
+    return start(delivered, { deliveryId, trace: request.trace }, ports);
   });
 }
 
@@ -81,24 +87,19 @@ export async function receive(name: string, request: HookRequest, ports: Webhook
 export async function receiveAgain(delivered: Delivered, original: string, ports: WebhookPorts): Promise<Received> {
   return recorded(delivered, { ports, isVerified: () => true, replayOf: original }, async (deliveryId) => {
     if (!delivered.webhook.active) throw inactive(delivered.webhook.name);
-    return start(delivered, { deliveryId, traceparent: null, again: true }, ports);
+    return start(delivered, { deliveryId, trace: { traceparent: passOnTrace(undefined) }, again: true }, ports);
   });
 }
 
 async function start(
   delivered: Delivered,
-  {
-    deliveryId,
-    traceparent: incoming,
-    again = false,
-  }: { deliveryId: string; traceparent: string | null; again?: boolean },
+  { deliveryId, trace, again = false }: { deliveryId: string; trace: TraceContext; again?: boolean },
   ports: WebhookPorts,
 ): Promise<Result> {
   const { webhook } = delivered;
   const mapped = await mapInput(delivered);
   if (mapped.kind === "handshake") return mapped;
   const idempotencyKey = again ? `replay:${deliveryId}` : mapped.dedupe;
-  const traceparent = continueTrace(incoming);
   const id = triggerPrincipalId("webhook", webhook.name);
   const answer = await dispatch(
     {
@@ -107,13 +108,13 @@ async function start(
       principal: { id, name: id, scopes: webhook.scopes },
       caller: { type: "webhook", id: webhook.name },
       depth: 0,
-      traceparent,
+      ...trace,
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       ...(webhook.response === "accepted" || again ? { async: true } : { waitMs: LIMITS.webhookWaitMs }),
     },
     ports.dispatch,
   );
-  return { kind: "answered", answer, traceparent };
+  return { kind: "answered", answer, traceparent: trace.traceparent };
 }
 
 type Recording = { ports: WebhookPorts; isVerified: () => boolean; replayOf?: string };

@@ -5,6 +5,7 @@
 import { ERRORS, SwitchyardError, type ErrorData } from "../../core/errors.ts";
 import { shardOfDeliveryId } from "../../core/ids.ts";
 import type { DeliveryContent, DeliveryQuery, DeliveryView } from "../../model/delivery.ts";
+import { passOnTrace } from "../../core/trace.ts";
 import { allows, type Principal } from "../../model/principal.ts";
 import type { TriggerHandle } from "../../model/triggers.ts";
 import type { WebhookFunctions, WebhookTest, WebhookTested } from "../../registry/builtins/webhook-functions.ts";
@@ -84,7 +85,13 @@ export function createWebhooks(ports: WebhookPorts, deliveries: Deliveries): Web
       const signable = { method: "POST", path, body, secret, id: test.id, timestampMs };
       const proof = await SCHEMES[webhook.scheme].sign(signable, webhook);
       const headers = new Headers({ ...test.headers, ...proof });
-      return toTested(await receive(name, { method: "POST", path, headers, body: async () => body }, ports));
+      return toTested(
+        await receive(
+          name,
+          { method: "POST", path, headers, trace: { traceparent: passOnTrace(undefined) }, body: async () => body },
+          ports,
+        ),
+      );
     },
   };
 }
