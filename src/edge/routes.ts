@@ -18,6 +18,7 @@ import { openapi } from "./routes/openapi.ts";
 import { getDelivery, listDeliveries, receiveWebhook, replayDelivery, testWebhook } from "./routes/hooks.ts";
 import { callOperation, describeOperation } from "./routes/ops.ts";
 import * as registry from "./routes/registry.ts";
+import { getSchedule, listFirings, listSchedules, triggerSchedule } from "./routes/schedules.ts";
 import { connectRunner, listRunners } from "./routes/runners.ts";
 import type { Route } from "./context.ts";
 
@@ -198,6 +199,40 @@ const WEBHOOK_ROUTES: readonly Route[] = [
   },
 ];
 
+const SCHEDULE_ROUTES: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/schedules",
+    access: "registry:read",
+    summary: "When schedules are due, and what became of their last due times",
+    query: PAGED,
+    handle: listSchedules,
+  },
+  {
+    method: "GET",
+    path: "/schedules/:name",
+    access: "registry:read",
+    summary: "When one schedule is due, and what became of its last due time",
+    handle: getSchedule,
+  },
+  {
+    method: "GET",
+    path: "/schedules/:name/firings",
+    access: "registry:read",
+    summary: "What became of its due times, newest first",
+    query: PAGED,
+    handle: listFirings,
+  },
+  {
+    method: "POST",
+    path: "/schedules/:name/trigger",
+    access: "registry:write",
+    summary: "Start its operation now, as the schedule would",
+    status: 202,
+    handle: triggerSchedule,
+  },
+];
+
 export const ROUTES: readonly Route[] = [
   {
     method: "POST",
@@ -313,6 +348,7 @@ export const ROUTES: readonly Route[] = [
   },
   ...EXECUTION_ROUTES,
   ...WEBHOOK_ROUTES,
+  ...SCHEDULE_ROUTES,
   {
     method: "POST",
     path: "/environments/:name/check",

@@ -8,6 +8,7 @@ import { contextOf } from "../core/trace.ts";
 import { invoke } from "../dispatch/invoke.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { SpanStart } from "../telemetry/tracer.ts";
+import type { ResolvedOperation } from "../model/resolved.ts";
 import { runBatch } from "./_batch-attempt.ts";
 import { endingOf } from "./_ending.ts";
 import type { Run, RunnerPorts, RunnerShard } from "./_runner-ports.ts";
@@ -59,7 +60,7 @@ async function attempt(claim: Claim, options: Options, shard: RunnerShard, ports
   const startedAt = ports.now();
   const { telemetry } = ports;
   const span = telemetry?.tracer?.begin(claim.head, spanOf(claim));
-  let run: Run;
+  let run: Run & { operation?: ResolvedOperation };
   try {
     run = await runOnce(
       span === undefined ? claim : { ...claim, head: { ...claim.head, ...span.trace } },
@@ -74,7 +75,8 @@ async function attempt(claim: Claim, options: Options, shard: RunnerShard, ports
     const outcome: Outcome = { ok: false, error, retry: { kind: hopeless ? "never" : "may" }, logs: [] };
     run = { outcome, environment: null, passedOver: [], ending: await endingOf(claim, outcome, ports) };
   }
-  const { outcome, environment, passedOver, ending } = run;
+  const { outcome, environment, passedOver, ending, operation } = run;
+  const wanted = operation === undefined ? undefined : await ports.wanted(operation, claim.head.caller);
   const code = outcome.ok ? null : outcome.error.code;
   span?.end(
     { "switchyard.environment": environment ?? undefined, "switchyard.ending": ending.kind },
@@ -94,11 +96,17 @@ async function attempt(claim: Claim, options: Options, shard: RunnerShard, ports
       finished_at: ports.now(),
       ending,
       ...(outcome.logs.length === 0 ? {} : { logs: outcome.logs }),
+      ...(wanted === undefined ? {} : { wanted }),
     },
   };
 }
 
-async function runOnce(claim: Claim, options: Options, shard: RunnerShard, ports: RunnerPorts): Promise<Run> {
+async function runOnce(
+  claim: Claim,
+  options: Options,
+  shard: RunnerShard,
+  ports: RunnerPorts,
+): Promise<Run & { operation: ResolvedOperation }> {
   const { operation: name, head } = claim;
   const { operation } = await ports.registry.resolve(name, { revision: head.revision });
   // Closing an operation holds back what waits for it; it goes on when the operation is opened again.
@@ -124,7 +132,10 @@ async function runOnce(claim: Claim, options: Options, shard: RunnerShard, ports
       timeout_ms: head.timeout_ms,
     },
   };
-  if (head.batch) return runBatch(claim, { ...call, items: JSON.parse(text) as unknown[] }, shard, ports);
+  if (head.batch) {
+    const run = await runBatch(claim, { ...call, items: JSON.parse(text) as unknown[] }, shard, ports);
+    return { ...run, operation };
+  }
   const input = { text, value: builtin ? (JSON.parse(text) as unknown) : undefined };
   const { outcome, environment, passedOver } = await invoke(
     {
@@ -135,7 +146,7 @@ async function runOnce(claim: Claim, options: Options, shard: RunnerShard, ports
     },
     ports,
   );
-  return { outcome, environment, passedOver, ending: await endingOf(claim, outcome, ports) };
+  return { outcome, environment, passedOver, ending: await endingOf(claim, outcome, ports), operation };
 }
 
 /** In the trace of the call that was accepted, whose span it is also linked to: it may have ended long ago. */

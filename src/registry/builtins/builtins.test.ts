@@ -19,6 +19,7 @@ afterAll(() => base.close());
 const none = async () => undefined;
 const empty = async () => ({ items: [], next_cursor: null });
 const nothingKept: WiredPorts = {
+  subscriptions: { test: async () => ({ executionId: "ex_1", outcome: undefined }) },
   environments: {
     check: async ({ name, adapter, active }) => ({
       name,
@@ -47,6 +48,7 @@ const nothingKept: WiredPorts = {
       output: null,
     }),
   },
+  schedules: { summaries: async () => new Map(), history: empty, trigger: async () => "ex_1" },
 };
 const holding = (...scopes: Scope[]): Principal => ({ id: "p", name: "p", scopes });
 

@@ -15,7 +15,7 @@ export function webhookOf(fields: Record<string, unknown>): TriggerHandle<"webho
     scheme: "github",
     ...fields,
   });
-  return { ...row, digest: "d", revision: 1 };
+  return { ...row, digest: "d", revision: 1, updated_at: "2026-11-29T00:00:00Z" };
 }
 
 export type SignedOptions = { secret: string; body?: string | Uint8Array<ArrayBuffer>; id?: string; atMs?: number };
