@@ -140,12 +140,14 @@ async function recorded(
   }
   const { id, timestampMs, method, path, headers, body } = delivered;
   const answer = result.kind === "answered" ? result.answer : undefined;
+  const status = statusOf(told !== undefined, isVerified(), answer);
+  ports.dispatch.telemetry?.meter?.count("deliveries", status, told?.code ?? "");
   ports.record(
     {
       id: deliveryId,
       webhook: webhook.name,
       at_ms: at,
-      status: statusOf(told !== undefined, isVerified(), answer),
+      status,
       verified: isVerified(),
       code: told?.code ?? null,
       detail: told?.detail ?? (result.kind === "handshake" ? "it asked whether somebody is there" : null),
