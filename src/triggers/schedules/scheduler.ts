@@ -19,7 +19,7 @@ import type { ChangesAnswer, ChangesOrder, FireAnswer, FireOrder, ScheduleRow } 
 const DECIDED_AT_ONCE = 500;
 const STARTED_AT_ONCE = 250;
 /** Messages on their way at once. */
-const MESSAGES = 4;
+const MESSAGES = 2;
 /** Until somebody who was told to start something is taken for lost. */
 const LEASE_MS = 30_000;
 /** A look at the change log that nobody asked for, when the object is awake anyway. */
