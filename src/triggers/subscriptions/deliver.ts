@@ -4,7 +4,7 @@
  */
 import { retryAfterMs } from "../../adapters/http/retry-after.ts";
 import type { Cancellation } from "../../core/cancellation.ts";
-import { SwitchyardError, type ErrorCode } from "../../core/errors.ts";
+import { SwitchyardError, toErrorData, toSwitchyardError, type ErrorCode } from "../../core/errors.ts";
 import { sha256 } from "../../core/hash.ts";
 import { continueTrace } from "../../core/trace.ts";
 import { dispatch, type DispatchPorts } from "../../dispatch/dispatch.ts";
@@ -18,6 +18,9 @@ import { post, type Posted } from "./post.ts";
 import { signatureHeaders } from "./sign.ts";
 
 type Subscription = TriggerHandle<"subscription">;
+
+/** What an operation refuses now, and will take when there is room. */
+const LATER: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["rate_limited", "queue_full"]);
 
 export type DeliverPorts = {
   subscription(name: string): Promise<Subscription | undefined>;
@@ -82,20 +85,28 @@ async function start(
   { meta, depth }: Delivery,
   ports: DeliverPorts,
 ): Promise<Outcome> {
-  const { executionId } = await dispatch(
-    {
-      name: operation,
-      input: { text: JSON.stringify(input), value: input },
-      principal: { id: triggerPrincipalId("subscription", name), name, scopes },
-      caller: { type: "subscription", id: name },
-      depth: depth + 1,
-      traceparent: continueTrace(meta.traceparent),
-      async: true,
-      idempotencyKey: meta.execution_id,
-    },
-    ports.dispatch,
-  );
-  return { ok: true, output: JSON.stringify({ execution_id: executionId }), logs: [] };
+  try {
+    const { executionId } = await dispatch(
+      {
+        name: operation,
+        input: { text: JSON.stringify(input), value: input },
+        principal: { id: triggerPrincipalId("subscription", name), name, scopes },
+        caller: { type: "subscription", id: name },
+        depth: depth + 1,
+        traceparent: continueTrace(meta.traceparent),
+        async: true,
+        idempotencyKey: meta.execution_id,
+      },
+      ports.dispatch,
+    );
+    return { ok: true, output: JSON.stringify({ execution_id: executionId }), logs: [] };
+  } catch (thrown) {
+    const error = toSwitchyardError(thrown);
+    if (!LATER.has(error.code)) throw thrown;
+    const retry: RetryAdvice =
+      error.afterMs === undefined ? { kind: "may" } : { kind: "after", after_ms: error.afterMs };
+    return { ok: false, error: toErrorData(error), retry, logs: [] };
+  }
 }
 
 async function send(row: Subscription, content: unknown, delivery: Delivery, ports: DeliverPorts): Promise<Outcome> {

@@ -49,6 +49,7 @@ function setUp({ rows = [subscriptionOf()], ends = [], page = 50, keep }: World)
     active: true,
     isAsync: true,
     batch: false,
+    rateLimit: null,
     input: type,
   };
   const dispatch = {
