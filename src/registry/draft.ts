@@ -206,8 +206,8 @@ async function currentHead(database: Database): Promise<Head> {
   }
 }
 
-function distinct(targets: readonly Use[]): (UsesRow & { target_kind: Kind })[] {
-  const found = new Map<string, UsesRow & { target_kind: Kind }>();
+function distinct(targets: readonly Use[]): (UsesRow & { target_kind: Use["kind"] })[] {
+  const found = new Map<string, UsesRow & { target_kind: Use["kind"] }>();
   for (const target of targets) {
     const key = `${target.kind} ${target.name}`;
     const written = target.written || found.get(key)?.written === true;

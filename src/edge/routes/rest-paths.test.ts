@@ -22,7 +22,7 @@ beforeEach(() => {
   looked = [];
   const schema = { type: "object", properties: { n: { type: "integer" } } };
   const input = { schema, any: false, check: (value: unknown) => ({ ok: true, value, changed: false }) };
-  const operation = { ...fake.state.operation, isAsync: true, input, output: input };
+  const operation = { ...fake.state.operation, isAsync: true, rateLimit: null, input, output: input };
   Object.assign(fake.platform.registry, {
     async restPaths(wanted: { minRegistryRevision?: number }) {
       looked.push(wanted);
