@@ -8,7 +8,7 @@ import { SwitchyardError, toErrorData, toSwitchyardError, type ErrorCode } from 
 import { sha256 } from "../../core/hash.ts";
 import { continueTrace } from "../../core/trace.ts";
 import { dispatch, type DispatchPorts } from "../../dispatch/dispatch.ts";
-import { compileExpression } from "../../expressions/index.ts";
+import { compileExpression, type Expression } from "../../expressions/index.ts";
 import { destinationFault } from "../../model/destination.ts";
 import type { InvocationMeta, LogLine, RetryAdvice } from "../../model/invocation.ts";
 import type { Outcome } from "../../model/outcome.ts";
@@ -67,9 +67,15 @@ export async function deliver(delivery: Delivery, ports: DeliverPorts): Promise<
     : start(row, row.operation, content, delivery, ports);
 }
 
-async function mapped({ name, mapping }: Subscription, event: object): Promise<unknown> {
+/** The registry hands out the same row until it changes. */
+const compiled = new WeakMap<Subscription, Promise<Expression>>();
+
+async function mapped(row: Subscription, event: object): Promise<unknown> {
+  const { name, mapping } = row;
   if (mapping === null) return event;
-  const content = await (await compileExpression(mapping)).evaluate(event);
+  const expression = compiled.get(row) ?? compileExpression(mapping);
+  compiled.set(row, expression);
+  const content = await (await expression).evaluate(event);
   if (content !== undefined) return content;
   throw new SwitchyardError(
     "expression_failed",
@@ -169,7 +175,7 @@ function outcomeOf(came: Posted, made: Try): Outcome {
     case "execution_cancelled":
       return failed("execution_cancelled", "its end must still be wanted; it is cancelled", { kind: "never" });
     case "unreachable":
-      return failed("destination_unreachable", `it must be reachable; ${came.reason}`);
+      return failed("destination_unreachable", `it must be reachable; it is not: ${came.reason}`);
     case "answer": {
       const { status, text, headers } = came;
       const isOk = status >= 200 && status < 300;
