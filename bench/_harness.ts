@@ -34,7 +34,7 @@ export async function startPlatform(executor: "process" | "inline", given?: stri
   const child = spawn(
     process.execPath,
     [path.join(ROOT, "cli/opctl.js"), "dev", "--port", String(port), "--state", state, "--executor", executor],
-    { cwd: ROOT, stdio: ["ignore", "ignore", "pipe"] },
+    { cwd: ROOT, stdio: ["ignore", process.env["BENCH_LOG"] ? "inherit" : "ignore", "pipe"] },
   );
   try {
     await printed(child, "Ctrl-C stops it.");

@@ -44,6 +44,11 @@ import { RateLimiter } from "./limits/rate-limiter.ts";
 import { RateLimits } from "./limits/rate-limits.ts";
 import { RunnerPool } from "./runners/runner-pool.ts";
 import { openDatabase } from "./registry/database.ts";
+import { changesFor } from "./triggers/schedules/changes.ts";
+import { fireAll, type FirePorts } from "./triggers/schedules/fire.ts";
+import type { ChangesOrder, FireOrder } from "./triggers/schedules/messages.ts";
+import { Scheduler } from "./triggers/schedules/scheduler.ts";
+import { createSchedules, SchedulerObjects } from "./triggers/schedules/schedules.ts";
 import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
 import { deliver } from "./triggers/subscriptions/deliver.ts";
@@ -52,12 +57,14 @@ import { tryOut } from "./triggers/subscriptions/try-out.ts";
 import { tellEnds, type TellPorts } from "./triggers/subscriptions/tell-ends.ts";
 import { createWanted } from "./triggers/subscriptions/wanted.ts";
 
-export { ExecutionShard, Gate, JobBoard, RateLimiter, RunnerPool };
+export { ExecutionShard, Gate, JobBoard, RateLimiter, RunnerPool, Scheduler };
 
 export type Bindings = ExecutorBindings &
   ShardEnv & {
     /** Self-hosted runners, an object for each environment. */
     RUNNERS: DurableObjectNamespace<RunnerPool>;
+    /** The clocks of schedules. */
+    SCHEDULER: DurableObjectNamespace<Scheduler>;
     /** Artifacts, and inputs and outputs too large for a row. */
     ARTIFACTS: R2Bucket;
     /** fetch on the team's own network, where the installation has one. */
@@ -84,7 +91,11 @@ declare const SWITCHYARD_VERSION: string | undefined;
 
 const version = typeof SWITCHYARD_VERSION === "string" ? SWITCHYARD_VERSION : "dev";
 
-type Wired = { platform: Platform; runner: RunnerPorts; triggers: Omit<TellPorts, "read"> };
+type Wired = {
+  platform: Platform;
+  runner: RunnerPorts;
+  triggers: FirePorts & Omit<TellPorts, "read"> & { registry: Registry; look(): Promise<void> };
+};
 
 function wire(env: Bindings): Wired {
   const remote = env.REGISTRY;
@@ -115,7 +126,9 @@ function wire(env: Bindings): Wired {
       sleep: (ms) => scheduler.wait(ms),
     },
   });
+  const schedulers = new SchedulerObjects(env.SCHEDULER, waitUntil);
   const registry: Registry = createRegistry({
+    followers: { seen: (change) => schedulers.seen(change), wrote: (changes) => schedulers.tell(changes) },
     database: openDatabase({
       url: env.REGISTRY_URL,
       ...(env.REGISTRY_AUTH_TOKEN === undefined ? {} : { authToken: env.REGISTRY_AUTH_TOKEN }),
@@ -155,10 +168,12 @@ function wire(env: Bindings): Wired {
     outputOf: (id) => executions.output(id),
     now,
   });
+  const schedules = createSchedules({ objects: schedulers, registry, dispatch: () => platform.dispatch });
   const wiredPorts = {
     executions,
     artifacts,
     environments: { check: checker(adapters) },
+    schedules,
     subscriptions: {
       test: (name: string) =>
         tryOut(name, {
@@ -252,9 +267,12 @@ function wire(env: Bindings): Wired {
     giveWay: () => accepter.giveWay(),
   };
   const triggers = {
-    subscriptions: () => registry.triggers("subscription"),
-    scheduleEnded: () => Promise.resolve(),
+    registry,
     dispatch: platform.dispatch,
+    executions,
+    look: () => schedulers.look(),
+    subscriptions: () => registry.triggers("subscription"),
+    scheduleEnded: (name: string, id: string) => schedules.ended(name, id),
   };
   return { platform, runner, triggers };
 }
@@ -316,8 +334,20 @@ export class AttemptRunner extends WorkerEntrypoint<Bindings> {
   }
 }
 
-/** What triggers start, in invocations of their own. */
+/** Does for triggers' objects what needs the registry or dispatch, in an invocation of its own. Texts are JSON. */
 export class TriggerRunner extends WorkerEntrypoint<Bindings> {
+  /** FireOrder[] → FireAnswer[]. */
+  async fire(text: string): Promise<string> {
+    wired ??= wire(this.env);
+    return JSON.stringify(await fireAll(JSON.parse(text) as FireOrder[], wired.triggers));
+  }
+
+  /** ChangesOrder → ChangesAnswer. */
+  async schedules(text: string): Promise<string> {
+    wired ??= wire(this.env);
+    return JSON.stringify(await changesFor(JSON.parse(text) as ChangesOrder, wired.triggers.registry));
+  }
+
   /** Ends that a shard has noted, JSON of EndNote[]; answers the ids that need not be told again, as JSON. */
   async completed(shard: string, notes: string): Promise<string> {
     wired ??= wire(this.env);
@@ -334,6 +364,7 @@ export default {
       app = createApp(wired.platform);
       // What a process that was lost left behind goes on as soon as the next one answers its first request.
       if (env.INCARNATION !== undefined) waitUntil(wakeShards(env.EXECUTIONS));
+      waitUntil(wired.triggers.look());
     }
     return app.fetch(request, env, context);
   },

@@ -44,6 +44,10 @@ export const LIMITS = {
   examples: 16,
   /** Steps of one chain. */
   chainSteps: 64,
+  /** Due times of one schedule that may wait for their start, or be made up for after the platform was down. */
+  scheduleBacklog: 1_000,
+  /** Firings of one schedule that are remembered. */
+  scheduleHistory: 100,
   /** The text of one expression, and how deep its syntax may nest. */
   expressionChars: 16_384,
   expressionNesting: 500,

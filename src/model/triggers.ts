@@ -77,6 +77,9 @@ export const WebhookSchema = v.strictObject({
 });
 export type Webhook = v.InferOutput<typeof WebhookSchema>;
 
+/** What may be left out, where another setting gives it no meaning. */
+export const SCHEDULE_DEFAULTS = { time_zone: "UTC", catch_up_ms: DAY_MS } as const;
+
 /** Calls the operation at due times. `active: false` is a pause. */
 export const ScheduleSchema = v.strictObject({
   name: NameSchema,
@@ -87,7 +90,7 @@ export const ScheduleSchema = v.strictObject({
   /** Five fields, or six with seconds first; or null with `every_ms`. */
   cron: v.optional(v.nullable(v.pipe(v.string(), v.minLength(1), v.maxLength(200))), null),
   /** An IANA time zone, for cron. */
-  time_zone: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(64)), "UTC"),
+  time_zone: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(64)), SCHEDULE_DEFAULTS.time_zone),
   /** A fixed interval, counted from the epoch. Milliseconds. */
   every_ms: v.optional(v.nullable(integer(1_000, 366 * DAY_MS)), null),
   /** Given to the operation as it is. */
@@ -97,7 +100,7 @@ export const ScheduleSchema = v.strictObject({
   /** Due times that passed while the platform was down: forgotten, made up for by the last of them, or by each. */
   catch_up: v.optional(v.picklist(["none", "last", "all"]), "last"),
   /** How far back `catch_up` looks. Milliseconds. */
-  catch_up_ms: v.optional(integer(0, 31 * DAY_MS), DAY_MS),
+  catch_up_ms: v.optional(integer(0, 31 * DAY_MS), SCHEDULE_DEFAULTS.catch_up_ms),
   /** Each start is put off by up to this, always the same for one due time. Milliseconds. */
   jitter_ms: v.optional(integer(0, DAY_MS), 0),
 });
@@ -155,6 +158,8 @@ export type TriggerManifest = { webhook: Webhook; schedule: Schedule; subscripti
 export type TriggerHandle<K extends TriggerKind = TriggerKind> = TriggerManifest[K] & {
   readonly digest: string;
   readonly revision: number;
+  /** RFC 3339. */
+  readonly updated_at: string;
 };
 
 /** The principal's id of what a trigger starts. Token ids have no colon. */

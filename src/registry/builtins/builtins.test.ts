@@ -34,6 +34,7 @@ const nothingKept: WiredPorts = {
   },
   executions: { find: none, list: empty, cancel: none, replay: none },
   artifacts: { find: none, list: empty },
+  schedules: { summaries: async () => new Map(), history: empty, trigger: async () => "ex_1" },
 };
 const holding = (...scopes: Scope[]): Principal => ({ id: "p", name: "p", scopes });
 

@@ -8,5 +8,5 @@ export function subscriptionOf(manifest: Record<string, unknown> = {}): TriggerH
     ...(manifest["operation"] === undefined ? { url: "https://receiver.example.com/", unsigned: true } : {}),
     ...manifest,
   });
-  return { ...row, digest: "d1", revision: 1 };
+  return { ...row, digest: "d1", revision: 1, updated_at: "2026-11-29T00:00:00.000Z" };
 }
