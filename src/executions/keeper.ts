@@ -82,8 +82,9 @@ export class Keeper implements KeeperPort {
     const { operation, input } = call;
     const { lane, shard: laneShard } = await placeOf(operation, call.mode, input.value);
     const key = await keyOf(call, this.#ports.now());
-    const keyShard = key === undefined ? undefined : await shardOfText(key.hash);
-    const home = original === undefined ? undefined : shardOfExecutionId(original);
+    const beside = call.beside === undefined ? undefined : shardOfExecutionId(call.beside);
+    const keyShard = key === undefined ? undefined : (beside ?? (await shardOfText(key.hash)));
+    const home = original === undefined ? beside : shardOfExecutionId(original);
     let shard = laneShard ?? keyShard ?? home ?? this.#ports.accepter.shard;
     let id = newExecutionId(shard, this.#ports.now());
     const apart = key !== undefined && keyShard !== undefined && keyShard !== shard;

@@ -114,7 +114,6 @@ describe("the end of an execution", () => {
           finished_at: expect.any(String),
           attempt: 1,
           error: null,
-          output: { artifact_id: expect.any(String), sha256: expect.any(String), size_bytes: 16 },
           parent: null,
           replay_of: null,
         },

@@ -3,7 +3,7 @@ import { describedAs, environmentOf } from "../../src/model/_environment.test-ut
 import { Health } from "../../src/dispatch/health.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SwitchyardError, type ErrorCode } from "../../src/core/errors.ts";
-import { shardOfExecutionId } from "../../src/core/ids.ts";
+import { newExecutionId, shardOfExecutionId } from "../../src/core/ids.ts";
 import type { WantedPort } from "../../src/executions/port.ts";
 import type { Wanted } from "../../src/model/ended.ts";
 import type { KeptCall } from "../../src/dispatch/dispatch.ts";
@@ -431,6 +431,7 @@ function kept(changes: Partial<KeptCall> = {}): KeptCall {
     delayMs: 0,
     expiresMs: undefined,
     policy: undefined,
+    beside: undefined,
     ...changes,
   };
 }
@@ -465,6 +466,18 @@ describe("Keeper", () => {
     });
     await until(() => world.told.length > 0);
     expect(world.told).toEqual([[sync.id]]);
+  });
+
+  it("keeps a call beside the execution that it names, key and all", async () => {
+    const world = new TestWorld();
+    const { keeper } = setUpKeeper(world);
+    for (const shard of [3, 12]) {
+      const beside = newExecutionId(shard, clock.now);
+      const first = await keeper.keep(kept({ beside, idempotencyKey: `of ${beside}` }));
+      expect(shardOf(first.id)).toBe(shard);
+      expect(await keeper.keep(kept({ beside, idempotencyKey: `of ${beside}` }))).toEqual({ ...first, repeated: true });
+      expect(shardOf((await keeper.keep(kept({ beside }))).id)).toBe(shard);
+    }
   });
 
   it("takes tries and time-out of the call before those of the row", async () => {

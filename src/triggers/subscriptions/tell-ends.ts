@@ -90,6 +90,7 @@ export async function startDelivery(
         traceparent: continueTrace(traceparent),
         async: true,
         idempotencyKey: `${name} ${key}`,
+        beside: key,
         policy,
       },
       ports,
