@@ -9,6 +9,7 @@ import { SwitchyardError } from "../core/errors.ts";
 import { canonicalJson, digestOf, sha256 } from "../core/hash.ts";
 import { newExecutionId, shardOfExecutionId } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
+import { contextOf } from "../core/trace.ts";
 import type { Kept, KeeperPort, KeptCall } from "../dispatch/dispatch.ts";
 import { isFinal } from "../model/execution-states.ts";
 import type { Wanted } from "../model/ended.ts";
@@ -219,7 +220,7 @@ function isWaiting(operation: Pick<ResolvedOperation, "implementation">): boolea
 }
 
 function headOf(call: KeptCall, now: number): Omit<Head, "replay_of"> {
-  const { mode, operation, caller, principal, traceparent, depth, expiresMs, idempotencyKey, policy } = call;
+  const { mode, operation, caller, principal, depth, expiresMs, idempotencyKey, policy } = call;
   const start = now + call.delayMs;
   return {
     mode,
@@ -227,7 +228,7 @@ function headOf(call: KeptCall, now: number): Omit<Head, "replay_of"> {
     digest: operation.digest,
     caller,
     principal: principal.id,
-    traceparent,
+    ...contextOf(call),
     depth,
     accepted_at: now,
     timeout_ms: mode === "sync" ? operation.timeoutMs : (policy?.timeoutMs ?? operation.attemptTimeoutMs),

@@ -9,13 +9,13 @@
  */
 import { Cron } from "croner";
 
-export type CronTimes = {
-  /** The first due time after the instant; undefined when there is none. Milliseconds since the epoch. */
+export type DueTimes = {
+  /** The first after the instant; undefined when there is none. Milliseconds since the epoch. */
   next(after: number): number | undefined;
-  /** Whether the wall clock at the instant is one that the expression names. */
+  /** Whether the wall clock at the instant is one that was written, and it is not due only because clocks were changed. */
   names(at: number): boolean;
 };
-export type ParsedCron = { ok: true; times: CronTimes } | { ok: false; rule: string; is: string; hint?: string };
+export type ParsedCron = { ok: true; times: DueTimes } | { ok: false; rule: string; is: string; hint?: string };
 
 const FIELDS = [
   { name: "second", may: "0-59" },
@@ -56,7 +56,7 @@ export function parseCron(expression: string, timeZone: string): ParsedCron {
   };
 }
 
-function open(pattern: string, timezone: string): CronTimes {
+function open(pattern: string, timezone: string): DueTimes {
   const cron = new Cron(pattern, { timezone, paused: true, mode: "5-or-6-parts", fixedTimeRule: "no-wildcard" });
   // Times repeat between due times, and many schedules share an expression: what was found holds until it is over.
   let [from, until] = [0, Number.NEGATIVE_INFINITY];
@@ -79,7 +79,7 @@ function wrongNickname(text: string): Wrong | undefined {
   return {
     rule: `a name must be one of ${[...NICKNAMES].join(", ")}`,
     is: text,
-    hint: /^@every/.test(text) ? "for an interval leave cron out and set every_ms, such as 300000" : EXAMPLES,
+    hint: text.startsWith("@every") ? "for an interval leave cron out and set every_ms, such as 300000" : EXAMPLES,
   };
 }
 
@@ -96,7 +96,7 @@ function wrongField(text: string): Wrong | undefined {
     return {
       rule: `field ${place + 1}, the ${field.name}, must be *, or of ${field.may}: one, a list (1,5), a range (1-5) or with a step (*/5, 1-5/2)`,
       is: JSON.stringify(part),
-      hint: /^H/.test(part) ? "to spread starts set jitter_ms" : EXAMPLES,
+      hint: part.startsWith("H") ? "to spread starts set jitter_ms" : EXAMPLES,
     };
   }
   return undefined;
@@ -106,7 +106,8 @@ function wrongField(text: string): Wrong | undefined {
 function reads(part: string, place: number, count: number): boolean {
   const alone = Array.from({ length: count }, (_, other) => (other === place ? part : "*")).join(" ");
   try {
-    return new Cron(alone, { paused: true, mode: "5-or-6-parts" }) !== undefined;
+    void new Cron(alone, { paused: true, mode: "5-or-6-parts" });
+    return true;
   } catch {
     return false;
   }

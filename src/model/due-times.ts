@@ -2,28 +2,22 @@
  * When a schedule is due: by its cron expression in its time zone, or every so many milliseconds since the epoch. A due time
  * is an instant; jitter puts off the start and is no part of it. Nothing here knows what time it is.
  */
-import { isTimeZone, parseCron } from "./cron.ts";
+import { isTimeZone, parseCron, type DueTimes } from "./cron.ts";
 import type { Schedule } from "./triggers.ts";
 
+export type { DueTimes };
 export type Timing = Pick<Schedule, "cron" | "time_zone" | "every_ms">;
 
-export type DueTimes = {
-  /** The first after the instant; undefined when there is none. */
-  next(after: number): number | undefined;
-  /** Due by the wall clock as it was written, and not because clocks were changed. */
-  named(at: number): boolean;
-};
-
 /** An expression that was stored once is read again: should it not be readable any more, it has no due times. */
-const NEVER: DueTimes = { next: () => undefined, named: () => true };
+const NEVER: DueTimes = { next: () => undefined, names: () => true };
 
 export function dueTimes({ cron, time_zone: timeZone, every_ms: everyMs }: Timing): DueTimes {
   if (everyMs !== null) {
-    return { next: (after) => (Math.floor(after / everyMs) + 1) * everyMs, named: () => true };
+    return { next: (after) => (Math.floor(after / everyMs) + 1) * everyMs, names: () => true };
   }
   if (cron === null || !isTimeZone(timeZone)) return NEVER;
   const parsed = parseCron(cron, timeZone);
-  return parsed.ok ? { next: parsed.times.next, named: parsed.times.names } : NEVER;
+  return parsed.ok ? parsed.times : NEVER;
 }
 
 /** Due times after the one instant and not after the other, from the earliest on; `more`: there are more than `limit`. */

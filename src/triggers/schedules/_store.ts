@@ -213,7 +213,7 @@ export class Store {
       now,
       JSON.stringify(rows.map(({ seq }) => seq)),
     );
-    return rows.map(({ spec, ...row }) => ({ ...row, spec: JSON.parse(spec) as Spec }));
+    return rows.map((row) => Object.assign(row, { spec: JSON.parse(row.spec) as Spec }));
   }
 
   /** Executions that may still go on, by the schedules' names, newest first. */

@@ -200,7 +200,7 @@ export class Scheduler extends DurableObject {
   async #lookOnce(): Promise<void> {
     const shard = Number(/[0-9]+$/.exec(this.ctx.id.name ?? "")?.[0] ?? 0);
     const { TriggerRunner: runner } = exports as unknown as Loopback;
-    for (let more = true; more;) {
+    for (;;) {
       const order: ChangesOrder = { since: this.#store.looked().revision, shard };
       let answer: ChangesAnswer;
       try {
@@ -212,14 +212,15 @@ export class Scheduler extends DurableObject {
         });
         throw error;
       }
-      this.#write((now) => {
+      const more = this.#write((now) => {
         for (const name of answer.gone) this.#store.remove(name);
         for (const row of answer.rows) this.#adopt(row, now);
         // A registry that was put back to an earlier state is read from its beginning.
-        const behind = answer.upto < order.since;
-        this.#store.noteLook(behind ? 0 : answer.upto, now);
-        more = answer.more || behind;
+        const isOlder = answer.upto < order.since;
+        this.#store.noteLook(isOlder ? 0 : answer.upto, now);
+        return answer.more || isOlder;
       });
+      if (!more) break;
     }
     this.#pump();
   }

@@ -67,7 +67,7 @@ describe("deliver()", () => {
       "webhook-timestamp": String(NOW / 1_000),
       "content-type": "application/json",
       "user-agent": "Switchyard/test",
-      traceparent: expect.stringMatching(`^00-${"a".repeat(32)}-(?!${"b".repeat(16)})[0-9a-f]{16}-01$`),
+      traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01`,
     });
     const content = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
     const signatures = [OLD, NEW].map((secret) => {

@@ -4,7 +4,7 @@
  * once. Whatever can fail for one subscription alone fails there, in an attempt at the delivery; nothing of it is here.
  */
 import { SwitchyardError } from "../../core/errors.ts";
-import { continueTrace } from "../../core/trace.ts";
+import { passOnTrace } from "../../core/trace.ts";
 import { dispatch, type DispatchPorts, type Policy } from "../../dispatch/dispatch.ts";
 import type { EndedExecution, EndNote } from "../../model/ended.ts";
 import { triggerPrincipalId, type TriggerHandle } from "../../model/triggers.ts";
@@ -87,7 +87,7 @@ export async function startDelivery(
         principal: { id: triggerPrincipalId("subscription", name), name, scopes: ["ops:invoke"] },
         caller: { type: "subscription", id: name },
         depth,
-        traceparent: continueTrace(traceparent),
+        traceparent: passOnTrace(traceparent),
         async: true,
         idempotencyKey: `${name} ${key}`,
         beside: key,
