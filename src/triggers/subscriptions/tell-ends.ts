@@ -90,6 +90,7 @@ export async function startDelivery(
         traceparent: passOnTrace(traceparent),
         async: true,
         idempotencyKey: `${name} ${key}`,
+        beside: key,
         policy,
       },
       ports,
