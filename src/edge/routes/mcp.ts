@@ -15,5 +15,13 @@ export async function mcp(context: RouteContext): Promise<Response> {
     answer = mcps.get(platform) ?? createMcp(platform);
     mcps.set(platform, answer);
   }
-  return answer(context.req.raw, { identity, limits });
+  return answer(inTrace(context), { identity, limits });
+}
+
+/** What it calls is a child of the request's span, where the request has one. */
+function inTrace({ req, var: { trace } }: RouteContext): Request {
+  if (trace === undefined) return req.raw;
+  const headers = new Headers(req.raw.headers);
+  headers.set("traceparent", trace.traceparent);
+  return new Request(req.raw, { headers });
 }

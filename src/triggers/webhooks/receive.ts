@@ -6,6 +6,7 @@
  * Whatever becomes of it, a request that reached a webhook leaves a record, which says more than the answer where the answer
  * goes to a stranger.
  */
+import { logError } from "../../core/log.ts";
 import { ERRORS, SwitchyardError, toErrorData, toSwitchyardError, type ErrorData } from "../../core/errors.ts";
 import { newDeliveryId } from "../../core/ids.ts";
 import { LIMITS } from "../../core/limits.ts";
@@ -134,7 +135,7 @@ async function recorded(
     if (result.kind === "answered" && result.answer.outcome?.ok === false) told = result.answer.outcome.error;
   } catch (thrown) {
     const error = toSwitchyardError(thrown);
-    if (error.code === "internal") console.error(JSON.stringify({ level: "error", message: String(error.cause) }));
+    if (error.code === "internal") logError("internal error", error.cause, { stack: error.stack });
     told = toErrorData(error);
     result = { kind: "refused", error: isVerified() ? toErrorData(error) : forStrangers(webhook.name, error) };
   }
