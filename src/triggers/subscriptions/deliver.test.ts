@@ -5,6 +5,7 @@ import { Cancellation } from "../../core/cancellation.ts";
 import { SwitchyardError, type ErrorCode } from "../../core/errors.ts";
 import type { DispatchPorts, KeptCall } from "../../dispatch/dispatch.ts";
 import type { Outcome } from "../../model/outcome.ts";
+import type { Scope } from "../../model/scope.ts";
 import { deliver, type Delivery, type DeliverPorts } from "./deliver.ts";
 import { subscriptionOf } from "./_fixture.test-util.ts";
 import { KEPT_BYTES } from "./post.ts";
@@ -119,6 +120,24 @@ describe("deliver()", () => {
     if (may) expect(await made).toMatchObject({ ok: true });
     else await expect(made).rejects.toMatchObject({ code: "forbidden" });
     expect(requests).toHaveLength(may ? 1 : 0);
+  });
+
+  test.each<[string, Record<string, unknown>, Scope[]]>([
+    ["its secrets", signed, ["registry:write", "ops:invoke"]],
+    ["its rights", { operation: "pay", scopes: ["ops:invoke:payments"] }, ["registry:write", "secrets:use"]],
+    ["all of its rights", { operation: "pay", scopes: ["ops:invoke:a", "admin"] }, ["registry:write", "ops:invoke"]],
+  ])("lends nobody %s: %j to %j", async (_, row, scopes) => {
+    const { delivery, ports, requests } = setUp(row);
+    const made = deliver({ ...delivery, principal: { id: "tok", name: "tok", scopes } }, ports);
+    await expect(made).rejects.toMatchObject({ code: "forbidden" });
+    expect(requests).toEqual([]);
+  });
+
+  test("sends what is signed for who may write the registry and use secrets", async () => {
+    const { delivery, ports, requests } = setUp({ ...signed, scopes: ["admin"] });
+    const scopes: Scope[] = ["registry:write", "secrets:use"];
+    await deliver({ ...delivery, principal: { id: "tok", name: "tok", scopes } }, ports);
+    expect(requests).toHaveLength(1);
   });
 
   test.each([

@@ -14,6 +14,7 @@ import type { InvocationMeta, LogLine, RetryAdvice } from "../../model/invocatio
 import type { Outcome } from "../../model/outcome.ts";
 import { allows, type Principal } from "../../model/principal.ts";
 import { triggerPrincipalId, type TriggerHandle } from "../../model/triggers.ts";
+import { assertMayDeliver } from "./may-deliver.ts";
 import { post, type Posted } from "./post.ts";
 import { signatureHeaders } from "./sign.ts";
 
@@ -46,8 +47,8 @@ export type Delivery = {
 export async function deliver(delivery: Delivery, ports: DeliverPorts): Promise<Outcome> {
   const { subscription: name, event } = delivery.input;
   const { principal } = delivery;
-  // Nobody else may have the platform sign what they like.
-  if (principal.id !== triggerPrincipalId("subscription", name) && !allows(principal, "registry:write")) {
+  const isItsOwn = principal.id === triggerPrincipalId("subscription", name);
+  if (!isItsOwn && !allows(principal, "registry:write")) {
     throw new SwitchyardError(
       "forbidden",
       `Cannot deliver for the subscription "${name}": only the subscription itself may, or who may write the registry; "${principal.name}" has ${principal.scopes.join(", ")}`,
@@ -61,6 +62,8 @@ export async function deliver(delivery: Delivery, ports: DeliverPorts): Promise<
       { hint: "opctl replay EXECUTION, once it is active again" },
     );
   }
+  // A replay brings what was told once; a call of the built-in brings anything, and looks the same from here.
+  if (!isItsOwn) assertMayDeliver(principal, row, "deliver for");
   const content = await mapped(row, event);
   return row.operation === null
     ? send(row, content, delivery, ports)
