@@ -120,7 +120,10 @@ describe("after 100 due times with the platform down", () => {
     const pending = duesOf(result, "pending");
     expect(pending).toHaveLength(1_000);
     expect(pending.at(-1)).toBe(NOON + 24 * 60 * MINUTE);
-    expect(result.firings[0]).toMatchObject({ status: "missed", reason: expect.stringContaining("more than 100 due times") });
+    expect(result.firings[0]).toMatchObject({
+      status: "missed",
+      reason: expect.stringContaining("more than 100 due times"),
+    });
   });
 
   test("all with skip: those that are made up for wait for each other, and what comes meanwhile is skipped", () => {
