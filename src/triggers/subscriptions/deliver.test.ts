@@ -275,6 +275,25 @@ describe("an answer", () => {
     expect(failure(outcome).detail.length).toBeLessThan(1_000);
   });
 
+  test.each([
+    ["the end of what is kept", KEPT_BYTES - 20, 500],
+    ["the end of what an error says", 480, 500],
+    ["a redirect", 0, 302],
+  ])("shows no part of a secret either, at %s", async (_, before, status) => {
+    const { delivery, ports } = setUp(
+      signed,
+      () => new Response("x".repeat(before) + OLD, { status, headers: { location: `/?key=${OLD}` } }),
+    );
+    const outcome = await deliver(delivery, ports);
+    expect(JSON.stringify(outcome)).not.toContain(OLD.slice(0, 12));
+  });
+
+  test("that leads to a long address says its beginning only", async () => {
+    const headers = { location: `https://elsewhere.example/${"x".repeat(8_000)}` };
+    const { delivery, ports } = setUp({}, () => new Response(null, { status: 302, headers }));
+    expect(failure(await deliver(delivery, ports)).detail.length).toBeLessThan(1_000);
+  });
+
   test("that says 2xx is enough, however long the rest of it", async () => {
     let cancelled = false;
     const endless = new ReadableStream<Uint8Array>({

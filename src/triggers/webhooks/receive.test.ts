@@ -105,4 +105,11 @@ describe("receive()", () => {
       expect(records).toMatchObject([{ status: "refused", code, verified: false, body_size_bytes: 0 }]);
     }
   });
+
+  test("keeps a record that is small, whatever went wrong", async () => {
+    const { records, send } = world({ webhook: webhookOf({ mapping: '$error($pad("x", 300000))' }) });
+    await send();
+    expect(records[0]).toMatchObject({ status: "failed", code: "expression_failed" });
+    expect(JSON.stringify(records[0]).length).toBeLessThan(20_000);
+  });
 });
