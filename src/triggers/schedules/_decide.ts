@@ -42,7 +42,7 @@ export type Decision = { cursor: number; nextAt: number | null; firings: NewFiri
 export function decideSome(
   due: readonly Known[],
   open: ReadonlyMap<string, readonly OpenFiring[]>,
-  { most, now, timesOf }: { most: number; now: number; timesOf(known: Known): DueTimes },
+  { most, now, timesOf }: { most: number; now: number; timesOf: (known: Known) => DueTimes },
 ): (Decision & { name: string })[] {
   const decided: (Decision & { name: string })[] = [];
   let left = most;
