@@ -52,6 +52,8 @@ export type Result =
 
 /** Places that a record names. An input may break its type in thousands. */
 const MOST_ERRORS = 20;
+/** Of each text that a record says. Names of an input's fields, as long as its sender likes, stand in it. */
+const MOST_CHARS = 1_000;
 const NO_BYTES: Bytes = new Uint8Array(0);
 
 /** Throws entity_not_found, and what the registry cannot be read for. */
@@ -151,8 +153,14 @@ async function recorded(
       status,
       verified: isVerified(),
       code: told?.code ?? null,
-      detail: told?.detail ?? (result.kind === "handshake" ? "it asked whether somebody is there" : null),
-      errors: (told?.errors ?? []).slice(0, MOST_ERRORS),
+      detail:
+        told?.detail.slice(0, MOST_CHARS) ??
+        (result.kind === "handshake" ? "it asked whether somebody is there" : null),
+      errors: (told?.errors ?? []).slice(0, MOST_ERRORS).map(({ pointer, keyword, detail }) => ({
+        pointer: pointer.slice(0, MOST_CHARS),
+        keyword,
+        detail: detail.slice(0, MOST_CHARS),
+      })),
       execution_id: answer?.executionId ?? null,
       replay_of: replayOf ?? null,
       method,
