@@ -7,6 +7,7 @@
  * goes to a stranger.
  */
 import { logError } from "../../core/log.ts";
+import { boundedError } from "../../core/bounded-error.ts";
 import { ERRORS, SwitchyardError, toErrorData, toSwitchyardError, type ErrorData } from "../../core/errors.ts";
 import { newDeliveryId } from "../../core/ids.ts";
 import { LIMITS } from "../../core/limits.ts";
@@ -52,8 +53,6 @@ export type Result =
 
 /** Places that a record names. An input may break its type in thousands. */
 const MOST_ERRORS = 20;
-/** Of each text that a record says. Names of an input's fields, as long as its sender likes, stand in it. */
-const MOST_CHARS = 1_000;
 const NO_BYTES: Bytes = new Uint8Array(0);
 
 /** Throws entity_not_found, and what the registry cannot be read for. */
@@ -134,11 +133,12 @@ async function recorded(
   let told: ErrorData | undefined;
   try {
     result = await run(deliveryId);
-    if (result.kind === "answered" && result.answer.outcome?.ok === false) told = result.answer.outcome.error;
+    if (result.kind === "answered" && result.answer.outcome?.ok === false)
+      told = boundedError(result.answer.outcome.error);
   } catch (thrown) {
     const error = toSwitchyardError(thrown);
     if (error.code === "internal") logError("internal error", error.cause, { stack: error.stack });
-    told = toErrorData(error);
+    told = boundedError(toErrorData(error));
     result = { kind: "refused", error: isVerified() ? toErrorData(error) : forStrangers(webhook.name, error) };
   }
   const { id, timestampMs, method, path, headers, body } = delivered;
@@ -153,14 +153,8 @@ async function recorded(
       status,
       verified: isVerified(),
       code: told?.code ?? null,
-      detail:
-        told?.detail.slice(0, MOST_CHARS) ??
-        (result.kind === "handshake" ? "it asked whether somebody is there" : null),
-      errors: (told?.errors ?? []).slice(0, MOST_ERRORS).map(({ pointer, keyword, detail }) => ({
-        pointer: pointer.slice(0, MOST_CHARS),
-        keyword,
-        detail: detail.slice(0, MOST_CHARS),
-      })),
+      detail: told?.detail ?? (result.kind === "handshake" ? "it asked whether somebody is there" : null),
+      errors: (told?.errors ?? []).slice(0, MOST_ERRORS),
       execution_id: answer?.executionId ?? null,
       replay_of: replayOf ?? null,
       method,
