@@ -48,6 +48,7 @@ function setUp({ rows = [subscriptionOf()], ends = [], page = 50, keep }: World)
     group: "registry",
     active: true,
     isAsync: true,
+    rateLimit: null,
     batch: false,
     input: type,
   };
