@@ -45,6 +45,7 @@ export type KeptCall = Pick<Call, "principal" | "caller" | "depth" | "traceparen
   expiresMs: number | undefined;
   /** In place of what the operation's row says. */
   policy: Policy | undefined;
+  beside: string | undefined;
 };
 
 /** How often an asynchronous call is tried, and how long one attempt may take. */
@@ -94,6 +95,8 @@ export type Call = {
   depth: number;
   traceparent: string;
   tracestate?: string;
+  /** The trace begins with this call: see core/trace.ts. */
+  isRoot?: true;
   /** Check the input and go no further. */
   validateOnly?: boolean;
   /** Keep it and run it later, whatever its row says (Prefer: respond-async). */
@@ -106,6 +109,11 @@ export type Call = {
   expiresMs?: number;
   /** For asynchronous calls of the platform's own, whose tries another row than the operation's decides. */
   policy?: Policy;
+  /**
+   * The execution near which it is kept, so that many such calls of one moment are few messages. A call that comes again under
+   * its idempotencyKey must name the same.
+   */
+  beside?: string;
   /** Told of the operation's rate limit, where it has one, whether it let the call through or not. */
   limited?: (limited: Limited) => void;
 };
@@ -275,7 +283,7 @@ async function run(
 }
 
 function keptCall(call: Call, { mode, operation, input }: Pick<KeptCall, "mode" | "operation" | "input">): KeptCall {
-  const { principal, caller, depth, idempotencyKey, expiresMs, policy } = call;
+  const { principal, caller, depth, idempotencyKey, expiresMs, policy, beside } = call;
   return {
     mode,
     operation,
@@ -287,6 +295,7 @@ function keptCall(call: Call, { mode, operation, input }: Pick<KeptCall, "mode" 
     idempotencyKey,
     expiresMs,
     policy,
+    beside,
     delayMs: call.delayMs ?? 0,
   };
 }

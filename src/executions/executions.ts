@@ -147,6 +147,7 @@ export function createExecutions(ports: Ports): Executions {
           idempotencyKey: undefined,
           delayMs: 0,
           expiresMs: undefined,
+          beside: undefined,
           // What was tried otherwise than the row says is tried so again.
           policy:
             operation.revision === original.head.revision && original.head.mode === "async"
