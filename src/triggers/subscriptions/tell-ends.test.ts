@@ -48,7 +48,6 @@ function setUp({ rows = [subscriptionOf()], ends = [], page = 50, keep }: World)
     group: "registry",
     active: true,
     isAsync: true,
-    rateLimit: null,
     batch: false,
     rateLimit: null,
     input: type,
