@@ -1,20 +1,25 @@
-/** `npm run bench [-- calls|scale|cold|cli|durable|adapters|planner]`: every number the README names, measured here and now. */
+/** `npm run bench [-- calls|scale|cold|cli|durable|adapters|planner|webhooks]`: every number the README names, measured here and now. */
 import { ADAPTER_PARTS, adapters } from "./adapters.ts";
 import { calls } from "./calls.ts";
 import { cli } from "./cli.ts";
 import { cold } from "./cold.ts";
 import { durable, DURABLE_PARTS, missingPeers } from "./durable.ts";
 import { machine } from "./_harness.ts";
+import { mcpBench } from "./mcp.ts";
 import { rateLimitBench } from "./rate-limits.ts";
 import { planner } from "./planner.ts";
 import { scale } from "./scale.ts";
+import { telemetryBench } from "./telemetry.ts";
+import { webhooks } from "./webhooks.ts";
 
-const BENCHMARKS = { calls, scale, cold, cli, durable, adapters, planner };
+const BENCHMARKS = { calls, scale, cold, cli, durable, adapters, planner, webhooks };
 /** Run only when they are named. */
 const PARTS: Record<string, () => Promise<void>> = {
   ...DURABLE_PARTS,
   ...ADAPTER_PARTS,
   "rate-limits": rateLimitBench,
+  telemetry: telemetryBench,
+  mcp: mcpBench,
 };
 
 const wanted = process.argv.slice(2);

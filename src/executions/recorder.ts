@@ -3,6 +3,7 @@
  * for all that finished within FLUSH_MS. A machine that is lost takes at most the unwritten ones with it; a shard
  * that fails is tried again with the next flush, and records over MAX_WAITING are dropped, counted and logged.
  */
+import { log, logError } from "../core/log.ts";
 import type { ExecutionView } from "../model/execution.ts";
 import type { ExecutionRecord } from "../model/outcome.ts";
 import type { ExecutionNamespace } from "./accepter.ts";
@@ -34,7 +35,8 @@ export class Recorder {
 
   add(record: ExecutionRecord): void {
     if (this.#waiting.length >= MAX_WAITING) {
-      console.error(JSON.stringify({ level: "error", message: "execution record dropped", id: record.id }));
+      const { id, operation, traceparent } = record;
+      log("error", "execution record dropped", { execution: id, operation, traceparent });
       return;
     }
     this.#waiting.push(record);
@@ -71,7 +73,7 @@ export class Recorder {
       }
       this.#waiting = this.#waiting.slice(batch.length);
     } catch (error) {
-      console.error(JSON.stringify({ level: "error", message: `cannot write execution records: ${String(error)}` }));
+      logError("cannot write execution records", error);
     }
     this.#flushing = false;
     if (this.#waiting.length > 0) {

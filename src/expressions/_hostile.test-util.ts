@@ -184,6 +184,49 @@ export const HOSTILE: readonly Hostile[] = [
   limit("each item looked for among many", "[1..9000].($ in $$.items)".replace("[1..9000].(", "[1..9000].([1..100]."), {
     items: many,
   }),
+  invalid(
+    "positions bound under thousands of names",
+    `$[true]${Array.from({ length: 2_500 }, (_, index) => `#$v${index}`).join("")}`,
+  ),
+  invalid(
+    "items bound under thousands of names",
+    Array.from({ length: 1_800 }, (_, index) => `$@$v${index}.`).join("") + "$",
+  ),
+  invalid("thousands of parameters", `($f := function(${"$a,".repeat(4_000)}$a){ 1 + $f() }; $f())`),
+  limit("an array of thousands, again and again", `[1..100].[${"1,".repeat(7_000)}1]`),
+  limit(
+    "a long array joined with thousands of empty ones",
+    `($r := [1..9000]; $e := []; [1..100].[$r${",$e".repeat(4_000)}])`,
+  ),
+  limit("a transform that writes thousands of members into thousands of parts", "$ ~> |items|$$.big|", {
+    items: thousand.map((item) => ({ ...item })),
+    big: Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`k${index}`, index])),
+  }),
+  limit("a transform that takes thousands of members away from thousands of parts", "$ ~> |items|{}, $$.names|", {
+    items: [...thousand, ...thousand, ...thousand, ...thousand],
+    names: many.slice(0, 9_000).map(String),
+  }),
+  limit("an object of arrays flattened, again and again", "[1..1000].($$.big.*)", {
+    big: Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`k${index}`, [index]])),
+  }),
+  limit("tuples grouped under one key, again and again", '[1..100].($$.items@$a{"k": $a})', {
+    items: many.slice(0, 5_000),
+  }),
+  limit(
+    "an array made an object of many members, again and again",
+    `[1..100].($$.items.[$][0].{${Array.from({ length: 500 }, (_, index) => `"k${index}": 1`).join(",")}})`,
+    { items: many.slice(0, 5_000) },
+  ),
+  limit(
+    "partial application that keeps all parameters",
+    "($f := function($a, $b){ $a }; $w := function($h, $n){ $n = 0 ? ($h[0])(1, 2) : $w([($h[0])(?, ?)], $n - 1) }; $w([$f], 100000))",
+  ),
+  limit("a filter by long lists of nothing", "($z := [1..9000].(0); $filter([1..9000], function(){ $z }))"),
+  limit("built-in functions partly applied, and kept", "[1..9000].[$substring(?, 1), $substring(?, 2), $pad(?, 3)]"),
+  limit(
+    "built-in functions partly applied, again and again",
+    "$sort([1..9000], function($a, $b){ $exists($formatNumber($a, ?)) })",
+  ),
   // Regular expressions.
   limit(
     "a regular expression on a long text, again and again",

@@ -57,7 +57,7 @@ export const BEFORE: Readonly<Record<string, (meter: Meter, args: readonly unkno
     if (prettify === true) chargeString(meter, sizeOf(meter, value) + indentation(meter, value, 1));
   },
   spread: (meter, [value]) => {
-    if (Array.isArray(value)) chargeSteps(meter, (value.length * value.length) >> 10);
+    if (Array.isArray(value)) chargeSteps(meter, Math.ceil((value.length * value.length) / 1_024));
     // It takes a function apart, down to the code that it is made of.
     if (isFunction(value)) refuseValue(meter, "$spread takes objects", "a function");
   },

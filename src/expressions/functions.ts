@@ -78,18 +78,7 @@ export const GUARDED = [
 export const UNAVAILABLE = ["eval", "random", "shuffle"] as const;
 
 /** Those that go through all of their arguments, however deep. The others look at the top. */
-const DEEP = new Set<string>([
-  "string",
-  "clone",
-  "boolean",
-  "not",
-  "keys",
-  "spread",
-  "merge",
-  "distinct",
-  "lookup",
-  "filter",
-]);
+const DEEP = new Set<string>(["string", "clone", "boolean", "not", "keys", "spread", "merge", "distinct"]);
 
 /** Binds every built-in function anew for `expression`. */
 export function guardFunctions(expression: JSONata.Expression, definitions: ReadonlyMap<string, Definition>): void {

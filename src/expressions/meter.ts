@@ -69,6 +69,7 @@ export function refuseValue(meter: Meter, rule: string, found: string): never {
   throw meter.ended;
 }
 
+/** `steps` is not negative: what comes of a shift must have fitted into 31 bits. */
 export function chargeSteps(meter: Meter, steps: number): void {
   if (meter.ended !== undefined) throw meter.ended;
   meter.steps += steps;

@@ -6,7 +6,7 @@
 export type Role =
   /** Its whole value is walked or written out: an operand of `=` or `&`, a condition. */
   | "walked"
-  /** Its items are looked through: the right side of `in`. */
+  /** Its items are gone through: the right side of `in`, what a transform takes away. */
   | "scanned"
   /** Its items are copied into a sequence: a step of a path, an item of an array. */
   | "copied"
@@ -14,8 +14,9 @@ export type Role =
   | "tupled"
   /** Its items are copied, and then sorted. */
   | "sorted"
-  /** A key by which a sequence is grouped. */
+  /** A key by which a sequence is grouped, and by which tuples are, for each binding anew. */
   | "key"
+  | "tupleKey"
   /** What a transform writes into the copy that it made. */
   | "update";
 
@@ -54,6 +55,22 @@ export function giveRoles(node: Node): void {
   for (const filter of [node["predicate"], node["stages"]].flat())
     give("walked", (filter as Node | undefined)?.["expr"]);
   const group = node["group"] as { lhs: [Node, Node][] } | undefined;
-  for (const [key] of group?.lhs ?? []) give("key", key);
-  if (node.type === "transform") give("update", node["update"]);
+  const tuples = (node["steps"] as Node[] | undefined)?.some((step) => step["tuple"] === true);
+  for (const [key] of group?.lhs ?? []) give(tuples === true ? "tupleKey" : "key", key);
+  // Whoever called it may ask whether its answer is true.
+  if (node.type === "lambda") give("walked", node["body"]);
+  if (node.type === "transform") {
+    give("update", node["update"]);
+    give("scanned", node["delete"]);
+  }
+}
+
+/** How many names `@`, `#` and `%` bind in a path: each of its tuples has all of them. */
+export function bindingsOf(path: Node): number {
+  let count = 0;
+  for (const step of path["steps"] as Node[]) {
+    for (const bound of [step["focus"], step["index"], step["ancestor"]]) if (bound !== undefined) count++;
+    for (const stage of (step["stages"] as Node[] | undefined) ?? []) if (stage.type === "index") count++;
+  }
+  return count;
 }

@@ -6,7 +6,7 @@
 import type JSONata from "jsonata";
 import { LIMITS } from "../core/limits.ts";
 import { loadPatternEngine } from "../core/regex.ts";
-import { giveRoles, type Node, NO_NODES } from "./nodes.ts";
+import { bindingsOf, giveRoles, type Node, NO_NODES } from "./nodes.ts";
 import { type Jsonata, parse, refuse } from "./parse.ts";
 import { compileRegex } from "./regex-engine.ts";
 
@@ -66,6 +66,7 @@ function visit(
   if (node.type === "regex") regexes.push({ node, regex: node.value as RegExp });
   if (node.type === "variable") refuseName(source, node);
   if (node.type === "lambda") refuseSignature(source, node);
+  refuseNames(source, node);
   if (node.type === "condition") mendCopy(node);
   giveRoles(node);
   for (const key of Object.keys(node)) {
@@ -91,6 +92,17 @@ function refuseName(source: string, node: Node): void {
   const name = String(node.value);
   const reason = Object.hasOwn(REFUSED, name) ? REFUSED[name] : undefined;
   if (reason !== undefined) refuse(source, node.position, reason);
+}
+
+/** What is bound anew at each call, and copied for each item. */
+const MAX_NAMES = 20;
+
+function refuseNames(source: string, node: Node): void {
+  const names = node.type === "path" ? bindingsOf(node) : 0;
+  if (names > MAX_NAMES) refuse(source, node.position, `a path may bind at most ${MAX_NAMES} names; it binds ${names}`);
+  const parameters = node.type === "lambda" ? (node["arguments"] as Node[]).length : 0;
+  if (parameters <= MAX_NAMES) return;
+  refuse(source, node.position, `a function may have at most ${MAX_NAMES} parameters; it has ${parameters}`);
 }
 
 function refuseSignature(source: string, node: Node): void {

@@ -41,6 +41,7 @@ export const RESERVED_SEGMENTS: readonly string[] = [
   "schedules",
   "services",
   "streams",
+  "webhooks",
   "workflows",
 ];
 

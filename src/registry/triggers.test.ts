@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Principal } from "../model/principal.ts";
 import type { Scope } from "../model/scope.ts";
 import { fixture, storeModule, type Fixture } from "./_fixture.node.ts";
@@ -20,6 +20,13 @@ const WRITER = ["registry:write", "ops:invoke:shop", "secrets:use"] as const;
 const HOOK = { name: "hook", operation: "demo", scheme: "github", secrets: ["key"], scopes: ["ops:invoke:shop"] };
 const NIGHTLY = { name: "nightly", operation: "demo", cron: "0 2 * * *", scopes: ["ops:invoke:shop"] };
 const TELL = { name: "tell", url: "https://example.com/", secrets: ["key"], scopes: ["ops:invoke:shop"] };
+
+const hmac = (settings: Json, rest: Json = {}): Json => ({
+  ...HOOK,
+  scheme: "hmac",
+  hmac: { header: "x-signature", ...settings },
+  ...rest,
+});
 
 describe("a trigger's scopes", () => {
   test.each([
@@ -72,6 +79,13 @@ describe("triggers", () => {
     ["webhook", "/hmac", { ...HOOK, hmac: { header: "x-signature" } }, "setting_unsupported"],
     ["webhook", "/token_header", { ...HOOK, token_header: { name: "x-token" } }, "setting_unsupported"],
     ["webhook", "/operation", { ...HOOK, operation: "unknown" }, "definition_invalid"],
+    ["webhook", "/tolerance_s", { ...HOOK, tolerance_s: 60 }, "setting_unsupported"],
+    ["webhook", "/tolerance_s", hmac({}, { tolerance_s: 60 }), "setting_unsupported"],
+    ["webhook", "/hmac/signed", hmac({ timestamp_header: "x-time" }), "definition_invalid"],
+    ["webhook", "/hmac/timestamp_header", hmac({ signed: "{timestamp}.{body}" }), "definition_invalid"],
+    ["webhook", "/hmac/id_header", hmac({ signed: "{id}.{body}" }), "definition_invalid"],
+    ["webhook", "/mapping", { ...HOOK, mapping: "body.(" }, "expression_invalid"],
+    ["webhook", "/dedupe", { ...HOOK, dedupe: "$eval(body)" }, "expression_invalid"],
     ["schedule", "/cron", { ...NIGHTLY, every_ms: 1000 }, "definition_invalid"],
     ["schedule", "/cron", { ...NIGHTLY, cron: null }, "definition_invalid"],
     ["subscription", "/url", { ...TELL, operation: "demo" }, "definition_invalid"],
@@ -115,5 +129,16 @@ describe("triggers", () => {
     await base.run("delete_webhook", { name: "hook" });
     expect(await base.registry.trigger("webhook", "hook")).toBeUndefined();
     expect(await base.registry.triggers("webhook")).toEqual([]);
+  });
+
+  test("that are not there cost one look until one of that name is", async () => {
+    await base.registry.trigger("webhook", "another");
+    const reads = vi.spyOn(base.client, "execute");
+    for (let n = 0; n < 5; n++) expect(await base.registry.trigger("webhook", "hook")).toBeUndefined();
+    expect(reads).toHaveBeenCalledTimes(1);
+    await base.run("put_webhook", HOOK);
+    expect(await base.registry.trigger("webhook", "hook")).toMatchObject({ name: "hook" });
+    await base.run("delete_webhook", { name: "hook" });
+    expect(await base.registry.trigger("webhook", "hook")).toBeUndefined();
   });
 });

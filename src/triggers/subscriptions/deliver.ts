@@ -4,11 +4,11 @@
  */
 import { retryAfterMs } from "../../adapters/http/retry-after.ts";
 import type { Cancellation } from "../../core/cancellation.ts";
-import { SwitchyardError, type ErrorCode } from "../../core/errors.ts";
+import { SwitchyardError, toErrorData, toSwitchyardError, type ErrorCode } from "../../core/errors.ts";
 import { sha256 } from "../../core/hash.ts";
-import { continueTrace } from "../../core/trace.ts";
+import { passOnTrace } from "../../core/trace.ts";
 import { dispatch, type DispatchPorts } from "../../dispatch/dispatch.ts";
-import { compileExpression } from "../../expressions/index.ts";
+import { compileExpression, type Expression } from "../../expressions/index.ts";
 import { destinationFault } from "../../model/destination.ts";
 import type { InvocationMeta, LogLine, RetryAdvice } from "../../model/invocation.ts";
 import type { Outcome } from "../../model/outcome.ts";
@@ -18,6 +18,9 @@ import { post, type Posted } from "./post.ts";
 import { signatureHeaders } from "./sign.ts";
 
 type Subscription = TriggerHandle<"subscription">;
+
+/** What an operation refuses now, and will take when there is room. */
+const LATER: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["rate_limited", "queue_full"]);
 
 export type DeliverPorts = {
   subscription(name: string): Promise<Subscription | undefined>;
@@ -64,9 +67,15 @@ export async function deliver(delivery: Delivery, ports: DeliverPorts): Promise<
     : start(row, row.operation, content, delivery, ports);
 }
 
-async function mapped({ name, mapping }: Subscription, event: object): Promise<unknown> {
+/** The registry hands out the same row until it changes. */
+const compiled = new WeakMap<Subscription, Promise<Expression>>();
+
+async function mapped(row: Subscription, event: object): Promise<unknown> {
+  const { name, mapping } = row;
   if (mapping === null) return event;
-  const content = await (await compileExpression(mapping)).evaluate(event);
+  const expression = compiled.get(row) ?? compileExpression(mapping);
+  compiled.set(row, expression);
+  const content = await (await expression).evaluate(event);
   if (content !== undefined) return content;
   throw new SwitchyardError(
     "expression_failed",
@@ -82,20 +91,28 @@ async function start(
   { meta, depth }: Delivery,
   ports: DeliverPorts,
 ): Promise<Outcome> {
-  const { executionId } = await dispatch(
-    {
-      name: operation,
-      input: { text: JSON.stringify(input), value: input },
-      principal: { id: triggerPrincipalId("subscription", name), name, scopes },
-      caller: { type: "subscription", id: name },
-      depth: depth + 1,
-      traceparent: continueTrace(meta.traceparent),
-      async: true,
-      idempotencyKey: meta.execution_id,
-    },
-    ports.dispatch,
-  );
-  return { ok: true, output: JSON.stringify({ execution_id: executionId }), logs: [] };
+  try {
+    const { executionId } = await dispatch(
+      {
+        name: operation,
+        input: { text: JSON.stringify(input), value: input },
+        principal: { id: triggerPrincipalId("subscription", name), name, scopes },
+        caller: { type: "subscription", id: name },
+        depth: depth + 1,
+        traceparent: passOnTrace(meta.traceparent),
+        async: true,
+        idempotencyKey: meta.execution_id,
+      },
+      ports.dispatch,
+    );
+    return { ok: true, output: JSON.stringify({ execution_id: executionId }), logs: [] };
+  } catch (thrown) {
+    const error = toSwitchyardError(thrown);
+    if (!LATER.has(error.code)) throw thrown;
+    const retry: RetryAdvice =
+      error.afterMs === undefined ? { kind: "may" } : { kind: "after", after_ms: error.afterMs };
+    return { ok: false, error: toErrorData(error), retry, logs: [] };
+  }
 }
 
 async function send(row: Subscription, content: unknown, delivery: Delivery, ports: DeliverPorts): Promise<Outcome> {
@@ -121,7 +138,7 @@ async function send(row: Subscription, content: unknown, delivery: Delivery, por
       ...signed,
       "content-type": "application/json",
       "user-agent": ports.userAgent,
-      traceparent: continueTrace(meta.traceparent),
+      traceparent: passOnTrace(meta.traceparent),
     },
     body,
     timeoutMs: meta.timeout_ms,
@@ -158,7 +175,7 @@ function outcomeOf(came: Posted, made: Try): Outcome {
     case "execution_cancelled":
       return failed("execution_cancelled", "its end must still be wanted; it is cancelled", { kind: "never" });
     case "unreachable":
-      return failed("destination_unreachable", `it must be reachable; ${came.reason}`);
+      return failed("destination_unreachable", `it must be reachable; it is not: ${came.reason}`);
     case "answer": {
       const { status, text, headers } = came;
       const isOk = status >= 200 && status < 300;
