@@ -8,6 +8,9 @@ import { randomBytes } from "./random.ts";
 /** What travels with a call, by whatever carries it. */
 export type TraceContext = { traceparent: string; tracestate?: string };
 
+/** `isRoot`: it begins here, whether it is kept is not decided yet, and its span is nobody's. Travels no further. */
+export type CallTrace = TraceContext & { isRoot?: true };
+
 /** A traceparent, read. `flags` holds those that the standard defines: 1 sampled, 2 random trace id. */
 export type Traceparent = { traceId: string; spanId: string; flags: number };
 
@@ -35,6 +38,11 @@ export function formatTraceparent({ traceId, spanId, flags }: Traceparent): stri
 /** The caller's trace handed on as it came; a new one where none, or a malformed one, came. */
 export function passOnTrace(header: string | null | undefined): string {
   return formatTraceparent(parseTraceparent(header) ?? newTrace());
+}
+
+/** The context of what no request has asked for: a schedule, say. */
+export function beginTrace(): CallTrace {
+  return { traceparent: formatTraceparent(newTrace()), isRoot: true };
 }
 
 /** A trace that begins here. */

@@ -95,6 +95,8 @@ export type Call = {
   depth: number;
   traceparent: string;
   tracestate?: string;
+  /** The trace begins with this call: see core/trace.ts. */
+  isRoot?: true;
   /** Check the input and go no further. */
   validateOnly?: boolean;
   /** Keep it and run it later, whatever its row says (Prefer: respond-async). */

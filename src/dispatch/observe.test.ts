@@ -165,6 +165,13 @@ describe("dispatch() with telemetry", () => {
     expect(counted()).toEqual([]);
   });
 
+  it("begins the trace of what no request has asked for, without a parent", async () => {
+    const { call, ports, spans } = setUp();
+    await dispatch({ ...call, isRoot: true }, ports);
+    expect(spans.at(-1)).toMatchObject({ name: "dispatch", traceId: TRACE, parentSpanId: undefined });
+    expect(spans[0]?.parentSpanId).toBe(spans.at(-1)?.spanId);
+  });
+
   it("makes no span where the trace is not sampled, and counts all the same", async () => {
     const { call, ports, spans, counted } = setUp({ flags: "00" });
     await dispatch(call, ports);

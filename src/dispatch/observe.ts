@@ -2,7 +2,7 @@
 import { toSwitchyardError, type ErrorCode } from "../core/errors.ts";
 import type { Meter } from "../telemetry/meter.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import type { Attributes } from "../telemetry/tracer.ts";
+import type { Attributes, SpanStart } from "../telemetry/tracer.ts";
 import type { Answer, Call, DispatchPorts } from "./dispatch.ts";
 
 /** Refused before it was certain that there is such an operation: whatever was named then is no label. */
@@ -19,13 +19,16 @@ type Dispatch = (call: Call, ports: DispatchPorts) => Promise<Answer>;
 /** `go` is dispatch itself. Its answer and what it throws are handed on as they are. */
 export async function observed(call: Call, ports: DispatchPorts, telemetry: Telemetry, go: Dispatch): Promise<Answer> {
   const { meter, tracer } = telemetry;
-  const span = tracer?.begin(call, {
+  const start: SpanStart = {
     name: "dispatch",
     kind: "internal",
     attributes: { "switchyard.caller.type": call.caller.type, "switchyard.depth": call.depth },
-  });
+  };
+  const root = call.isRoot === true ? tracer?.root(call, start) : undefined;
+  const span = root === undefined ? tracer?.begin(call, start) : root.span;
+  const trace = root?.trace ?? span?.trace;
   try {
-    const answer = await go(span === undefined ? call : { ...call, ...span.trace }, ports);
+    const answer = await go(trace === undefined ? call : { ...call, ...trace }, ports);
     if (meter !== undefined) count(meter, call, answer);
     // Attempts are linked to the span in which their call was kept, as consumers are to producers.
     const kind = answer.operation.isAsync || call.async === true ? "producer" : "internal";

@@ -28,6 +28,8 @@ const FIELDS = [
 
 const EXAMPLES = `"0 2 * * *" is 02:00 every day, "*/15 * * * *" every quarter of an hour, "@daily" midnight`;
 const NICKNAMES = new Set(["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"]);
+/** Due times of an expression that are remembered. */
+const SPANS = 4;
 /** From here on a pattern without a year either has a date or never has one. */
 const ANY_TIME = Date.UTC(2024, 0, 1);
 
@@ -58,15 +60,19 @@ export function parseCron(expression: string, timeZone: string): ParsedCron {
 
 function open(pattern: string, timezone: string): DueTimes {
   const cron = new Cron(pattern, { timezone, paused: true, mode: "5-or-6-parts", fixedTimeRule: "no-wildcard" });
-  // Times repeat between due times, and many schedules share an expression: what was found holds until it is over.
-  let [from, until] = [0, Number.NEGATIVE_INFINITY];
+  // To step takes a tenth of a millisecond, and thousands of schedules share an expression: what was found for an instant holds
+  // for all up to the due time. Whoever decides asks for this due time and for the next.
+  const spans: { from: number; until: number }[] = [];
   return {
     next(after) {
-      if (after >= from && after < until) return until;
-      const found = cron.nextRun(new Date(after))?.getTime();
-      if (found === undefined) return undefined;
-      [from, until] = [after, found];
-      return found;
+      const known = spans.find(({ from, until }) => after >= from && after < until);
+      if (known !== undefined) return known.until;
+      const until = cron.nextRun(new Date(after))?.getTime();
+      if (until === undefined) return undefined;
+      const wider = spans.find((span) => span.until === until);
+      if (wider !== undefined) wider.from = Math.min(wider.from, after);
+      else if (spans.push({ from: after, until }) > SPANS) spans.shift();
+      return until;
     },
     names: (at) => cron.match(new Date(at)),
   };

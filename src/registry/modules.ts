@@ -3,7 +3,6 @@ import { and, eq, inArray } from "drizzle-orm";
 import { SwitchyardError } from "../core/errors.ts";
 import { sha256 } from "../core/hash.ts";
 import { LIMITS } from "../core/limits.ts";
-import { noteSecrets } from "../core/redact.ts";
 import type { Environment, Secret } from "../model/entities.ts";
 import type { IsolateDefinition } from "../model/invocation.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
@@ -111,7 +110,6 @@ export async function openEnvironmentSecrets(
     if (row === undefined) throw unavailable(name, secret, "it must be registered; it is not");
     values[word] = await open(await masterKey(), secret, row.sealed);
   }
-  noteSecrets(Object.values(values));
   return values;
 }
 
@@ -149,7 +147,6 @@ async function openSecrets(
       throw unavailable(name, secret, `its groups must include "${group}"; they are ${groups.join(", ") || "none"}`);
     values[secret] = await open(await masterKey(), secret, row.sealed);
   }
-  noteSecrets(Object.values(values));
   return values;
 }
 

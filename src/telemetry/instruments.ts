@@ -53,6 +53,12 @@ export const INSTRUMENTS = {
     labels: ["environment", "code"],
     help: "Environments that came first in a row's order and did not run the call.",
   },
+  deliveries: {
+    name: "switchyard_deliveries_total",
+    type: "counter",
+    labels: ["outcome", "code"],
+    help: "Requests that reached webhooks: accepted, duplicate, refused (not verified) or failed.",
+  },
   errors: {
     name: "switchyard_errors_total",
     type: "counter",

@@ -63,6 +63,22 @@ describe("enter()", () => {
   });
 });
 
+describe("root()", () => {
+  const begun = { traceparent: `00-${TRACE}-${SPAN}-01`, isRoot: true } as const;
+
+  it("begins a trace without a parent, where its id says so", () => {
+    const { tracer, spans } = setUp();
+    tracer.root(begun, START).span?.end();
+    expect(spans[0]).toMatchObject({ traceId: TRACE, parentSpanId: undefined, flags: 1 });
+    expect(spans[0]?.spanId).not.toBe(SPAN);
+  });
+
+  it("tells those it asks when it is not kept", () => {
+    const { tracer } = setUp(createSampler("parentbased_always_off", 1));
+    expect(tracer.root(begun, START)).toEqual({ trace: { traceparent: `00-${TRACE}-${SPAN}-00` }, span: undefined });
+  });
+});
+
 describe("begin()", () => {
   it("makes a child, linked to what led to it", () => {
     const { tracer, spans } = setUp();

@@ -43,6 +43,8 @@ export type OpenSpan = {
 export interface Tracer {
   /** A request from outside: its trace goes on, or one begins. */
   enter(headers: Headers, start: SpanStart): { trace: TraceContext; span: OpenSpan | undefined };
+  /** What no request has asked for: a trace begins, kept or not as its id decides. */
+  root(begun: TraceContext, start: SpanStart): { trace: TraceContext; span: OpenSpan | undefined };
   /** undefined: the trace is not sampled; its context is handed on as it is. */
   begin(parent: TraceContext, start: SpanStart): OpenSpan | undefined;
 }
@@ -92,6 +94,17 @@ export function createTracer({ sampler, take, now }: TracerPorts): Tracer {
         trace: contextOf({ traceparent, ...(tracestate === undefined ? {} : { tracestate }) }),
         span: undefined,
       };
+    },
+    root(begun, start) {
+      const { traceId, spanId, flags } = parseTraceparent(begun.traceparent) ?? newTrace();
+      if (!sampler(traceId, undefined)) {
+        return {
+          trace: { traceparent: formatTraceparent({ traceId, spanId, flags: flags & ~SAMPLED }) },
+          span: undefined,
+        };
+      }
+      const span = open({ traceId, parentSpanId: undefined, flags: flags | SAMPLED, tracestate: undefined }, start);
+      return { trace: span.trace, span };
     },
     begin(parent, start) {
       const came = parseTraceparent(parent.traceparent);

@@ -98,6 +98,16 @@ describe("a client that begins with initialize", () => {
     );
   });
 
+  it("belongs to the trace that the call names", async () => {
+    const client = await connect(dev);
+    const traceId = "1".repeat(32);
+    const meta = { traceparent: `00-${traceId}-${"2".repeat(16)}-01` };
+    const id = executionOf(await client.call("who", {}, meta));
+    const found = async () => (await dev.request(`/executions/${id}`)).text();
+    await waitUntil(async () => (await found()).includes("traceparent"), 5_000);
+    expect(await found()).toContain(`"traceparent":"00-${traceId}-`);
+  });
+
   it("gives and gets what is no object under a member", async () => {
     const client = await connect(dev);
     const result = await client.call("double", { input: 21 });

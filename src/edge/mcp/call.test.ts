@@ -94,7 +94,7 @@ function setUp({ tells, output = "4", resolves, operation = {} }: World) {
       {
         name: "double",
         arguments: { input: 2 },
-        traceparent: undefined,
+        trace: { traceparent: VIEW.traceparent, tracestate: "a=b" },
         signal: leaving.signal,
         abandon: true,
         progress: async (message, number) => void told.progress.push(`${number} ${message}`),
@@ -138,6 +138,7 @@ describe("callTool() of an asynchronous operation", () => {
     const { call, kept } = setUp({ tells: [DONE] });
     await call();
     expect(kept).toMatchObject([{ caller: { type: "agent", id: "p" }, mode: "async", input: { text: "2" }, depth: 0 }]);
+    expect(kept).toMatchObject([{ traceparent: VIEW.traceparent, tracestate: "a=b" }]);
   });
 
   it("tells states and lines as they come, and answers with the output", async () => {

@@ -2,7 +2,7 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import { SwitchyardError, toErrorData, toSwitchyardError, type ErrorData } from "../../core/errors.ts";
 import { parseJsonText, type ParsedJson } from "../../core/json.ts";
-import { passOnTrace } from "../../core/trace.ts";
+import type { TraceContext } from "../../core/trace.ts";
 import { dispatch } from "../../dispatch/dispatch.ts";
 import { NAME_PATTERN } from "../../model/names.ts";
 import type { ResolvedOperation } from "../../model/resolved.ts";
@@ -15,7 +15,7 @@ import { isSeen, type View } from "./view.ts";
 export type ToolCall = Omit<Following, "again"> & {
   name: string;
   arguments: Record<string, unknown>;
-  traceparent: string | undefined;
+  trace: TraceContext;
   /** It is kept, and this is its execution; what is answered is called when nobody waits for it any more. */
   onKept(executionId: string): () => void;
 };
@@ -41,7 +41,7 @@ export async function callTool(call: ToolCall, ports: Ports): Promise<CallToolRe
         principal: identity.principal,
         caller: { type: "agent", id: identity.principal.id },
         depth: 0,
-        traceparent: passOnTrace(call.traceparent),
+        ...call.trace,
       },
       platform.dispatch,
     );

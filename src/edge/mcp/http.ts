@@ -12,6 +12,7 @@ import {
   type ServerEventBus,
 } from "@modelcontextprotocol/server";
 import { ERRORS, SwitchyardError, toErrorData, toSwitchyardError } from "../../core/errors.ts";
+import type { TraceContext } from "../../core/trace.ts";
 import { readJson } from "../body.ts";
 import type { Limited } from "../../model/rate-limit.ts";
 import type { Identity, Platform } from "../context.ts";
@@ -26,7 +27,7 @@ import { Tools } from "./tools.ts";
 import { parseView, type View } from "./view.ts";
 
 /** `limits`: what the token was held to for this request. */
-type Asker = { identity: Identity; limits: Limited[] };
+type Asker = { identity: Identity; limits: Limited[]; trace: TraceContext };
 export type Mcp = (request: Request, asker: Asker) => Promise<Response>;
 
 /** What may wait for a client that does not read, beside one event. Bytes. */
@@ -96,7 +97,7 @@ export function createMcp(platform: Platform): Mcp {
     };
   }
 
-  async function post(request: Request, { identity, limits }: Asker, view: View): Promise<Response> {
+  async function post(request: Request, { identity, limits, trace }: Asker, view: View): Promise<Response> {
     const { value } = await readJson(request);
     const { principal } = identity;
     // One request of HTTP was counted; a batch holds as many as it holds.
@@ -106,7 +107,13 @@ export function createMcp(platform: Platform): Mcp {
     const between = interjection();
     const resumable = isResumable(request, value);
     const asked = {
-      ...{ platform, identity, view, client, tools, memory },
+      platform,
+      identity,
+      view,
+      client,
+      tools,
+      memory,
+      trace,
       onKept(id: string, answered: Answered): void {
         if (resumable) between.say(firstEvent(id, answered) ?? "");
       },

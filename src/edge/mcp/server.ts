@@ -12,6 +12,7 @@ import {
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import { SwitchyardError, toErrorData, toSwitchyardError } from "../../core/errors.ts";
+import { passOnContext, type TraceContext } from "../../core/trace.ts";
 import { NAME_PATTERN } from "../../model/names.ts";
 import type { Identity, Platform } from "../context.ts";
 import { callTool, type ToolCall } from "./call.ts";
@@ -28,6 +29,7 @@ export type Asked = {
   client: Client;
   tools: Tools;
   memory: Memory;
+  trace: TraceContext;
   /** The client's request is behind this execution now. */
   onKept(executionId: string, request: Answered): void;
 };
@@ -78,7 +80,7 @@ export function createServer(asked: Asked, { era }: McpRequestContext): Server {
         {
           name: params.name,
           arguments: params.arguments ?? {},
-          traceparent: traceparentOf(context),
+          trace: traceOfCall(context, asked.trace),
           signal: context.mcpReq.signal,
           // Earlier revisions: a connection that broke is no cancellation, the client may only have lost its network.
           abandon: era === "modern",
@@ -118,10 +120,18 @@ function cursorOf(cursor: string | undefined): string | undefined {
   );
 }
 
-function traceparentOf({ mcpReq, http }: ServerContext): string | undefined {
+/** What the call says of itself, for clients of which one span makes many calls; else what the request of HTTP said. */
+function traceOfCall({ mcpReq }: ServerContext, ofRequest: TraceContext): TraceContext {
   const { _meta: meta } = mcpReq;
-  const given = meta?.["traceparent"];
-  return typeof given === "string" ? given : (http?.req?.headers.get("traceparent") ?? undefined);
+  const { traceparent, tracestate } = meta ?? {};
+  if (typeof traceparent !== "string" || !isHeaderText(traceparent)) return ofRequest;
+  const given = new Headers({ traceparent });
+  if (typeof tracestate === "string" && isHeaderText(tracestate)) given.set("tracestate", tracestate);
+  return passOnContext(given);
+}
+
+function isHeaderText(text: string): boolean {
+  return /^[\x20-\x7e]*$/.test(text);
 }
 
 function progressTokenOf({ mcpReq }: ServerContext): string | number | undefined {

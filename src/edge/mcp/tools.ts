@@ -1,5 +1,5 @@
 /**
- * Lists of tools, a page at a time. A rendered tool is kept by the digest of its operation, so it never gets old; which ones
+ * Lists of tools, a page at a time. A rendered tool is kept by the name and digest of its operation, so it never gets old; which ones
  * are on a page is kept for as long as the registry's revision stands still.
  */
 import type { Tool } from "@modelcontextprotocol/server";
@@ -62,7 +62,7 @@ export class Tools {
     const known = new Map<string, Rendered>();
     const missing: string[] = [];
     for (const { name, digest } of rows) {
-      const rendered = this.#rendered.get(digest);
+      const rendered = this.#rendered.get(`${name} ${digest}`);
       if (rendered === undefined) missing.push(name);
       else known.set(name, rendered);
     }
@@ -70,7 +70,7 @@ export class Tools {
     for (const { digest, operation } of await this.#registry.describeOperations({ names: missing })) {
       const tool = toTool(operation);
       const rendered = { tool, chars: JSON.stringify(tool).length };
-      this.#rendered.set(digest, rendered, 2 * rendered.chars);
+      this.#rendered.set(`${operation.name} ${digest}`, rendered, 2 * rendered.chars);
       known.set(operation.name, rendered);
     }
     return known;

@@ -14,18 +14,19 @@ const NO_STORE = { "cache-control": "no-store" };
 
 export async function receiveWebhook(context: RouteContext): Promise<Response> {
   const { raw } = context.req;
+  const { webhooks, telemetry } = context.var.platform;
   const { pathname, search } = new URL(raw.url);
   const name = context.req.param("name") ?? "";
-  return toResponse(
-    name,
-    await context.var.platform.webhooks.receive(name, {
-      method: raw.method,
-      path: pathname + search,
-      headers: raw.headers,
-      trace: traceOf(context),
-      body: () => readBytes(raw, LIMITS.jsonBytes),
-    }),
-  );
+  const received = await webhooks.receive(name, {
+    method: raw.method,
+    path: pathname + search,
+    headers: raw.headers,
+    trace: traceOf(context),
+    body: () => readBytes(raw, LIMITS.jsonBytes),
+  });
+  // What is thrown is counted where it becomes an answer; this has become one here.
+  if (received.result.kind === "refused") telemetry?.meter?.count("errors", received.result.error.code);
+  return toResponse(name, received);
 }
 
 function toResponse(name: string, { deliveryId, result }: Received): Response {

@@ -4,6 +4,7 @@
  */
 import type { Platform, RouteContext } from "../context.ts";
 import type { Mcp } from "../mcp/http.ts";
+import { traceOf } from "../traced.ts";
 
 const mcps = new WeakMap<Platform, Mcp>();
 
@@ -15,5 +16,5 @@ export async function mcp(context: RouteContext): Promise<Response> {
     answer = mcps.get(platform) ?? createMcp(platform);
     mcps.set(platform, answer);
   }
-  return answer(context.req.raw, { identity, limits });
+  return answer(context.req.raw, { identity, limits, trace: traceOf(context) });
 }

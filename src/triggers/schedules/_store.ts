@@ -296,7 +296,10 @@ export class Store {
     const { at } = this.#sql
       .exec<{ at: number | null }>(
         `SELECT min(at) AS at FROM (
-           SELECT min(next_at) AS at FROM schedules UNION ALL SELECT min(retry_at) FROM firings WHERE retry_at > ?)`,
+           SELECT * FROM (
+             SELECT next_at AS at FROM schedules INDEXED BY schedules_next
+             WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1)
+           UNION ALL SELECT min(retry_at) FROM firings WHERE retry_at > ?)`,
         now,
       )
       .one();

@@ -8,6 +8,7 @@
  *   Whenever it wakes and has not looked for a while it looks by itself, so a telling that is lost is made up for.
  */
 import { DurableObject, exports } from "cloudflare:workers";
+import { logError } from "../../core/log.ts";
 import { LIMITS } from "../../core/limits.ts";
 import { dueTimes, type DueTimes } from "../../model/due-times.ts";
 import { Alarm } from "../../objects/alarm.ts";
@@ -19,7 +20,7 @@ import type { ChangesAnswer, ChangesOrder, FireAnswer, FireOrder, ScheduleRow } 
 const DECIDED_AT_ONCE = 500;
 const STARTED_AT_ONCE = 250;
 /** Messages on their way at once. */
-const MESSAGES = 4;
+const MESSAGES = 2;
 /** Until somebody who was told to start something is taken for lost. */
 const LEASE_MS = 30_000;
 /** A look at the change log that nobody asked for, when the object is awake anyway. */
@@ -102,7 +103,7 @@ export class Scheduler extends DurableObject {
       const { at, behind } = this.#store.looked();
       if (behind || Math.abs(now - at) > LOOK_EVERY_MS) void this.#look().catch(() => undefined);
     } catch (error) {
-      console.error(JSON.stringify({ level: "error", message: `schedules: alarm: ${String(error)}` }));
+      logError("schedules: alarm", error);
       this.#alarm.by(Date.now() + 1_000);
     } finally {
       this.#armForNext();
@@ -281,7 +282,7 @@ export class Scheduler extends DurableObject {
       this.#alarm.set();
       return result;
     } catch (error) {
-      console.error(JSON.stringify({ level: "error", message: `schedules: cannot write: ${String(error)}` }));
+      logError("schedules: cannot write", error);
       this.ctx.abort(`a write failed: ${String(error)}`);
       throw error;
     }

@@ -3,6 +3,7 @@
  * of its own, under a key made of the subscription and the execution that ended, so that an end told twice is delivered
  * once. Whatever can fail for one subscription alone fails there, in an attempt at the delivery; nothing of it is here.
  */
+import { logError } from "../../core/log.ts";
 import { SwitchyardError } from "../../core/errors.ts";
 import { passOnTrace } from "../../core/trace.ts";
 import { dispatch, type DispatchPorts, type Policy } from "../../dispatch/dispatch.ts";
@@ -42,8 +43,7 @@ export async function tellEnds(notes: readonly EndNote[], ports: TellPorts): Pro
           await tellOne(ended, groups.get(id) ?? "", subscriptions, ports);
         } catch (error) {
           failed.add(id);
-          const message = `subscriptions: cannot tell of the end of ${id} yet: ${String(error)}`;
-          console.error(JSON.stringify({ level: "error", message }));
+          logError(`subscriptions: cannot tell of the end of ${id} yet`, error);
         }
       }),
     );

@@ -8,6 +8,7 @@
  * - None is older than LIMITS.deliveryRetentionMs by much.
  */
 import { DurableObject } from "cloudflare:workers";
+import { logError } from "../../core/log.ts";
 import { firstDeliveryIdAt } from "../../core/ids.ts";
 import { LIMITS } from "../../core/limits.ts";
 import type { DeliveryQuery, NewDelivery } from "../../model/delivery.ts";
@@ -107,7 +108,7 @@ export class DeliveryLog extends DurableObject {
       this.#alarm.fired();
       this.ctx.storage.transactionSync(() => this.#expire(Date.now() - LIMITS.deliveryRetentionMs));
     } catch (error) {
-      console.error(JSON.stringify({ level: "error", message: `deliveries: alarm: ${String(error)}` }));
+      logError("deliveries: alarm", error);
       notBefore += AGAIN_MS;
     } finally {
       await this.#rearm(notBefore);
@@ -187,7 +188,7 @@ export class DeliveryLog extends DurableObject {
       this.#armForOldest(notBefore);
       await this.#alarm.flush();
     } catch (error) {
-      console.error(JSON.stringify({ level: "error", message: `deliveries: alarm: ${String(error)}` }));
+      logError("deliveries: alarm", error);
     }
   }
 

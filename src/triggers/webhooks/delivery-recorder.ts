@@ -6,6 +6,7 @@
  * Of unverified requests, which cost their sender nothing, so many a minute are recorded for each webhook; the last record
  * of the minute counts the others.
  */
+import { log } from "../../core/log.ts";
 import { shardOfDeliveryId } from "../../core/ids.ts";
 import { LIMITS } from "../../core/limits.ts";
 import type { NewDelivery } from "../../model/delivery.ts";
@@ -134,5 +135,5 @@ function shardOf(id: string): number {
 }
 
 function complain(message: string): void {
-  console.error(JSON.stringify({ level: "error", message }));
+  log("error", message);
 }

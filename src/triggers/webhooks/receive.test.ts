@@ -4,6 +4,7 @@ import { SwitchyardError, type ErrorCode } from "../../core/errors.ts";
 import type { DispatchPorts } from "../../dispatch/dispatch.ts";
 import type { NewDelivery } from "../../model/delivery.ts";
 import type { TriggerHandle } from "../../model/triggers.ts";
+import { Meter } from "../../telemetry/meter.ts";
 import { NOW, signedRequest, webhookOf } from "./_test-world.node.ts";
 import { receive, type WebhookPorts } from "./receive.ts";
 
@@ -18,6 +19,7 @@ type World = {
 function world({ webhook = webhookOf({}), ...failing }: World = {}) {
   const records: NewDelivery[] = [];
   const asked: string[] = [];
+  const meter = new Meter(() => undefined);
   const fail = (what: "row" | "secrets" | "operation"): void => {
     asked.push(what);
     const code = failing[what];
@@ -30,6 +32,7 @@ function world({ webhook = webhookOf({}), ...failing }: World = {}) {
     },
     dispatch: {
       now: () => NOW,
+      telemetry: { meter, tracer: undefined },
       registry: { resolve: async () => (fail("operation"), {}) },
     } as unknown as DispatchPorts,
     record: (delivery) => void records.push(delivery),
@@ -40,7 +43,7 @@ function world({ webhook = webhookOf({}), ...failing }: World = {}) {
     const { body, ...request } = await signedRequest(webhook, { secret: "secret" });
     return receive(name, { ...request, trace, body: async () => body, ...changes }, ports);
   };
-  return { records, asked, send };
+  return { records, asked, send, counted: () => meter.take().filter(([instrument]) => instrument === "deliveries") };
 }
 
 describe("receive()", () => {
@@ -62,13 +65,14 @@ describe("receive()", () => {
   });
 
   test("starts nothing while the secrets cannot be read, and does not tell strangers of it", async () => {
-    const { records, asked, send } = world({ secrets: "secret_unavailable" });
+    const { records, asked, counted, send } = world({ secrets: "secret_unavailable" });
     const { result } = await send();
     expect(result).toMatchObject({ kind: "refused", error: { code: "secret_unavailable" } });
     expect(JSON.stringify(result)).not.toContain("db.internal");
     expect(records).toMatchObject([{ status: "refused", code: "secret_unavailable", verified: false }]);
     expect(records[0]?.detail).toContain("db.internal");
     expect(asked).toEqual(["row", "secrets"]);
+    expect(counted()).toEqual([["deliveries", ["refused", "secret_unavailable"], [1]]]);
   });
 
   test("passes on that the registry does not answer, so that the sender tries again", async () => {

@@ -6,10 +6,11 @@
  * Whatever becomes of it, a request that reached a webhook leaves a record, which says more than the answer where the answer
  * goes to a stranger.
  */
+import { logError } from "../../core/log.ts";
 import { ERRORS, SwitchyardError, toErrorData, toSwitchyardError, type ErrorData } from "../../core/errors.ts";
 import { newDeliveryId } from "../../core/ids.ts";
 import { LIMITS } from "../../core/limits.ts";
-import { passOnTrace, type TraceContext } from "../../core/trace.ts";
+import { beginTrace, type CallTrace } from "../../core/trace.ts";
 import { dispatch, type Answer, type DispatchPorts } from "../../dispatch/dispatch.ts";
 import type { NewDelivery } from "../../model/delivery.ts";
 import { NAME_PATTERN } from "../../model/names.ts";
@@ -36,7 +37,7 @@ export type HookRequest = {
   method: string;
   path: string;
   headers: Headers;
-  trace: TraceContext;
+  trace: CallTrace;
   body(): Promise<Bytes>;
 };
 
@@ -87,13 +88,13 @@ export async function receive(name: string, request: HookRequest, ports: Webhook
 export async function receiveAgain(delivered: Delivered, original: string, ports: WebhookPorts): Promise<Received> {
   return recorded(delivered, { ports, isVerified: () => true, replayOf: original }, async (deliveryId) => {
     if (!delivered.webhook.active) throw inactive(delivered.webhook.name);
-    return start(delivered, { deliveryId, trace: { traceparent: passOnTrace(undefined) }, again: true }, ports);
+    return start(delivered, { deliveryId, trace: beginTrace(), again: true }, ports);
   });
 }
 
 async function start(
   delivered: Delivered,
-  { deliveryId, trace, again = false }: { deliveryId: string; trace: TraceContext; again?: boolean },
+  { deliveryId, trace, again = false }: { deliveryId: string; trace: CallTrace; again?: boolean },
   ports: WebhookPorts,
 ): Promise<Result> {
   const { webhook } = delivered;
@@ -134,18 +135,20 @@ async function recorded(
     if (result.kind === "answered" && result.answer.outcome?.ok === false) told = result.answer.outcome.error;
   } catch (thrown) {
     const error = toSwitchyardError(thrown);
-    if (error.code === "internal") console.error(JSON.stringify({ level: "error", message: String(error.cause) }));
+    if (error.code === "internal") logError("internal error", error.cause, { stack: error.stack });
     told = toErrorData(error);
     result = { kind: "refused", error: isVerified() ? toErrorData(error) : forStrangers(webhook.name, error) };
   }
   const { id, timestampMs, method, path, headers, body } = delivered;
   const answer = result.kind === "answered" ? result.answer : undefined;
+  const status = statusOf(told !== undefined, isVerified(), answer);
+  ports.dispatch.telemetry?.meter?.count("deliveries", status, told?.code ?? "");
   ports.record(
     {
       id: deliveryId,
       webhook: webhook.name,
       at_ms: at,
-      status: statusOf(told !== undefined, isVerified(), answer),
+      status,
       verified: isVerified(),
       code: told?.code ?? null,
       detail: told?.detail ?? (result.kind === "handshake" ? "it asked whether somebody is there" : null),

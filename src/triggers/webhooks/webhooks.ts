@@ -5,7 +5,7 @@
 import { ERRORS, SwitchyardError, type ErrorData } from "../../core/errors.ts";
 import { shardOfDeliveryId } from "../../core/ids.ts";
 import type { DeliveryContent, DeliveryQuery, DeliveryView } from "../../model/delivery.ts";
-import { passOnTrace } from "../../core/trace.ts";
+import { beginTrace } from "../../core/trace.ts";
 import { allows, type Principal } from "../../model/principal.ts";
 import type { TriggerHandle } from "../../model/triggers.ts";
 import type { WebhookFunctions, WebhookTest, WebhookTested } from "../../registry/builtins/webhook-functions.ts";
@@ -86,11 +86,7 @@ export function createWebhooks(ports: WebhookPorts, deliveries: Deliveries): Web
       const proof = await SCHEMES[webhook.scheme].sign(signable, webhook);
       const headers = new Headers({ ...test.headers, ...proof });
       return toTested(
-        await receive(
-          name,
-          { method: "POST", path, headers, trace: { traceparent: passOnTrace(undefined) }, body: async () => body },
-          ports,
-        ),
+        await receive(name, { method: "POST", path, headers, trace: beginTrace(), body: async () => body }, ports),
       );
     },
   };
