@@ -183,6 +183,22 @@ describe("the end of an execution", () => {
   });
 });
 
+describe("a webhook of another platform", () => {
+  it("takes what a subscription sends, with the secret that both have", async () => {
+    await put("webhooks", "inbox", { operation: "other", scheme: "standard", secrets: ["signing"] });
+    await subscribe("to-hook", { url: `${dev().url}/hooks/inbox` });
+    const id = await accepted(dev(), "work", { n: 8 });
+    let found: ExecutionView | undefined;
+    await waitUntil(async () => {
+      found = (await listed(dev(), "other")).find(({ caller }) => caller.type === "webhook");
+      return found?.status === "succeeded";
+    }, 15_000);
+    const output = await dev().request(`/executions/${found!.id}/output`);
+    expect(await output.json()).toMatchObject({ type: "execution.succeeded", data: { execution: { id } } });
+    await dev().request("/registry/webhooks/inbox", { method: "DELETE" });
+  });
+});
+
 describe("a delivery", () => {
   it("is tried again after 500s, as the same message", async () => {
     receiver.answers.push({ status: 500, body: "oh no" }, { status: 502 });
