@@ -291,6 +291,7 @@ function wire(env: Bindings): Wired {
     log: (shard) => env.DELIVERIES.getByName(nameOfLog(shard)),
     background: waitUntil,
     sleep: (ms) => scheduler.wait(ms),
+    now,
   });
   const deliveries = createDeliveries({ namespace: env.DELIVERIES, recorder: deliveryRecorder });
   const record = deliveryRecorder.add.bind(deliveryRecorder);
