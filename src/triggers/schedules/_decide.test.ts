@@ -122,7 +122,7 @@ describe("after 100 due times with the platform down", () => {
     expect(pending.at(-1)).toBe(NOON + 24 * 60 * MINUTE);
     expect(result.firings[0]).toMatchObject({
       status: "missed",
-      reason: expect.stringContaining("more than 100 due times"),
+      reason: expect.stringContaining("440 due times"),
     });
   });
 
@@ -195,7 +195,7 @@ const some = (count: number, spec: Partial<Spec>, missedMs: number) => {
   let steps = 0;
   const timesOf = (known: Known) => {
     const times = dueTimes(known.spec);
-    return { names: () => true, next: (after: number) => ((steps += 1), times.next(after)) };
+    return { ...times, next: (after: number) => ((steps += 1), times.next(after)) };
   };
   const decided = decideSome(due, new Map(), { most: 500, now: NOON + missedMs, timesOf });
   return { decided, steps };
@@ -216,10 +216,5 @@ describe("decideSome()", () => {
     expect(decided).toHaveLength(count);
     // To step through a cron expression takes a tenth of a millisecond.
     expect(steps).toBeLessThan(100_000);
-  });
-
-  test("says of many missed due times only that they are many", () => {
-    const { decided } = some(1, {}, 31 * DAY);
-    expect(decided[0]?.firings[0]?.reason).toMatch(/^more than 100 due times from 2026-06-01T12:01:00.000Z on passed/);
   });
 });
