@@ -199,8 +199,8 @@ function wire(env: Bindings): Wired {
       webhooks: platform.webhooks,
       schedules,
       subscriptions: {
-        test: (subscription: string) =>
-          tryOut(subscription, {
+        test: (subscription: string, asker: Principal) =>
+          tryOut(subscription, asker, {
             subscription: (wanted) => registry.trigger("subscription", wanted),
             dispatch: platform.dispatch,
             now,

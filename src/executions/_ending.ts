@@ -1,4 +1,5 @@
 /** What the outcome of an attempt is to its shard: an end, a failure, a loss, or no attempt at all. */
+import { boundedError } from "../core/bounded-error.ts";
 import { toErrorData, toSwitchyardError, type ErrorCode, type ErrorData } from "../core/errors.ts";
 import { sha256, utf8Length } from "../core/hash.ts";
 import type { RetryAdvice } from "../model/invocation.ts";
@@ -37,7 +38,8 @@ export function isHopeless({ error, retry }: { error: ErrorData; retry: RetryAdv
 
 export async function endingOf(claim: Claim, outcome: Outcome, { payloads }: { payloads: Payloads }): Promise<Ending> {
   if (!outcome.ok) {
-    const { error, retry, unstarted } = outcome;
+    const { retry, unstarted } = outcome;
+    const error = boundedError(outcome.error);
     if (error.code === "executor_lost") return { kind: "lost", error };
     if (NOT_BEGUN.has(error.code) || (unstarted === true && !isHopeless({ error, retry }))) {
       return { kind: "put_back", error, ...(retry.kind === "after" ? { after_ms: retry.after_ms } : {}) };

@@ -5,6 +5,7 @@
  * With both, the key's shard holds the execution's id first; a crash before the execution itself is written is mended by
  * the next call with that key, which finds the id and writes it again.
  */
+import { boundedError } from "../core/bounded-error.ts";
 import { SwitchyardError } from "../core/errors.ts";
 import { canonicalJson, digestOf, sha256 } from "../core/hash.ts";
 import { newExecutionId, shardOfExecutionId } from "../core/ids.ts";
@@ -188,7 +189,7 @@ export class Keeper implements KeeperPort {
       finished_at: this.#ports.now(),
       ending: outcome.ok
         ? await succeeded({ id, attempt: 1 }, outcome.output, this.#ports.payloads)
-        : { kind: "failed", error: outcome.error, retry: { kind: "never" } },
+        : { kind: "failed", error: boundedError(outcome.error), retry: { kind: "never" } },
       logs: outcome.logs,
       ...(await this.#wanted(operation, caller)),
     };

@@ -3,6 +3,7 @@
  * for all that finished within FLUSH_MS. A machine that is lost takes at most the unwritten ones with it; a shard
  * that fails is tried again with the next flush, and records over MAX_WAITING are dropped, counted and logged.
  */
+import { boundedError } from "../core/bounded-error.ts";
 import { log, logError } from "../core/log.ts";
 import type { ExecutionView } from "../model/execution.ts";
 import type { ExecutionRecord } from "../model/outcome.ts";
@@ -92,7 +93,8 @@ export class Recorder {
 }
 
 function toRow(record: ExecutionRecord): Omit<NewRow, "seq"> {
-  const { id, operation, status, caller, environment, passed_over, error, started_at, finished_at } = record;
+  const { id, operation, status, caller, environment, passed_over, started_at, finished_at } = record;
+  const error = record.error === null ? null : boundedError(record.error);
   const passed = passed_over === undefined ? {} : { passed_over };
   const end = record.status === "succeeded" ? "succeeded" : "failed";
   const head: Omit<Head, "timeout_ms" | "retry" | "limit" | "batch"> = {

@@ -113,22 +113,16 @@ export async function openEnvironmentSecrets(
   return values;
 }
 
-/** The secrets that a trigger's row names, in its order. Who may use them was asked when it was written. */
+/** The secrets that a trigger's row names, in its order. `group`: theirs must include it; undefined where there is none to ask. */
 export async function openSecretValues(
   database: Database,
-  { name, secrets }: { name: string; secrets: readonly string[] },
+  { name, secrets, group }: { name: string; secrets: readonly string[]; group: string | undefined },
   masterKey: () => Promise<MasterKey>,
 ): Promise<readonly string[]> {
   if (secrets.length === 0) return [];
   const rows = await sealedSecrets(database, secrets);
   const key = await masterKey();
-  return Promise.all(
-    secrets.map((secret) => {
-      const row = rows.find((each) => each.name === secret);
-      if (row === undefined) throw unavailable(name, secret, "it must be registered; it is not");
-      return open(key, secret, row.sealed);
-    }),
-  );
+  return Promise.all(secrets.map((secret) => open(key, secret, usableRow(rows, { name, secret, group }).sealed)));
 }
 
 async function openSecrets(
@@ -140,14 +134,23 @@ async function openSecrets(
   const rows = await sealedSecrets(database, secrets);
   const values: Record<string, string> = {};
   for (const secret of secrets) {
-    const row = rows.find((each) => each.name === secret);
-    if (row === undefined) throw unavailable(name, secret, "it must be registered; it is not");
-    const { groups } = row.manifest as unknown as Secret;
-    if (!groups.includes(group))
-      throw unavailable(name, secret, `its groups must include "${group}"; they are ${groups.join(", ") || "none"}`);
-    values[secret] = await open(await masterKey(), secret, row.sealed);
+    values[secret] = await open(await masterKey(), secret, usableRow(rows, { name, secret, group }).sealed);
   }
   return values;
+}
+
+type SealedRow = Awaited<ReturnType<typeof sealedSecrets>>[number];
+
+/** Groups are asked for whenever a secret is opened: they may have been others when the row that names it was written. */
+function usableRow(
+  rows: readonly SealedRow[],
+  { name, secret, group }: { name: string; secret: string; group: string | undefined },
+): SealedRow {
+  const row = rows.find((each) => each.name === secret);
+  if (row === undefined) throw unavailable(name, secret, "it must be registered; it is not");
+  const { groups } = row.manifest as unknown as Secret;
+  if (group === undefined || groups.includes(group)) return row;
+  throw unavailable(name, secret, `its groups must include "${group}"; they are ${groups.join(", ") || "none"}`);
 }
 
 async function sealedSecrets(database: Database, names: readonly string[]) {

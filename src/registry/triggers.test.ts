@@ -131,6 +131,18 @@ describe("triggers", () => {
     expect(await base.registry.triggers("webhook")).toEqual([]);
   });
 
+  test("have no secret whose groups no longer include that of the webhook's operation", async () => {
+    await base.run("put_webhook", HOOK);
+    const opened = async () => base.registry.triggerSecrets((await base.registry.trigger("webhook", "hook"))!);
+    expect(await opened()).toEqual(["first"]);
+    await base.run("edit_secret", { name: "key", patch: { groups: ["bank"] } });
+    await expect(opened()).rejects.toMatchObject({ code: "secret_unavailable" });
+    await base.run("edit_operation", { name: "demo", patch: { group: "bank" } });
+    expect(await opened()).toEqual(["first"]);
+    await base.run("edit_operation", { name: "demo", patch: { group: "shop" } });
+    await expect(opened()).rejects.toMatchObject({ code: "secret_unavailable" });
+  });
+
   test("that are not there cost one look until one of that name is", async () => {
     await base.registry.trigger("webhook", "another");
     const reads = vi.spyOn(base.client, "execute");

@@ -130,13 +130,32 @@ export class Triggers {
 
   /** Values of the secrets that the row names, in its order. Throws secret_unavailable. */
   async secretsOf(handle: TriggerHandle<"webhook"> | TriggerHandle<"subscription">): Promise<readonly string[]> {
-    const opened = this.#secrets.get(handle) ?? openSecretValues(this.#database, handle, this.#masterKey);
+    const opened = this.#secrets.get(handle) ?? this.#open(handle);
     this.#secrets.set(handle, opened);
     try {
       return await opened;
     } catch (error) {
       this.#secrets.delete(handle);
       throw error;
+    }
+  }
+
+  async #open(handle: TriggerHandle<"webhook"> | TriggerHandle<"subscription">): Promise<readonly string[]> {
+    const { name, secrets } = handle;
+    const group = "scheme" in handle ? await this.#groupOf(handle.operation) : undefined;
+    return openSecretValues(this.#database, { name, secrets, group }, this.#masterKey);
+  }
+
+  /** "", which is no group, where the operation is gone. */
+  async #groupOf(operation: string): Promise<string> {
+    try {
+      const [row] = await this.#database
+        .select({ manifest: entities.manifest })
+        .from(entities)
+        .where(and(eq(entities.kind, "operation"), eq(entities.name, operation)));
+      return (row?.manifest["group"] ?? "") as string;
+    } catch (error) {
+      throw fromDatabaseError(error);
     }
   }
 
@@ -166,6 +185,9 @@ export class Triggers {
       this.#all.clear();
       return;
     }
+    // Whether a webhook's secrets may be used is decided by the group of its operation.
+    if (change.kind === "operation")
+      this.#cache.deleteWhere((_key, handle) => "scheme" in handle && handle.operation === change.name);
     const kind = TRIGGER_KINDS.find((each) => each === change.kind);
     if (kind === undefined) return;
     this.#cache.delete(triggerPrincipalId(kind, change.name));

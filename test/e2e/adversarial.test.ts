@@ -3,6 +3,7 @@ import { readdirSync, rmSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { accepted, ended, listed } from "./_executions.ts";
 import { install, startDev, waitUntil, type Dev } from "./_platform.ts";
 
 let dev: Dev;
@@ -130,6 +131,35 @@ describe("a handler", () => {
 });
 
 // Last, because processes that start again are no place for calls with a short time-out.
+describe("an output whose fields have names of megabytes", () => {
+  const field = "k".repeat(3_000_000);
+  beforeAll(async () => {
+    const closed = { schema: { type: "object", additionalProperties: { type: "number" } } };
+    const retry = { max_attempts: 1 };
+    await install(dev, "strict", "export const strict = (input) => input;", { output_type: closed, retry });
+  });
+
+  it("is refused, and keeps no other record from being written", async () => {
+    const refused = await write("POST", "/ops/strict", { [field]: "no number" });
+    expect(refused).toMatchObject({ status: 502, body: { code: "output_invalid" } });
+    const fine = await dev.request("/ops/identity", { method: "POST", body: "1" });
+    const id = fine.headers.get("execution-id") ?? "";
+    await waitUntil(async () => (await listed(dev, "identity")).some((view) => view.id === id), 10_000);
+    expect(await listed(dev, "strict")).toMatchObject([{ status: "failed", error: { code: "output_invalid" } }]);
+  });
+
+  it("ends its execution like any other failure", async () => {
+    const id = await accepted(dev, "strict", { [field]: "no number" });
+    expect(await ended(dev, id)).toMatchObject({ status: "dead", error: { code: "output_invalid" } });
+  });
+
+  it("is the answer to its Idempotency-Key", async () => {
+    const body = JSON.stringify({ [field]: "no number" });
+    const call = () => dev.request("/ops/strict", { method: "POST", body, headers: { "idempotency-key": "k" } });
+    expect([(await call()).status, (await call()).status]).toEqual([502, 502]);
+  });
+});
+
 describe("sockets", () => {
   it("come back when their files are removed", async () => {
     const folder = path.join(dev.state, "run", "x");

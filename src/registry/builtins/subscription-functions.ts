@@ -1,6 +1,7 @@
 /** The built-in function that tries a subscription out. What delivers lives in a higher layer and comes in as a port. */
 import * as v from "valibot";
 import { NameSchema } from "../../model/names.ts";
+import type { Principal } from "../../model/principal.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { WiredFunction } from "./execution-functions.ts";
 import { parseInput } from "./parse-input.ts";
@@ -16,8 +17,8 @@ const testOutput = v.strictObject({
 
 export type SubscriptionPorts = {
   subscriptions: {
-    /** Delivers a made-up event, once. Throws entity_not_found. */
-    test(name: string): Promise<{ executionId: string; outcome: Outcome | undefined }>;
+    /** Delivers a made-up event, once. Throws entity_not_found, forbidden. */
+    test(name: string, principal: Principal): Promise<{ executionId: string; outcome: Outcome | undefined }>;
   };
 };
 
@@ -28,8 +29,9 @@ export const SUBSCRIPTION_FUNCTIONS: readonly WiredFunction[] = [
     scope: "registry:write",
     input: () => testInput,
     output: () => testOutput,
-    async run(name, { input, ports }) {
-      const { executionId, outcome } = await ports.subscriptions.test(parseInput(testInput, input, name).name);
+    async run(name, { input, principal, ports }) {
+      const { name: wanted } = parseInput(testInput, input, name);
+      const { executionId, outcome } = await ports.subscriptions.test(wanted, principal);
       return {
         execution_id: executionId,
         delivered: outcome?.ok === true,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { dueTimes } from "../../model/due-times.ts";
-import { again, decide, ON_TIME_MS, type Known, type OpenFiring, type Spec } from "./_decide.ts";
+import { again, decide, decideSome, ON_TIME_MS, type Known, type OpenFiring, type Spec } from "./_decide.ts";
 
 const MINUTE = 60_000;
 const NOON = Date.parse("2026-06-01T12:00:00Z");
@@ -120,7 +120,10 @@ describe("after 100 due times with the platform down", () => {
     const pending = duesOf(result, "pending");
     expect(pending).toHaveLength(1_000);
     expect(pending.at(-1)).toBe(NOON + 24 * 60 * MINUTE);
-    expect(result.firings[0]).toMatchObject({ status: "missed", reason: expect.stringContaining("440 due times") });
+    expect(result.firings[0]).toMatchObject({
+      status: "missed",
+      reason: expect.stringContaining("440 due times"),
+    });
   });
 
   test("all with skip: those that are made up for wait for each other, and what comes meanwhile is skipped", () => {
@@ -184,4 +187,38 @@ test("again() tries with longer waits, for as long as catch_up_ms says, and a mi
   expect(again(SPEC, firing(50), NOON + 60 * MINUTE)).toBeUndefined();
   expect(again({ ...SPEC, catch_up: "none" }, firing(3), NOON + 50_000)).toBe(NOON + 54_000);
   expect(again({ ...SPEC, catch_up: "none" }, firing(3), NOON + 59_000)).toBeUndefined();
+});
+
+const DAY = 24 * 60 * MINUTE;
+const some = (count: number, spec: Partial<Spec>, missedMs: number) => {
+  const due = Array.from({ length: count }, (_, n) => ({ name: `s${n}`, spec: { ...SPEC, ...spec }, cursor: NOON }));
+  let steps = 0;
+  const timesOf = (known: Known) => {
+    const times = dueTimes(known.spec);
+    return {
+      names: () => true,
+      next: (after: number) => ((steps += 1), times.next(after)),
+      count: (after: number, until: number) => times.count(after, until),
+    };
+  };
+  const decided = decideSome(due, new Map(), { most: 500, now: NOON + missedMs, timesOf });
+  return { decided, steps };
+};
+
+describe("decideSome()", () => {
+  test("decides all that are on time in one turn, in their order", () => {
+    const { decided } = some(400, {}, MINUTE);
+    expect(decided.map(({ name }) => name)).toEqual(Array.from({ length: 400 }, (_, n) => `s${n}`));
+  });
+
+  test.each<[Spec["catch_up"], number]>([
+    ["none", 50],
+    ["last", 50],
+    ["all", 5],
+  ])("gets on after a month, a turn being short: catch_up %s", (catchUp, count) => {
+    const { decided, steps } = some(400, { catch_up: catchUp, catch_up_ms: 31 * DAY }, 31 * DAY);
+    expect(decided).toHaveLength(count);
+    // To step through a cron expression takes a tenth of a millisecond.
+    expect(steps).toBeLessThan(100_000);
+  });
 });

@@ -12,6 +12,11 @@ import type { Schedule } from "../../model/triggers.ts";
 export const ON_TIME_MS = 10_000;
 /** Even with catch_up none a start is tried again for so long. */
 const RETRY_LEAST_MS = 60_000;
+/**
+ * To look back takes long, by its catch_up some milliseconds or some seconds, and nothing else happens meanwhile. So few that
+ * look back are decided in one go, and when the platform comes up after a month it gets on all the same.
+ */
+const COSTS = { onTime: 1, late: 10, lateAll: 100 };
 const AGAIN_FIRST_MS = 500;
 const AGAIN_MOST_MS = 60_000;
 
@@ -30,6 +35,24 @@ export type NewFiring = {
 };
 export type Closing = { seq: number; status: "skipped" | "missed"; reason: string };
 export type Decision = { cursor: number; nextAt: number | null; firings: NewFiring[]; closings: Closing[] };
+
+/** As many of them, from the first, as go in one turn: `most`, or fewer where due times were missed; at least one. */
+export function decideSome(
+  due: readonly Known[],
+  open: ReadonlyMap<string, readonly OpenFiring[]>,
+  { most, now, timesOf }: { most: number; now: number; timesOf: (known: Known) => DueTimes },
+): (Decision & { name: string })[] {
+  const decided: (Decision & { name: string })[] = [];
+  let left = most;
+  for (const known of due) {
+    if (left <= 0) break;
+    const decision = decide(known, open.get(known.name) ?? [], { now, times: timesOf(known) });
+    decided.push({ name: known.name, ...decision });
+    const isLate = decision.firings.some(({ status, madeUp }) => madeUp || status === "missed");
+    left -= isLate ? COSTS[known.spec.catch_up === "all" ? "lateAll" : "late"] : COSTS.onTime;
+  }
+  return decided;
+}
 
 export function decide(known: Known, open: readonly OpenFiring[], context: { now: number; times: DueTimes }): Decision {
   const { now, times } = context;

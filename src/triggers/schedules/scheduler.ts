@@ -12,7 +12,7 @@ import { logError } from "../../core/log.ts";
 import { LIMITS } from "../../core/limits.ts";
 import { dueTimes, type DueTimes } from "../../model/due-times.ts";
 import { Alarm } from "../../objects/alarm.ts";
-import { again, backOff, decide, type Known } from "./_decide.ts";
+import { again, backOff, decide, decideSome, type Known } from "./_decide.ts";
 import { Store, type FiringRow, type Noted, type Ready } from "./_store.ts";
 import type { ChangesAnswer, ChangesOrder, FireAnswer, FireOrder, ScheduleRow } from "./messages.ts";
 
@@ -121,18 +121,16 @@ export class Scheduler extends DurableObject {
   #decide(now: number): boolean {
     const due = this.#store.due(now, DECIDED_AT_ONCE);
     if (due.length === 0) return false;
-    this.#write(() => {
+    return this.#write(() => {
       const open = this.#store.open(
         due.map(({ name }) => name),
         this.#inFlight,
       );
-      const decided = due.map((known) => ({
-        name: known.name,
-        ...decide(known, open.get(known.name) ?? [], { now, times: this.#timesOf(known) }),
-      }));
+      const timesOf = (known: Known) => this.#timesOf(known);
+      const decided = decideSome(due, open, { most: DECIDED_AT_ONCE, now, timesOf });
       this.#store.decide(decided, now);
+      return decided.length < due.length || due.length === DECIDED_AT_ONCE;
     });
-    return due.length === DECIDED_AT_ONCE;
   }
 
   #pump(): void {

@@ -6,9 +6,9 @@ import { describeThrown, log } from "../../core/log.ts";
 import { SwitchyardError } from "../../core/errors.ts";
 import { within } from "../../core/within.ts";
 import type { DispatchPorts } from "../../dispatch/dispatch.ts";
-import { allows } from "../../model/principal.ts";
 import type { ScheduleFiring, SchedulePorts } from "../../registry/builtins/schedule-functions.ts";
 import type { Registry } from "../../registry/registry.ts";
+import { assertWithinRights } from "../within-rights.ts";
 import type { FiringRow } from "./_store.ts";
 import { call } from "./fire.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -130,14 +130,7 @@ export function createSchedules(ports: {
           },
         );
       }
-      // Whoever starts it borrows its rights.
-      const beyond = row.scopes.filter((scope) => !allows(principal, scope));
-      if (beyond.length > 0) {
-        throw new SwitchyardError(
-          "forbidden",
-          `Cannot start the schedule "${name}": the token must have the schedule's own scopes, ${row.scopes.join(", ")}; it has ${principal.scopes.join(", ")}`,
-        );
-      }
+      assertWithinRights(principal, { ...row, secrets: [] }, { kind: "schedule", what: "start the" });
       if (!row.active) {
         throw new SwitchyardError(
           "trigger_inactive",

@@ -5,6 +5,7 @@ import { Cancellation } from "../../core/cancellation.ts";
 import { SwitchyardError, type ErrorCode } from "../../core/errors.ts";
 import type { DispatchPorts, KeptCall } from "../../dispatch/dispatch.ts";
 import type { Outcome } from "../../model/outcome.ts";
+import type { Scope } from "../../model/scope.ts";
 import { deliver, type Delivery, type DeliverPorts } from "./deliver.ts";
 import { subscriptionOf } from "./_fixture.test-util.ts";
 import { KEPT_BYTES } from "./post.ts";
@@ -119,6 +120,24 @@ describe("deliver()", () => {
     if (may) expect(await made).toMatchObject({ ok: true });
     else await expect(made).rejects.toMatchObject({ code: "forbidden" });
     expect(requests).toHaveLength(may ? 1 : 0);
+  });
+
+  test.each<[string, Record<string, unknown>, Scope[]]>([
+    ["its secrets", signed, ["registry:write", "ops:invoke"]],
+    ["its rights", { operation: "pay", scopes: ["ops:invoke:payments"] }, ["registry:write", "secrets:use"]],
+    ["all of its rights", { operation: "pay", scopes: ["ops:invoke:a", "admin"] }, ["registry:write", "ops:invoke"]],
+  ])("lends nobody %s: %j to %j", async (_, row, scopes) => {
+    const { delivery, ports, requests } = setUp(row);
+    const made = deliver({ ...delivery, principal: { id: "tok", name: "tok", scopes } }, ports);
+    await expect(made).rejects.toMatchObject({ code: "forbidden" });
+    expect(requests).toEqual([]);
+  });
+
+  test("sends what is signed for who may write the registry and use secrets", async () => {
+    const { delivery, ports, requests } = setUp({ ...signed, scopes: ["admin"] });
+    const scopes: Scope[] = ["registry:write", "secrets:use"];
+    await deliver({ ...delivery, principal: { id: "tok", name: "tok", scopes } }, ports);
+    expect(requests).toHaveLength(1);
   });
 
   test.each([
@@ -254,6 +273,25 @@ describe("an answer", () => {
     expect(line?.message.length).toBeLessThan(KEPT_BYTES + 100);
     expect(JSON.stringify(outcome)).not.toContain(OLD.slice(6));
     expect(failure(outcome).detail.length).toBeLessThan(1_000);
+  });
+
+  test.each([
+    ["the end of what is kept", KEPT_BYTES - 20, 500],
+    ["the end of what an error says", 480, 500],
+    ["a redirect", 0, 302],
+  ])("shows no part of a secret either, at %s", async (_, before, status) => {
+    const { delivery, ports } = setUp(
+      signed,
+      () => new Response("x".repeat(before) + OLD, { status, headers: { location: `/?key=${OLD}` } }),
+    );
+    const outcome = await deliver(delivery, ports);
+    expect(JSON.stringify(outcome)).not.toContain(OLD.slice(0, 12));
+  });
+
+  test("that leads to a long address says its beginning only", async () => {
+    const headers = { location: `https://elsewhere.example/${"x".repeat(8_000)}` };
+    const { delivery, ports } = setUp({}, () => new Response(null, { status: 302, headers }));
+    expect(failure(await deliver(delivery, ports)).detail.length).toBeLessThan(1_000);
   });
 
   test("that says 2xx is enough, however long the rest of it", async () => {

@@ -6,6 +6,7 @@ import { retryAfterMs } from "../../adapters/http/retry-after.ts";
 import type { Cancellation } from "../../core/cancellation.ts";
 import { SwitchyardError, toErrorData, toSwitchyardError, type ErrorCode } from "../../core/errors.ts";
 import { sha256 } from "../../core/hash.ts";
+import { redactor } from "../../core/redact.ts";
 import { passOnTrace } from "../../core/trace.ts";
 import { dispatch, type DispatchPorts } from "../../dispatch/dispatch.ts";
 import { compileExpression, type Expression } from "../../expressions/index.ts";
@@ -14,6 +15,7 @@ import type { InvocationMeta, LogLine, RetryAdvice } from "../../model/invocatio
 import type { Outcome } from "../../model/outcome.ts";
 import { allows, type Principal } from "../../model/principal.ts";
 import { triggerPrincipalId, type TriggerHandle } from "../../model/triggers.ts";
+import { assertMayDeliver } from "./may-deliver.ts";
 import { post, type Posted } from "./post.ts";
 import { signatureHeaders } from "./sign.ts";
 
@@ -46,8 +48,8 @@ export type Delivery = {
 export async function deliver(delivery: Delivery, ports: DeliverPorts): Promise<Outcome> {
   const { subscription: name, event } = delivery.input;
   const { principal } = delivery;
-  // Nobody else may have the platform sign what they like.
-  if (principal.id !== triggerPrincipalId("subscription", name) && !allows(principal, "registry:write")) {
+  const isItsOwn = principal.id === triggerPrincipalId("subscription", name);
+  if (!isItsOwn && !allows(principal, "registry:write")) {
     throw new SwitchyardError(
       "forbidden",
       `Cannot deliver for the subscription "${name}": only the subscription itself may, or who may write the registry; "${principal.name}" has ${principal.scopes.join(", ")}`,
@@ -61,6 +63,8 @@ export async function deliver(delivery: Delivery, ports: DeliverPorts): Promise<
       { hint: "opctl replay EXECUTION, once it is active again" },
     );
   }
+  // A replay brings what was told once; a call of the built-in brings anything, and looks the same from here.
+  if (!isItsOwn) assertMayDeliver(principal, row, "deliver for");
   const content = await mapped(row, event);
   return row.operation === null
     ? send(row, content, delivery, ports)
@@ -149,6 +153,11 @@ async function send(row: Subscription, content: unknown, delivery: Delivery, por
   return outcomeOf(came, { name, url, secrets, timeoutMs: meta.timeout_ms, durationMs, now: ports.now() });
 }
 
+/** Characters of a secret that say something of it. */
+const LEAST_TELLING = 4;
+/** Of an answer and of a location that an error says. Characters. */
+const SHOWN = 500;
+
 type Try = {
   name: string;
   url: string;
@@ -161,12 +170,13 @@ type Try = {
 function outcomeOf(came: Posted, made: Try): Outcome {
   const { name, url, secrets, timeoutMs, durationMs, now } = made;
   const { origin } = new URL(url);
+  const clean = without(secrets);
   const logs: LogLine[] = [];
   const said = (message: string, level: LogLine["level"]) => {
-    logs.push({ level, message: redacted(message, secrets), at_ms: now });
+    logs.push({ level, message, at_ms: now });
   };
   const failed = (code: ErrorCode, isNow: string, retry: RetryAdvice = { kind: "may" }): Outcome => {
-    const detail = redacted(`Cannot deliver for the subscription "${name}" to ${origin}: ${isNow}`, secrets);
+    const detail = `Cannot deliver for the subscription "${name}" to ${origin}: ${isNow}`;
     return { ok: false, error: { code, detail }, retry, logs };
   };
   switch (came.kind) {
@@ -175,14 +185,16 @@ function outcomeOf(came: Posted, made: Try): Outcome {
     case "execution_cancelled":
       return failed("execution_cancelled", "its end must still be wanted; it is cancelled", { kind: "never" });
     case "unreachable":
-      return failed("destination_unreachable", `it must be reachable; it is not: ${came.reason}`);
+      return failed("destination_unreachable", `it must be reachable; it is not: ${clean(came.reason)}`);
     case "answer": {
-      const { status, text, headers } = came;
+      const { status, headers } = came;
+      // Before anything is cut off it.
+      const text = clean(came.text);
       const isOk = status >= 200 && status < 300;
       said(`${status} in ${durationMs} ms${text === "" ? "" : `: ${text}`}`, isOk ? "info" : "warn");
       if (isOk) return { ok: true, output: JSON.stringify({ status, duration_ms: durationMs }), logs };
       if (status >= 300 && status < 400) {
-        const where = headers.get("location") ?? "nowhere";
+        const where = clean(headers.get("location") ?? "nowhere").slice(0, SHOWN);
         return failed(
           "delivery_refused",
           `the URL must be the receiver's own, for redirects are not followed; it answers ${status} and leads to ${where}`,
@@ -199,17 +211,27 @@ function outcomeOf(came: Posted, made: Try): Outcome {
       const retry: RetryAdvice = afterMs === undefined ? { kind: "may" } : { kind: "after", after_ms: afterMs };
       return failed(
         "delivery_refused",
-        `the receiver must answer 2xx; it answers ${status}${text === "" ? "" : `: ${text.slice(0, 500)}`}`,
+        `the receiver must answer 2xx; it answers ${status}${text === "" ? "" : `: ${text.slice(0, SHOWN)}`}`,
         retry,
       );
     }
   }
 }
 
-/** A receiver may send back what it was sent. */
-function redacted(text: string, secrets: readonly string[]): string {
-  return secrets
-    .flatMap((secret) => [secret, secret.replace(/^whsec_/, "")])
-    .filter((value) => value !== "")
-    .reduce((left, value) => left.replaceAll(value, "[secret]"), text);
+/** A receiver may send back what it was sent. Where its answer was cut, so may a secret be. */
+function without(secrets: readonly string[]): (text: string) => string {
+  const values = secrets.flatMap((secret) => [secret, secret.replace(/^whsec_/, "")]);
+  const redact = redactor(values);
+  return (text) => {
+    const redacted = redact(text);
+    const cut = Math.max(0, ...values.map((value) => beginningAtEnd(redacted, value)));
+    return cut < LEAST_TELLING ? redacted : `${redacted.slice(0, -cut)}[secret]`;
+  };
+}
+
+/** How many characters at the end of the text are the first of the value. */
+function beginningAtEnd(text: string, value: string): number {
+  let chars = Math.min(text.length, value.length);
+  while (chars > 0 && !text.endsWith(value.slice(0, chars))) chars -= 1;
+  return chars;
 }

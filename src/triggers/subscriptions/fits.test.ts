@@ -18,6 +18,25 @@ describe("fits()", () => {
     ["not while it is switched off", { active: false }, {}, false],
     ["not of what it started itself", {}, { caller: { type: "subscription", id: "tell" } }, false],
     ["of what another subscription started", {}, { caller: { type: "subscription", id: "other" } }, true],
+    [
+      "not of what another started, where it starts something at any end",
+      { operation: "alert" },
+      { caller: { type: "subscription", id: "other" } },
+      false,
+    ],
+    [
+      "not of what another started by its group, where it starts something",
+      { operation: "alert", groups: ["shop"] },
+      { caller: { type: "subscription", id: "other" } },
+      false,
+    ],
+    [
+      "of what another started and it names, where it starts something",
+      { operation: "alert", operations: ["charge"] },
+      { caller: { type: "subscription", id: "other" } },
+      true,
+    ],
+    ["of any end that no subscription started, where it starts something", { operation: "alert" }, {}, true],
     ["of what a token of the same name started", {}, { caller: { type: "token", id: "tell" } }, true],
     ["as deep as calls go", {}, { depth: LIMITS.callDepth }, true],
   ])("is told %s", (_, row, change, told) => {

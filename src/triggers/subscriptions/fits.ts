@@ -1,6 +1,7 @@
 /**
  * Whether the end of an execution is a subscription's business. Nothing is told that would lead to itself without an end:
- * not what the subscription started, and of deliveries only those that it names, never one that is as deep as calls go.
+ * not what the subscription started; where it starts something, of what others started only operations that it names; and of
+ * deliveries only those that it names, never one that is as deep as calls go.
  */
 import { LIMITS } from "../../core/limits.ts";
 import { DELIVERY_FUNCTION } from "../../registry/builtins/delivery-function.ts";
@@ -43,10 +44,12 @@ export function anyEnd(group: string): Wanted {
 }
 
 function concerns(subscription: Subscription, ended: Pick<Ended, "operation" | "group" | "caller">): boolean {
-  const { name, active, operations, groups } = subscription;
+  const { name, active, operations, groups, operation: started } = subscription;
   const { operation, group, caller } = ended;
-  if (!active || (caller.type === "subscription" && caller.id === name)) return false;
-  if (isDelivery(ended)) return operations.includes(operation);
+  const isStarted = caller.type === "subscription";
+  if (!active || (isStarted && caller.id === name)) return false;
+  // Of a few that start something at any end, each would start all others, and they again: millions before they are too deep.
+  if (isDelivery(ended) || (isStarted && started !== null)) return operations.includes(operation);
   if (operations.length === 0 && groups.length === 0) return true;
   return operations.includes(operation) || groups.includes(group);
 }

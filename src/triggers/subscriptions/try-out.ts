@@ -4,7 +4,9 @@ import { randomId } from "../../core/ids.ts";
 import { passOnTrace } from "../../core/trace.ts";
 import type { DispatchPorts } from "../../dispatch/dispatch.ts";
 import type { Outcome } from "../../model/outcome.ts";
+import type { Principal } from "../../model/principal.ts";
 import type { TriggerHandle } from "../../model/triggers.ts";
+import { assertMayDeliver } from "./may-deliver.ts";
 import type { Event } from "./event.ts";
 import { policyOf } from "./policy.ts";
 import { startDelivery } from "./tell-ends.ts";
@@ -19,9 +21,10 @@ type Ports = {
 /** What the platform itself takes beside the receiver. */
 const GRACE_MS = 5_000;
 
-/** `outcome` is undefined when it has not ended in time. */
+/** `outcome` is undefined when it has not ended in time. Throws entity_not_found, forbidden. */
 export async function tryOut(
   name: string,
+  principal: Principal,
   ports: Ports,
 ): Promise<{ executionId: string; outcome: Outcome | undefined }> {
   const row = await ports.subscription(name);
@@ -34,6 +37,7 @@ export async function tryOut(
       },
     );
   }
+  assertMayDeliver(principal, row, "test");
   const event = madeUp(row, new Date(ports.now()).toISOString());
   const { retry, timeoutMs } = policyOf(row);
   const executionId = await startDelivery(

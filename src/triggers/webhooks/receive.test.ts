@@ -14,9 +14,11 @@ type World = {
   row?: ErrorCode;
   secrets?: ErrorCode;
   operation?: ErrorCode;
+  /** What the operation is refused with. */
+  refusal?: SwitchyardError;
 };
 
-function world({ webhook = webhookOf({}), ...failing }: World = {}) {
+function world({ webhook = webhookOf({}), refusal, ...failing }: World = {}) {
   const records: NewDelivery[] = [];
   const asked: string[] = [];
   const meter = new Meter(() => undefined);
@@ -33,7 +35,7 @@ function world({ webhook = webhookOf({}), ...failing }: World = {}) {
     dispatch: {
       now: () => NOW,
       telemetry: { meter, tracer: undefined },
-      registry: { resolve: async () => (fail("operation"), {}) },
+      registry: { resolve: async () => (fail("operation"), refusal === undefined ? {} : Promise.reject(refusal)) },
     } as unknown as DispatchPorts,
     record: (delivery) => void records.push(delivery),
     now: () => NOW,
@@ -104,5 +106,16 @@ describe("receive()", () => {
       expect((await send({ body })).result).toMatchObject({ error: { code } });
       expect(records).toMatchObject([{ status: "refused", code, verified: false, body_size_bytes: 0 }]);
     }
+  });
+
+  test("keeps a record that is small, whatever the sender calls its fields", async () => {
+    const field = `/${"k".repeat(3_000_000)}`;
+    const errors = Array.from({ length: 30 }, () => ({ pointer: field, keyword: "type", detail: `${field} is none` }));
+    const refusal = new SwitchyardError("input_invalid", `Cannot call "demo": ${field} is none`, { errors });
+    const { records, send } = world({ refusal });
+    await send();
+    expect(records[0]).toMatchObject({ status: "failed", code: "input_invalid" });
+    expect(records[0]?.errors[0]?.pointer).toMatch(/^\/kkk/);
+    expect(JSON.stringify(records[0]).length).toBeLessThan(15_000);
   });
 });

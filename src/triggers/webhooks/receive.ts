@@ -7,6 +7,7 @@
  * goes to a stranger.
  */
 import { logError } from "../../core/log.ts";
+import { boundedError } from "../../core/bounded-error.ts";
 import { ERRORS, SwitchyardError, toErrorData, toSwitchyardError, type ErrorData } from "../../core/errors.ts";
 import { newDeliveryId } from "../../core/ids.ts";
 import { LIMITS } from "../../core/limits.ts";
@@ -132,11 +133,12 @@ async function recorded(
   let told: ErrorData | undefined;
   try {
     result = await run(deliveryId);
-    if (result.kind === "answered" && result.answer.outcome?.ok === false) told = result.answer.outcome.error;
+    if (result.kind === "answered" && result.answer.outcome?.ok === false)
+      told = boundedError(result.answer.outcome.error);
   } catch (thrown) {
     const error = toSwitchyardError(thrown);
     if (error.code === "internal") logError("internal error", error.cause, { stack: error.stack });
-    told = toErrorData(error);
+    told = boundedError(toErrorData(error));
     result = { kind: "refused", error: isVerified() ? toErrorData(error) : forStrangers(webhook.name, error) };
   }
   const { id, timestampMs, method, path, headers, body } = delivered;

@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { TriggerHandle } from "../../model/triggers.ts";
 import { NOW, signedRequest, webhookOf } from "./_test-world.node.ts";
@@ -291,6 +292,13 @@ describe("verify() of others", () => {
       signed.headers.set("x-time", text);
       expect(await check(webhook, signed, "key"), text).toMatchObject({ ok: true, timestampMs: NOW });
     }
+  });
+
+  test.each(["constructor", "__proto__", "toString"])("signs the word %s in what is signed as it is", async (word) => {
+    const hmac = { header: "x-sig", signed: `${word}{body}` };
+    const incoming = await signedRequest(webhookOf({ scheme: "hmac", hmac }), { secret: "key", body: "1" });
+    const signature = createHmac("sha256", "key").update(`${word}1`).digest("hex");
+    expect(incoming.headers.get("x-sig")).toBe(signature);
   });
 
   test("asks for nothing where the row says unsigned", async () => {

@@ -3,7 +3,8 @@ import type { Webhook } from "../../model/triggers.ts";
 import { SCHEMES } from "./schemes/index.ts";
 
 /** Beyond the scheme's own: whatever is a credential by its name, for us or for something in front of us. */
-const CREDENTIAL = /authorization|cookie|signature|secret|token|password|api-?key|jwt/;
+const CREDENTIAL =
+  /authorization|cookie|signature|secret|token|password|api-?key|jwt|credential|hmac|(?:^|-)auth(?:-|$)/;
 /** More than this of headers is not worth keeping; no server sends it. Characters. */
 const MAX_CHARS = 32 * 1024;
 

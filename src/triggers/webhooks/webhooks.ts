@@ -6,9 +6,10 @@ import { ERRORS, SwitchyardError, type ErrorData } from "../../core/errors.ts";
 import { shardOfDeliveryId } from "../../core/ids.ts";
 import type { DeliveryContent, DeliveryQuery, DeliveryView } from "../../model/delivery.ts";
 import { beginTrace } from "../../core/trace.ts";
-import { allows, type Principal } from "../../model/principal.ts";
+import type { Principal } from "../../model/principal.ts";
 import type { TriggerHandle } from "../../model/triggers.ts";
 import type { WebhookFunctions, WebhookTest, WebhookTested } from "../../registry/builtins/webhook-functions.ts";
+import { assertWithinRights } from "../within-rights.ts";
 import { contentOf, isWhole, type Deliveries } from "./delivery-view.ts";
 import { receive, receiveAgain, type HookRequest, type Received, type WebhookPorts } from "./receive.ts";
 import { SCHEMES } from "./schemes/index.ts";
@@ -43,7 +44,8 @@ export function createWebhooks(ports: WebhookPorts, deliveries: Deliveries): Web
           delivery.execution_id === null ? undefined : `opctl replay ${delivery.execution_id}`,
         );
       const webhook = await existing(delivery.webhook, ports);
-      assertWithin(principal, webhook, "replay a delivery of");
+      // It was signed when it came.
+      assertWithinRights(principal, { ...webhook, secrets: [] }, { kind: "webhook", what: "replay a delivery of the" });
       const received = await receiveAgain(
         {
           webhook,
@@ -71,13 +73,7 @@ export function createWebhooks(ports: WebhookPorts, deliveries: Deliveries): Web
 
     async test(name: string, test: WebhookTest, principal: Principal): Promise<WebhookTested> {
       const webhook = await existing(name, ports);
-      assertWithin(principal, webhook, "test");
-      if (webhook.secrets.length > 0 && !allows(principal, "secrets:use")) {
-        throw new SwitchyardError(
-          "forbidden",
-          `Cannot test the webhook "${name}": what it is sent is signed with its secret, which needs the scope secrets:use; the token has ${principal.scopes.join(", ")}`,
-        );
-      }
+      assertWithinRights(principal, webhook, { kind: "webhook", what: "test the" });
       const [secret = ""] = await ports.registry.triggerSecrets(webhook);
       const body = utf8(test.body);
       const path = `/hooks/${name}`;
@@ -120,15 +116,6 @@ async function existing(name: string, { registry }: WebhookPorts): Promise<Trigg
   throw new SwitchyardError("entity_not_found", `Cannot find the webhook "${name}": it must be registered; it is not`, {
     hint: "opctl get webhooks",
   });
-}
-
-function assertWithin(principal: Principal, { name, scopes }: TriggerHandle<"webhook">, what: string): void {
-  const beyond = scopes.filter((scope) => !allows(principal, scope));
-  if (beyond.length === 0) return;
-  throw new SwitchyardError(
-    "forbidden",
-    `Cannot ${what} the webhook "${name}": the token must have the scopes that the webhook gives; it has ${principal.scopes.join(", ")}, and ${beyond.join(", ")} ${beyond.length === 1 ? "is" : "are"} not among them`,
-  );
 }
 
 function notReplayable(id: string, rule: string, hint?: string): SwitchyardError {

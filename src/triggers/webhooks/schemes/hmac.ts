@@ -18,16 +18,16 @@ function signedOf(
   { method, path, body }: Pick<Incoming, "method" | "path" | "body">,
   { id, timestamp }: { id: string; timestamp: string },
 ): ReturnType<typeof utf8> {
-  const texts: Readonly<Record<string, string>> = {
-    "{id}": id,
-    "{timestamp}": timestamp,
-    "{method}": method,
-    "{path}": path,
-  };
+  const texts = new Map([
+    ["{id}", id],
+    ["{timestamp}", timestamp],
+    ["{method}", method],
+    ["{path}", path],
+  ]);
   return joinBytes(
     template
       .split(/(\{(?:body|id|timestamp|method|path)\})/)
-      .map((part) => (part === "{body}" ? body : utf8(texts[part] ?? part))),
+      .map((part) => (part === "{body}" ? body : utf8(texts.get(part) ?? part))),
   );
 }
 
