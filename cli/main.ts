@@ -56,6 +56,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "deliver a made-up event to a subscription",
     load: () => import("./commands/subscription.ts"),
   },
+  evaluate: { summary: "try an expression on an event", load: () => import("./commands/evaluate.ts") },
   runner: { summary: "run operations on this machine", load: () => import("./commands/runner.ts") },
   host: {
     summary: "run calls of the platform here: over HTTP, or as one job",
