@@ -131,7 +131,7 @@ export function memoryOf(pid: number): { name: string; megabytes: number }[] {
 const TICKS_PER_SECOND = 100;
 
 /** Processor time of a process and all below it since each began, by process id. Seconds. */
-export function processorTimeOf(pid: number): Map<number, { name: string; seconds: number }> {
+function processorTimeOf(pid: number): Map<number, { name: string; seconds: number }> {
   const found = new Map<number, { name: string; seconds: number }>();
   for (const id of processTree(pid)) {
     try {

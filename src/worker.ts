@@ -291,6 +291,7 @@ function wire(env: Bindings): Wired {
     log: (shard) => env.DELIVERIES.getByName(nameOfLog(shard)),
     background: waitUntil,
     sleep: (ms) => scheduler.wait(ms),
+    now,
   });
   const deliveries = createDeliveries({ namespace: env.DELIVERIES, recorder: deliveryRecorder });
   const record = deliveryRecorder.add.bind(deliveryRecorder);
@@ -329,7 +330,7 @@ function wire(env: Bindings): Wired {
     executions,
     look: () => schedulers.look(),
     subscriptions: () => registry.triggers("subscription"),
-    scheduleEnded: (name: string, id: string) => schedules.ended(name, id),
+    schedulesEnded: (ends: readonly { schedule: string; execution: string }[]) => schedulers.ended(ends),
   };
   return { platform, runner, triggers };
 }

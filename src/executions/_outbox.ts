@@ -85,7 +85,7 @@ export class Outbox {
     return new Set([...rows].map(({ id }) => id));
   }
 
-  /** Tells what is due, group after group, unless that is under way. Never throws. */
+  /** Tells what is due, group after group, unless that is under way. Rejects only when this object has ended. */
   async send(): Promise<void> {
     if (this.#telling) return;
     this.#telling = true;

@@ -12,6 +12,10 @@ import { Cron } from "croner";
 export type DueTimes = {
   /** The first after the instant; undefined when there is none. Milliseconds since the epoch. */
   next(after: number): number | undefined;
+  /** A guess at the last that is not after the instant, where that is cheaper than stepping there. */
+  guessLast?(until: number): number | undefined;
+  /** Due times after the one instant and not after the other; `more`: it did not count on. */
+  count(after: number, until: number): { count: number; more: boolean };
   /** Whether the wall clock at the instant is one that was written, and it is not due only because clocks were changed. */
   names(at: number): boolean;
 };
@@ -28,6 +32,8 @@ const FIELDS = [
 
 const EXAMPLES = `"0 2 * * *" is 02:00 every day, "*/15 * * * *" every quarter of an hour, "@daily" midnight`;
 const NICKNAMES = new Set(["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"]);
+/** So many due times are counted by stepping through them, and not all. */
+const COUNTED = 20;
 /** Due times of an expression that are remembered. */
 const SPANS = 4;
 /** From here on a pattern without a year either has a date or never has one. */
@@ -73,6 +79,15 @@ function open(pattern: string, timezone: string): DueTimes {
       if (wider !== undefined) wider.from = Math.min(wider.from, after);
       else if (spans.push({ from: after, until }) > SPANS) spans.shift();
       return until;
+    },
+    guessLast: (until) => cron.previousRuns(1, new Date(until + 1))[0]?.getTime(),
+    count(after, until) {
+      let count = 0;
+      for (let at = this.next(after); at !== undefined && at <= until; at = this.next(at)) {
+        if (count === COUNTED) return { count, more: true };
+        count += 1;
+      }
+      return { count, more: false };
     },
     names: (at) => cron.match(new Date(at)),
   };

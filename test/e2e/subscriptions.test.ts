@@ -129,19 +129,14 @@ describe("the end of an execution", () => {
     expect(delivery?.traceparent.slice(3, 35)).toBe(event?.headers["traceparent"]?.slice(3, 35));
   });
 
-  it("is told of synchronous calls too, of failures, cancels and expiries, and only of what is asked for", async () => {
+  it("is told of synchronous calls too, of failures and cancels, and only of what is asked for", async () => {
     await subscribe("bad", { operations: [], groups: ["shop"], on: ["dead", "failed", "cancelled", "expired"] });
     await dev().call("sync", { n: 1 });
     await dev().call("sync", { fail: "no" });
     await accepted(dev(), "work", {});
     await accepted(dev(), "work", { fail: "never" });
     await accepted(dev(), "other", {});
-    const response = await dev().request("/ops/work", {
-      method: "POST",
-      body: "{}",
-      headers: { prefer: "respond-async", "switchyard-delay": "3600" },
-    });
-    const { execution_id: late } = (await response.json()) as { execution_id: string };
+    const late = await accepted(dev(), "work", {}, "?delay_ms=3600000");
     await dev().request(`/executions/${late}/cancel`, { method: "POST" });
     const events = await came(3);
     const found = events.map(
@@ -180,6 +175,22 @@ describe("the end of an execution", () => {
     expect(found).toMatchObject({ caller: { type: "subscription", id: "next" }, principal: "subscription:next" });
     const output = await dev().request(`/executions/${found!.id}/output`);
     expect(await output.json()).toEqual({ seen: { n: 5 } });
+  });
+});
+
+describe("a webhook of another platform", () => {
+  it("takes what a subscription sends, with the secret that both have", async () => {
+    await put("webhooks", "inbox", { operation: "other", scheme: "standard", secrets: ["signing"] });
+    await subscribe("to-hook", { url: `${dev().url}/hooks/inbox` });
+    const id = await accepted(dev(), "work", { n: 8 });
+    let found: ExecutionView | undefined;
+    await waitUntil(async () => {
+      found = (await listed(dev(), "other")).find(({ caller }) => caller.type === "webhook");
+      return found?.status === "succeeded";
+    }, 15_000);
+    const output = await dev().request(`/executions/${found!.id}/output`);
+    expect(await output.json()).toMatchObject({ type: "execution.succeeded", data: { execution: { id } } });
+    await dev().request("/registry/webhooks/inbox", { method: "DELETE" });
   });
 });
 

@@ -500,7 +500,10 @@ describe("opctl", () => {
     const body = '{"via":"opctl"}';
     const answer = await post("pushed", body, github(body));
     const id = String(answer.body["delivery_id"]);
-    await recordOf(id);
+    // One that is not in its log yet is found, and not listed.
+    const isListed = async (): Promise<boolean> =>
+      JSON.stringify((await done("GET", "/deliveries?webhook=pushed&limit=5")).body).includes(id);
+    await waitUntil(isListed, 5_000);
     const list = await dev.opctl(["get", "deliveries", "--webhook", "pushed", "--status", "accepted", "--json"]);
     expect(list.code, list.stderr).toBe(0);
     expect((JSON.parse(list.stdout) as Json[]).map((each) => each["id"])).toContain(id);

@@ -17,6 +17,7 @@ export class TestWorld {
     log: (shard) => bindings.DELIVERIES.getByName(nameOfLog(shard)),
     background: (work) => void this.#work.push(work),
     sleep: async () => undefined,
+    now: Date.now,
   });
   readonly deliveries = createDeliveries({ namespace: bindings.DELIVERIES, recorder: this.recorder });
 

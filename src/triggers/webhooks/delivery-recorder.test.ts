@@ -15,6 +15,7 @@ function world() {
   const work: Promise<void>[] = [];
   let turn = Promise.withResolvers<void>();
   let failing = false;
+  let now = NOW;
   const recorder = new DeliveryRecorder({
     log: (shard) => ({
       record: async (text, bodies, more) => {
@@ -24,10 +25,17 @@ function world() {
     }),
     background: (each) => void work.push(each),
     sleep: () => turn.promise,
+    now: () => now,
   });
   return {
     recorder,
     messages,
+    /** The request that the flush under way lives in ends, and takes it along. */
+    lose: () => {
+      work.length = 0;
+      turn = Promise.withResolvers();
+    },
+    pass: (ms: number) => (now += ms),
     fail: (value: boolean) => (failing = value),
     sent: () => messages.flatMap(({ sent }) => sent.map(({ delivery }) => delivery.id)),
     flush: async (): Promise<void> => {
@@ -97,6 +105,32 @@ describe("DeliveryRecorder", () => {
     expect(recorder.unwritten(a.id)).toBeUndefined();
   });
 
+  test("begins another flush where one was lost with its request", async () => {
+    const { recorder, sent, lose, pass, flush } = world();
+    const [a, b, c] = [delivery(), delivery(), delivery()];
+    recorder.add(a, utf8(""));
+    lose();
+    recorder.add(b, utf8(""));
+    await flush();
+    expect(sent()).toEqual([]);
+    pass(10_001);
+    recorder.add(c, utf8(""));
+    await flush();
+    expect(sent()).toEqual([a.id, b.id, c.id]);
+  });
+
+  test("keeps what comes while a flush that was taken for lost ends after all", async () => {
+    const { recorder, sent, pass, flush } = world();
+    const [a, b] = [delivery(), delivery()];
+    recorder.add(a, utf8(""));
+    pass(10_001);
+    recorder.add(b, utf8(""));
+    await flush();
+    await flush();
+    expect(new Set(sent())).toEqual(new Set([a.id, b.id]));
+    expect([a, b].map(({ id }) => recorder.unwritten(id))).toEqual([undefined, undefined]);
+  });
+
   test("cuts bodies, those of unverified requests shorter", async () => {
     const { recorder, messages, flush } = world();
     const body = new Uint8Array(LIMITS.deliveryBodyBytes + 1);
@@ -127,6 +161,16 @@ describe("DeliveryRecorder", () => {
     recorder.add(forged("hook", NOW + 60_000), utf8(""));
     await flush();
     expect(messages.at(-1)).toMatchObject({ sent: [expect.anything()], more: [] });
+  });
+
+  test("sends a count with its record or after it, where not all fit into one message", async () => {
+    const { recorder, messages, flush } = world();
+    for (let n = 0; n < 20; n++) recorder.add(delivery(), new Uint8Array(LIMITS.deliveryBodyBytes));
+    for (let n = 0; n < LIMITS.unverifiedPerMinute + 3; n++) recorder.add(forged(), utf8(""));
+    await flush();
+    expect(messages).toMatchObject([{ more: [] }]);
+    await flush();
+    expect(messages[1]).toMatchObject({ more: [[messages[1]!.sent.at(-1)!.delivery.id, 3]] });
   });
 
   test("does not lose counts that could not be written", async () => {

@@ -21,6 +21,7 @@ export type RecorderOptions = {
   /** Keeps the work alive after the answer is sent (`waitUntil`). */
   background(work: Promise<void>): void;
   sleep(ms: number): Promise<unknown>;
+  now(): number;
 };
 
 const FLUSH_MS = 250;
@@ -28,6 +29,8 @@ const FLUSH_MS = 250;
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 const MINUTE_MS = 60_000;
+/** A flush that takes so long may have been lost with the request that began it: another begins. */
+const LOST_MS = 10_000;
 
 type Waiting = Sent & { body: Bytes; bytes: number };
 type Minute = { number: number; recorded: number; lastId: string };
@@ -38,7 +41,7 @@ export class DeliveryRecorder {
   #waitingBytes = 0;
   #more = new Map<string, number>();
   #dropped = 0;
-  #flushing = false;
+  #flush: { since: number } | undefined;
   readonly #minutes = new Map<string, Minute>();
 
   constructor(options: RecorderOptions) {
@@ -86,18 +89,22 @@ export class DeliveryRecorder {
   }
 
   #schedule(): void {
-    if (this.#flushing) return;
-    this.#flushing = true;
-    this.#options.background(this.#flush());
+    const now = this.#options.now();
+    if (this.#flush !== undefined && now - this.#flush.since <= LOST_MS) return;
+    const flush = { since: now };
+    this.#flush = flush;
+    this.#options.background(this.#write(flush));
   }
 
-  async #flush(): Promise<void> {
+  async #write(flush: { since: number }): Promise<void> {
     await this.#options.sleep(FLUSH_MS);
     if (this.#dropped > 0) complain(`${this.#dropped} deliveries dropped: too many wait to be written`);
     this.#dropped = 0;
     const batch = this.#nextBatch();
-    const more = this.#more;
-    this.#more = new Map();
+    // A count goes with its record or after it, never before.
+    const later = new Set(this.#waiting.slice(batch.length).map(({ delivery }) => delivery.id));
+    const more = new Map([...this.#more].filter(([id]) => !later.has(id)));
+    this.#more = new Map([...this.#more].filter(([id]) => later.has(id)));
     const shards = new Set([...batch.map(({ delivery }) => delivery.id), ...more.keys()].map(shardOf));
     try {
       for (const shard of shards) {
@@ -109,14 +116,17 @@ export class DeliveryRecorder {
         );
         for (const id of more.keys()) if (shardOf(id) === shard) more.delete(id);
       }
-      this.#waiting = this.#waiting.slice(batch.length);
-      this.#waitingBytes -= batch.reduce((sum, { bytes }) => sum + bytes, 0);
+      // By what they are and not by their number: a flush that was taken for lost may have written some of them.
+      const written = new Set(batch);
+      this.#waiting = this.#waiting.filter((each) => !written.has(each));
+      this.#waitingBytes = this.#waiting.reduce((sum, { bytes }) => sum + bytes, 0);
     } catch (error) {
       // Records that were written all the same are known by their ids; counts are added to those that came meanwhile.
       for (const [id, count] of more) this.#more.set(id, (this.#more.get(id) ?? 0) + count);
       complain(`cannot write deliveries: ${String(error)}`);
     }
-    this.#flushing = false;
+    if (this.#flush !== flush) return;
+    this.#flush = undefined;
     if (this.#waiting.length > 0 || this.#more.size > 0) this.#schedule();
   }
 
