@@ -92,8 +92,11 @@ async function operationTypes(context: Context, name: string): Promise<string> {
 
 async function scheduleTimes({ client }: Context, name: string): Promise<string> {
   const { readFirings, readStatus } = await import("../schedules/status.ts");
-  const [{ next, waiting }, firings] = await Promise.all([readStatus(client, name), readFirings(client, name, HEAD)]);
-  const ahead = next.length === 0 ? "none" : next.join("\n");
+  const [{ active, next, waiting }, firings] = await Promise.all([
+    readStatus(client, name),
+    readFirings(client, name, HEAD),
+  ]);
+  const ahead = next.length === 0 ? (active ? "none" : "none: it is paused") : next.join("\n");
   const past = firings.map((each) => [each.due_at, each.status, each.execution_id, each.reason]);
   const parts = [`Due next\n${indent(ahead)}`];
   if (waiting > 0) parts.push(`Waiting to start\n  ${waiting}`);
