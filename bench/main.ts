@@ -1,13 +1,14 @@
-/** `npm run bench [-- calls|scale|cold|cli|durable|adapters]`: every number the README names, measured here and now. */
+/** `npm run bench [-- calls|scale|cold|cli|durable|adapters|planner]`: every number the README names, measured here and now. */
 import { ADAPTER_PARTS, adapters } from "./adapters.ts";
 import { calls } from "./calls.ts";
 import { cli } from "./cli.ts";
 import { cold } from "./cold.ts";
 import { durable, DURABLE_PARTS, missingPeers } from "./durable.ts";
 import { machine } from "./_harness.ts";
+import { planner } from "./planner.ts";
 import { scale } from "./scale.ts";
 
-const BENCHMARKS = { calls, scale, cold, cli, durable, adapters };
+const BENCHMARKS = { calls, scale, cold, cli, durable, adapters, planner };
 /** Run only when they are named. */
 const PARTS: Record<string, () => Promise<void>> = { ...DURABLE_PARTS, ...ADAPTER_PARTS };
 

@@ -41,6 +41,21 @@ export const KIND_WORDS: { readonly [K in Kind]: KindWords<K> } = {
     text: ["name", "description", "value"],
     columns: ["name", "revision", "groups", "description"],
   },
+  webhook: {
+    plural: "webhooks",
+    text: ["name", "description", "operation", "scheme", "response"],
+    columns: ["name", "revision", "active", "scheme", "operation", "response"],
+  },
+  schedule: {
+    plural: "schedules",
+    text: ["name", "description", "operation", "time_zone", "overlap", "catch_up"],
+    columns: ["name", "revision", "active", "cron", "time_zone", "every_ms", "operation"],
+  },
+  subscription: {
+    plural: "subscriptions",
+    text: ["name", "description", "network"],
+    columns: ["name", "revision", "active", "operations", "on", "url", "operation"],
+  },
 };
 
 export const KIND_NAMES = Object.keys(KIND_WORDS) as Kind[];

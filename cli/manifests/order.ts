@@ -1,10 +1,20 @@
 /**
  * The order in which manifests are written so that what one names is there before it: secrets, types, modules,
- * environments, operations; and a type after the types that it names. Pruning goes the other way round.
+ * environments, operations, triggers; and a type after the types that it names. Pruning goes the other way round.
  */
 import type { Kind } from "../../src/model/entities.ts";
 
-const KIND_ORDER: readonly Kind[] = ["token", "secret", "type", "module", "environment", "operation"];
+const KIND_ORDER: readonly Kind[] = [
+  "token",
+  "secret",
+  "type",
+  "module",
+  "environment",
+  "operation",
+  "webhook",
+  "schedule",
+  "subscription",
+];
 
 type Named = { kind: Kind; name: string; content: unknown };
 

@@ -3,7 +3,15 @@ import type { Kind } from "../../src/model/entities.ts";
 import type { Entry } from "../registry.ts";
 
 /** Kinds that manifests carry: the others hold what must not be in a file. */
-export const MANIFEST_KINDS = ["type", "module", "environment", "operation"] as const satisfies readonly Kind[];
+export const MANIFEST_KINDS = [
+  "type",
+  "module",
+  "environment",
+  "operation",
+  "webhook",
+  "schedule",
+  "subscription",
+] as const satisfies readonly Kind[];
 
 export function isUserMade(kind: Kind, entry: Entry): boolean {
   if (kind === "operation" && entry["group"] === "registry") return false;

@@ -117,6 +117,13 @@ export const ERRORS = {
     title: "The operation is switched off",
     explain: "Its row says `active: false`. Switch it on with `opctl edit operation NAME -s active=true`.",
   },
+  trigger_inactive: {
+    status: 409,
+    fault: "user",
+    title: "The webhook, schedule or subscription is switched off or gone",
+    explain:
+      "What it started may not call on for it any more. Switch it on with `opctl edit KIND NAME -s active=true`, or create it again.",
+  },
   entity_exists: {
     status: 409,
     fault: "user",

@@ -5,7 +5,7 @@
 import { SwitchyardError } from "../core/errors.ts";
 import { Capabilities } from "../dispatch/capability.ts";
 import type { Watched } from "../executions/port.ts";
-import type { Scope } from "../model/entities.ts";
+import type { Scope } from "../model/scope.ts";
 import type { ArtifactView, ExecutionLogLine, ExecutionStatus, ExecutionView } from "../model/execution.ts";
 import type { Principal } from "../model/principal.ts";
 import { createApp } from "./app.ts";

@@ -1,8 +1,9 @@
 /** The Hono application: the route table, who may use each route, and errors as problems. */
 import { Hono } from "hono";
 import { SwitchyardError, toErrorData, toSwitchyardError } from "../core/errors.ts";
-import { KINDS, kindOfPlural, type Scope } from "../model/entities.ts";
+import { KINDS, kindOfPlural } from "../model/entities.ts";
 import { allows, type Principal } from "../model/principal.ts";
+import type { Scope } from "../model/scope.ts";
 import { authenticate } from "./authenticate.ts";
 import type { Env, Platform, Route, RouteContext } from "./context.ts";
 import { problem } from "./problem.ts";

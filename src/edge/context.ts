@@ -4,7 +4,7 @@ import type { DispatchPorts } from "../dispatch/dispatch.ts";
 import type { Capabilities } from "../dispatch/capability.ts";
 import type { Artifacts, Executions } from "../executions/port.ts";
 import type { JobCallbacks } from "../executions/jobs/job-callbacks.ts";
-import type { Scope } from "../model/entities.ts";
+import type { Scope } from "../model/scope.ts";
 import type { Caller, Principal } from "../model/principal.ts";
 import type { BuiltinResult } from "../registry/builtins/builtin.ts";
 import type { RunnerPoolPort } from "../model/runner-protocol.ts";

@@ -6,6 +6,8 @@ import * as v from "valibot";
 import { LIMITS } from "../core/limits.ts";
 import type { RetryPolicy } from "./execution.ts";
 import { NameSchema } from "./names.ts";
+import { ScopeSchema, type Scope } from "./scope.ts";
+import { ScheduleSchema, SubscriptionSchema, WebhookSchema } from "./triggers.ts";
 
 /** Any JSON object, taken as it is: v.record() would silently drop a member named "constructor" or "prototype". */
 export const JsonObjectSchema = v.custom<Record<string, unknown>>(
@@ -213,24 +215,6 @@ export const EnvironmentSchema = v.strictObject({
 });
 export type Environment = v.InferOutput<typeof EnvironmentSchema>;
 
-/** `ops:invoke`, `ops:invoke:GROUP`, `registry:read`, `registry:write`, `secrets:use`, `runner:ENVIRONMENT`, `admin`. */
-export type Scope =
-  | "ops:invoke"
-  | `ops:invoke:${string}`
-  | `runner:${string}`
-  | "registry:read"
-  | "registry:write"
-  | "secrets:use"
-  | "admin";
-
-export const ScopeSchema = v.pipe(
-  v.string(),
-  v.regex(
-    /^(?:ops:invoke(?::[a-z][a-z0-9_.-]{0,127})?|runner:[a-z][a-z0-9_.-]{0,127}|registry:read|registry:write|secrets:use|admin)$/,
-    "must be ops:invoke, ops:invoke:GROUP, runner:ENVIRONMENT, registry:read, registry:write, secrets:use or admin",
-  ),
-) as unknown as v.GenericSchema<string, Scope>;
-
 /** Some texts in the form of a time are none (an offset without minutes): a token with one would never expire. */
 const isTime = (text: string): boolean => !Number.isNaN(Date.parse(text));
 
@@ -270,6 +254,9 @@ export const KINDS = {
   environment: { plural: "environments", schema: EnvironmentSchema, write: "admin" },
   token: { plural: "tokens", schema: TokenSchema, write: "admin" },
   secret: { plural: "secrets", schema: SecretSchema, write: "admin" },
+  webhook: { plural: "webhooks", schema: WebhookSchema, write: "registry:write" },
+  schedule: { plural: "schedules", schema: ScheduleSchema, write: "registry:write" },
+  subscription: { plural: "subscriptions", schema: SubscriptionSchema, write: "registry:write" },
 } as const satisfies Record<string, { plural: string; schema: v.GenericSchema; write: Scope }>;
 
 export type Kind = keyof typeof KINDS;

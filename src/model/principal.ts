@@ -1,17 +1,17 @@
 /** Whose rights a call has, and what started it. */
-import type { Scope } from "./entities.ts";
+import type { Scope } from "./scope.ts";
 
-/** A token, resolved. Everything that a call starts in turn keeps this principal. */
+/** A token or a trigger, resolved. Everything that a call starts in turn keeps this principal. */
 export type Principal = {
-  /** The token's id: the middle part of `sy_<id>_<secret>`. */
+  /** The token's id, the middle part of `sy_<id>_<secret>`; or of a trigger `KIND:NAME`. */
   id: string;
-  /** The token's name, for logs. */
+  /** The token's or trigger's name, for logs. */
   name: string;
   scopes: readonly Scope[];
 };
 
 /** Whatever can start something. */
-export const CALLER_TYPES = ["token", "execution", "webhook", "schedule", "agent"] as const;
+export const CALLER_TYPES = ["token", "execution", "webhook", "schedule", "subscription", "agent"] as const;
 
 export type Caller = { type: (typeof CALLER_TYPES)[number]; id: string };
 

@@ -113,6 +113,24 @@ export async function openEnvironmentSecrets(
   return values;
 }
 
+/** The secrets that a trigger's row names, in its order. Who may use them was asked when it was written. */
+export async function openSecretValues(
+  database: Database,
+  { name, secrets }: { name: string; secrets: readonly string[] },
+  masterKey: () => Promise<MasterKey>,
+): Promise<readonly string[]> {
+  if (secrets.length === 0) return [];
+  const rows = await sealedSecrets(database, secrets);
+  const key = await masterKey();
+  return Promise.all(
+    secrets.map((secret) => {
+      const row = rows.find((each) => each.name === secret);
+      if (row === undefined) throw unavailable(name, secret, "it must be registered; it is not");
+      return open(key, secret, row.sealed);
+    }),
+  );
+}
+
 async function openSecrets(
   database: Database,
   { name, secretsGroup: group, secrets }: ResolvedOperation,

@@ -7,6 +7,7 @@ import type { AdapterDescription, EnvironmentHandle } from "../model/environment
 import type { IsolateDefinition } from "../model/invocation.ts";
 import type { Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
+import type { TriggerHandle, TriggerKind } from "../model/triggers.ts";
 import { builtinTypes } from "./builtins/definitions.ts";
 import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
@@ -19,6 +20,7 @@ import { loadIsolate, readModuleCode, writeModuleCode } from "./modules.ts";
 import { Operations } from "./operations.ts";
 import { importMasterKey, type MasterKey } from "./seal.ts";
 import { Tokens } from "./tokens.ts";
+import { Triggers } from "./triggers.ts";
 import { createWriter, type Write, type Written } from "./write.ts";
 
 export type RegistryOptions = {
@@ -56,6 +58,7 @@ export function createRegistry(options: RegistryOptions) {
     },
   };
   const environments = new Environments(database, () => ports.masterKey);
+  const triggers = new Triggers(database, () => ports.masterKey);
   const freshness = new Freshness({ database, now, maxStaleMs: options.maxStaleMs ?? 1_000, onChange });
   const seen = () => freshness.seen;
   const operations = new Operations(database, {
@@ -69,6 +72,7 @@ export function createRegistry(options: RegistryOptions) {
     operations.forget(change);
     tokens.forget(change);
     environments.forget(change);
+    triggers.forget(change);
   }
 
   async function atLeast(minRegistryRevision: number | undefined): Promise<void> {
@@ -105,10 +109,27 @@ export function createRegistry(options: RegistryOptions) {
       return principal;
     },
 
+    /** A token's id, or `KIND:NAME` of a trigger. Throws also trigger_inactive. */
     async principalById(id: string): Promise<Principal> {
       if (!freshness.blank) await freshness.ensure(TOKENS_LIMIT_MS);
-      return tokens.byId(id);
+      return (await triggers.principal(id, seen)) ?? tokens.byId(id);
     },
+
+    /** The trigger's row; undefined when there is none. */
+    async trigger<K extends TriggerKind>(kind: K, name: string): Promise<TriggerHandle<K> | undefined> {
+      if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
+      return triggers.get(kind, name, seen);
+    },
+
+    /** Every trigger of the kind, in the order of their names. */
+    async triggers<K extends TriggerKind>(kind: K): Promise<readonly TriggerHandle<K>[]> {
+      if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
+      return triggers.all(kind, seen);
+    },
+
+    /** Values of the secrets that a trigger's row names, in its order. Throws secret_unavailable. */
+    triggerSecrets: (handle: TriggerHandle<"webhook"> | TriggerHandle<"subscription">): Promise<readonly string[]> =>
+      triggers.secretsOf(handle),
 
     /** The environment's row; undefined when there is none. */
     async environment(name: string): Promise<EnvironmentHandle | undefined> {

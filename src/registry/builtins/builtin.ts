@@ -1,5 +1,6 @@
 /** What a function of the platform is, and what it answers. */
-import type { CodeType, Kind, Scope } from "../../model/entities.ts";
+import type { CodeType, Kind } from "../../model/entities.ts";
+import type { Scope } from "../../model/scope.ts";
 
 /** What can be done with a kind of entry. */
 export type KindVerb = "list" | "get" | "create" | "edit" | "put" | "delete" | "duplicate" | "rollback" | "revisions";

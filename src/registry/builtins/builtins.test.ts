@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { KINDS, type Kind, type Scope } from "../../model/entities.ts";
+import { KINDS, type Kind } from "../../model/entities.ts";
+import type { Scope } from "../../model/scope.ts";
 import type { Principal } from "../../model/principal.ts";
 import { ADMIN, fixture, storeModule, STRING_FIELD, type Fixture } from "../_fixture.node.ts";
 import type { Json } from "../schema.ts";
@@ -45,6 +46,9 @@ const MANIFESTS: Record<Kind, Json> = {
   environment: { name: "sample", adapter: "inline" },
   token: { name: "sample", scopes: ["ops:invoke"], expires_at: "2030-01-01T00:00:00Z" },
   secret: { name: "sample", value: "hidden", groups: ["default"] },
+  webhook: { name: "sample", operation: "list_type", scheme: "none", unsigned: true },
+  schedule: { name: "sample", operation: "list_type", cron: "0 2 * * *", time_zone: "Europe/Berlin" },
+  subscription: { name: "sample", url: "https://example.com/hook", unsigned: true },
 };
 
 /** As POST /ops/NAME does it: input and output are held against the types of the operation's row. */

@@ -4,7 +4,8 @@
  */
 import { toJsonSchema } from "@valibot/to-json-schema";
 import * as v from "valibot";
-import { JsonObjectSchema, KINDS, type CodeType, type Kind, type Scope } from "../../model/entities.ts";
+import { JsonObjectSchema, KINDS, type CodeType, type Kind } from "../../model/entities.ts";
+import type { Scope } from "../../model/scope.ts";
 import type { Builtin, Verb } from "./builtin.ts";
 import { CHAIN_FUNCTION, chainInput } from "./chain-input.ts";
 import { WIRED_FUNCTIONS } from "./wired-functions.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, expectTypeOf, test } from "vitest";
 import type * as v from "valibot";
-import type { Scope } from "../../model/entities.ts";
+import type { Scope } from "../../model/scope.ts";
 import type { ArtifactView, ExecutionView } from "../../model/execution.ts";
 import type { Principal } from "../../model/principal.ts";
 import { fixture, storeModule, type Fixture } from "../_fixture.node.ts";

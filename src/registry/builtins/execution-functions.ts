@@ -5,7 +5,7 @@
 import type * as v from "valibot";
 import { SwitchyardError } from "../../core/errors.ts";
 import { continueTrace } from "../../core/trace.ts";
-import type { Scope } from "../../model/entities.ts";
+import type { Scope } from "../../model/scope.ts";
 import type { ArtifactQuery, ArtifactView, ExecutionQuery, ExecutionView } from "../../model/execution.ts";
 import { allows, mayControl, type Principal } from "../../model/principal.ts";
 import type { Page } from "../read.ts";

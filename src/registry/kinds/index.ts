@@ -4,9 +4,12 @@ import { environmentRules } from "./environment.ts";
 import { moduleRules } from "./module.ts";
 import { operationRules } from "./operation.ts";
 import type { KindRules } from "./rules.ts";
+import { scheduleRules } from "./schedule.ts";
 import { secretRules } from "./secret.ts";
+import { subscriptionRules } from "./subscription.ts";
 import { tokenRules } from "./token.ts";
 import { typeRules } from "./type.ts";
+import { webhookRules } from "./webhook.ts";
 
 export const RULES: { [K in Kind]: KindRules<K> } = {
   operation: operationRules,
@@ -15,4 +18,7 @@ export const RULES: { [K in Kind]: KindRules<K> } = {
   environment: environmentRules,
   token: tokenRules,
   secret: secretRules,
+  webhook: webhookRules,
+  schedule: scheduleRules,
+  subscription: subscriptionRules,
 };

@@ -1,0 +1,54 @@
+/**
+ * A target as single goals. A target is a merge patch (RFC 7396): what it does not name may be as it is, null means that it
+ * goes, and a key `*` stands for every key that is there. A list is one value.
+ */
+import { isObject, isSame, toPointer, type Path, type Value } from "./json.ts";
+import { lookAt, type State } from "./state.ts";
+
+/** `wanted` undefined: it must not be there. */
+export type Goal = { readonly key: string; readonly path: Path; readonly wanted: Value };
+
+export function goalsOf(target: Value, state: Value): Goal[] {
+  const goals: Goal[] = [];
+  collect(target, state, [], goals);
+  return goals;
+}
+
+function collect(target: Value, state: Value, path: Path, goals: Goal[]): void {
+  if (!isObject(target)) {
+    goals.push({ key: toPointer(path), path, wanted: target === null ? undefined : target });
+    return;
+  }
+  const members = membersOf(target, state);
+  // An empty object asks only for an object to be there.
+  if (members.length === 0 && !Object.hasOwn(target, "*")) goals.push({ key: toPointer(path), path, wanted: target });
+  const inside = isObject(state) ? state : {};
+  for (const [name, wanted] of members) {
+    collect(wanted, Object.hasOwn(inside, name) ? inside[name] : undefined, [...path, name], goals);
+  }
+}
+
+function membersOf(target: Value & object, state: Value): [string, Value][] {
+  const own = Object.entries(target as Record<string, Value>).filter(([name]) => name !== "*");
+  if (!Object.hasOwn(target, "*")) return own;
+  const named = new Set(own.map(([name]) => name));
+  const wild = (target as Record<string, Value>)["*"];
+  const others = isObject(state) ? Object.keys(state).filter((name) => !named.has(name)) : [];
+  return [...own, ...others.map((name): [string, Value] => [name, wild])];
+}
+
+export function isMet({ path, wanted }: Goal, state: State): boolean {
+  const value = lookAt(state, path);
+  if (isObject(wanted)) return isObject(value);
+  return isSame(value, wanted);
+}
+
+/** What the target wants at a path; `*` counts where the path has no name of its own there. null: that it goes. */
+export function wantedAt(target: Value, path: Path): Value {
+  let wanted = target;
+  for (const part of path) {
+    if (!isObject(wanted)) return undefined;
+    wanted = Object.hasOwn(wanted, part) ? wanted[part] : wanted["*"];
+  }
+  return wanted;
+}

@@ -1,0 +1,13 @@
+/** The planner's front door. Pure, with no imports from outside this folder. */
+export { toDecisions, toMermaid, toSentences } from "./explain.ts";
+export {
+  JOB_KINDS,
+  JobFault,
+  type AtomicJob,
+  type CompoundJob,
+  type Job,
+  type JobContext,
+  type JobReference,
+} from "./job.ts";
+export type { Json, Value } from "./json.ts";
+export { DEFAULT_LIMITS, plan, planAsync, type Plan, type Problem, type Step, type Unmet } from "./plan.ts";

@@ -1,0 +1,167 @@
+/**
+ * Finds a way from a state to goals that belong together: the state with the fewest unmet goals is looked at first, of equal
+ * ones the deepest, of these the one whose job was named first. A state is looked at once, so that loops end. As soon as a
+ * job meets a goal more, the rest of its state's jobs are put off.
+ */
+import { tryInstance, type Applied, type Computation, type Domain } from "./apply.ts";
+import { candidatesFor } from "./candidates.ts";
+import { changed, EMPTY, keyOf, type Fingerprint } from "./fingerprint.ts";
+import { isMet, type Goal } from "./goals.ts";
+import { overlap, toPointer } from "./json.ts";
+import type { Instance } from "./job.ts";
+import { Queue } from "./queue.ts";
+import type { State } from "./state.ts";
+
+/** One choice of the search: a job at a place, and the steps that it is made of. */
+export type Move = { readonly instance: Instance; readonly steps: readonly Applied[] };
+
+export const BOUNDS = ["tries", "steps"] as const;
+export type Bound = { readonly name: (typeof BOUNDS)[number]; readonly limit: number };
+
+/** How much may still be tried, over all searches of one plan. */
+export type Budget = { tries: number; readonly maxTries: number; readonly maxSteps: number };
+
+/** What was tried, for who asks why. `verdict`: a refusal, `seen` (a state that was there before), or how many goals are unmet then. */
+export type Tried = {
+  /** Which search of the plan: groups of goals are searched apart. */
+  readonly search: number;
+  readonly node: number;
+  readonly parent: number;
+  readonly goal: string;
+  readonly job: string;
+  readonly path: string;
+  readonly verdict: string;
+};
+
+export type Found = {
+  readonly moves: readonly Move[];
+  readonly state: State;
+  readonly unmet: readonly Goal[];
+  readonly bound?: Bound;
+};
+
+type Node = {
+  readonly id: number;
+  readonly state: State;
+  readonly parent: Node | undefined;
+  readonly move: Move | undefined;
+  /** Steps so far. */
+  readonly depth: number;
+  readonly unmet: readonly Goal[];
+  readonly print: Fingerprint;
+  /** Jobs to try here; made when the node is first looked at. */
+  candidates: readonly { goal: Goal; instance: Instance }[] | undefined;
+  next: number;
+};
+
+export type SearchPorts = { domain: Domain; budget: Budget; trace?: Tried[] };
+
+export function* search(state: State, goals: readonly Goal[], ports: SearchPorts): Computation<Found> {
+  const { domain, budget, trace } = ports;
+  const number = domain.searches++;
+  const unmet = goals.filter((goal) => !isMet(goal, state));
+  const base = { candidates: undefined, next: 0 };
+  const root: Node = { id: 0, state, parent: undefined, move: undefined, depth: 0, unmet, print: EMPTY, ...base };
+  let nearest = root;
+  let bound: Bound | undefined;
+  let nodes = 1;
+  const seen = new Set([keyOf(root.print)]);
+  const open = new Queue<Node>(precedes);
+  open.push(root);
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (node.unmet.length === 0) return { moves: movesTo(node), state: node.state, unmet: [] };
+    node.candidates ??= candidatesAt(node, domain);
+    while (node.next < node.candidates.length) {
+      if (budget.tries >= budget.maxTries) {
+        bound = { name: "tries", limit: budget.maxTries };
+        return { moves: movesTo(nearest), state: nearest.state, unmet: nearest.unmet, bound };
+      }
+      budget.tries += 1;
+      const { goal, instance } = node.candidates[node.next++] as { goal: Goal; instance: Instance };
+      const note = (verdict: string, id = -1): void => {
+        const { name } = instance.compiled.job;
+        trace?.push({
+          search: number,
+          node: id,
+          parent: node.id,
+          goal: goal.key,
+          job: name,
+          path: toPointer(instance.path),
+          verdict,
+        });
+      };
+      const attempt = yield* tryInstance(instance, node.state, domain);
+      if ("why" in attempt) {
+        note(
+          attempt.why === "when" || attempt.job === instance.compiled.job.name
+            ? attempt.why
+            : `${attempt.why} of ${attempt.job}`,
+        );
+        continue;
+      }
+      const depth = node.depth + attempt.steps.length;
+      if (depth > budget.maxSteps) {
+        bound = { name: "steps", limit: budget.maxSteps };
+        note("too many steps");
+        continue;
+      }
+      const print = attempt.steps.reduce((sum, { changes }) => changed(sum, changes), node.print);
+      const key = keyOf(print);
+      if (seen.has(key)) {
+        note("seen");
+        continue;
+      }
+      seen.add(key);
+      const child: Node = {
+        id: nodes++,
+        state: attempt.state,
+        parent: node,
+        move: { instance, steps: attempt.steps },
+        depth,
+        unmet: unmetAfter(goals, node, attempt),
+        print,
+        ...base,
+      };
+      note(`${child.unmet.length} unmet`, child.id);
+      if (child.unmet.length < nearest.unmet.length) nearest = child;
+      open.push(child);
+      if (child.unmet.length < node.unmet.length) {
+        if (node.next < node.candidates.length) open.push(node);
+        break;
+      }
+    }
+  }
+  const found = { moves: movesTo(nearest), state: nearest.state, unmet: nearest.unmet };
+  return bound === undefined ? found : { ...found, bound };
+}
+
+function precedes(a: Node, b: Node): boolean {
+  if (a.unmet.length !== b.unmet.length) return a.unmet.length < b.unmet.length;
+  return a.depth === b.depth ? a.id < b.id : a.depth > b.depth;
+}
+
+function candidatesAt(node: Node, domain: Domain): { goal: Goal; instance: Instance }[] {
+  const found = new Map<string, { goal: Goal; instance: Instance }>();
+  for (const goal of node.unmet) {
+    for (const instance of candidatesFor(goal, node.state, domain)) {
+      const key = `${instance.compiled.job.name} ${toPointer(instance.path)}`;
+      if (!found.has(key)) found.set(key, { goal, instance });
+    }
+  }
+  return [...found.values()];
+}
+
+/** Only goals that a change touches can have been met or lost. */
+function unmetAfter(goals: readonly Goal[], node: Node, attempt: { state: State; steps: readonly Applied[] }): Goal[] {
+  const before = new Set(node.unmet);
+  const places = attempt.steps.flatMap(({ changes }) => changes.map(({ path }) => path));
+  return goals.filter((goal) =>
+    places.some((place) => overlap(place, goal.path)) ? !isMet(goal, attempt.state) : before.has(goal),
+  );
+}
+
+function movesTo(node: Node): Move[] {
+  const moves: Move[] = [];
+  for (let at: Node | undefined = node; at?.move !== undefined; at = at.parent) moves.push(at.move);
+  return moves.toReversed();
+}

@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Principal } from "../model/principal.ts";
+import type { Scope } from "../model/scope.ts";
+import { fixture, storeModule, type Fixture } from "./_fixture.node.ts";
+import type { Json } from "./schema.ts";
+
+let base: Fixture;
+beforeEach(async () => {
+  base = await fixture();
+  await storeModule(base, "echo");
+  await base.run("create_operation", { name: "demo", group: "shop", implemented_at: "echo:echo" });
+  await base.run("create_secret", { name: "key", value: "first", groups: ["shop"] });
+  await base.run("create_secret", { name: "other", value: "x", groups: ["bank"] });
+});
+afterEach(() => base.close());
+
+const holding = (...scopes: Scope[]): Principal => ({ id: "p", name: "p", scopes });
+const WRITER = ["registry:write", "ops:invoke:shop", "secrets:use"] as const;
+
+const HOOK = { name: "hook", operation: "demo", scheme: "github", secrets: ["key"], scopes: ["ops:invoke:shop"] };
+const NIGHTLY = { name: "nightly", operation: "demo", cron: "0 2 * * *", scopes: ["ops:invoke:shop"] };
+const TELL = { name: "tell", url: "https://example.com/", secrets: ["key"], scopes: ["ops:invoke:shop"] };
+
+describe("a trigger's scopes", () => {
+  test.each([
+    ["webhook", HOOK],
+    ["schedule", NIGHTLY],
+    ["subscription", { ...TELL, url: null, secrets: [], operation: "demo" }],
+  ])("of a %s are within those of whoever writes it, at every write", async (kind, manifest) => {
+    await base.run(`put_${kind}`, manifest, holding(...WRITER));
+    for (const scopes of [["admin"], ["ops:invoke"], ["ops:invoke:shop", "registry:write", "secrets:use", "admin"]]) {
+      await expect(base.run(`put_${kind}`, { ...manifest, scopes }, holding(...WRITER))).rejects.toMatchObject({
+        code: "forbidden",
+      });
+    }
+    // Neither may it be bent to other ends, or brought back, by somebody with less than it has.
+    const less = holding("registry:write", "secrets:use");
+    const edit = base.run(`edit_${kind}`, { name: manifest.name, patch: { description: "x" } }, less);
+    await expect(edit).rejects.toMatchObject({ code: "forbidden" });
+    await base.run(`edit_${kind}`, { name: manifest.name, patch: { active: false } });
+    const back = base.run(`rollback_${kind}`, { name: manifest.name, to: 1 }, less);
+    await expect(back).rejects.toMatchObject({ code: "forbidden" });
+  });
+
+  test("must reach the operation that it starts", async () => {
+    await expect(base.run("put_webhook", { ...HOOK, scopes: ["ops:invoke:bank"] })).rejects.toMatchObject({
+      code: "definition_invalid",
+      errors: [expect.objectContaining({ pointer: "/scopes" })],
+    });
+  });
+
+  test("are those of its principal, from the row as it is now", async () => {
+    await base.run("put_webhook", HOOK);
+    expect(await base.registry.principalById("webhook:hook")).toMatchObject({ scopes: ["ops:invoke:shop"] });
+    await base.run("edit_webhook", { name: "hook", patch: { scopes: ["ops:invoke"] } });
+    expect(await base.registry.principalById("webhook:hook")).toMatchObject({ scopes: ["ops:invoke"] });
+    await base.run("edit_webhook", { name: "hook", patch: { active: false } });
+    await expect(base.registry.principalById("webhook:hook")).rejects.toMatchObject({ code: "trigger_inactive" });
+    await base.run("delete_webhook", { name: "hook" });
+    await expect(base.registry.principalById("webhook:hook")).rejects.toMatchObject({ code: "trigger_inactive" });
+  });
+});
+
+describe("triggers", () => {
+  test.each<[string, string, Json, string]>([
+    ["webhook", "/secrets", { ...HOOK, secrets: [] }, "definition_invalid"],
+    ["webhook", "/unsigned", { ...HOOK, scheme: "none", secrets: [] }, "definition_invalid"],
+    ["webhook", "/unsigned", { ...HOOK, unsigned: true }, "definition_invalid"],
+    ["webhook", "/secrets/0", { ...HOOK, secrets: ["other"] }, "definition_invalid"],
+    ["webhook", "/secrets/0", { ...HOOK, secrets: ["unknown"] }, "definition_invalid"],
+    ["webhook", "/hmac", { ...HOOK, scheme: "hmac" }, "definition_invalid"],
+    ["webhook", "/hmac", { ...HOOK, hmac: { header: "x-signature" } }, "setting_unsupported"],
+    ["webhook", "/token_header", { ...HOOK, token_header: { name: "x-token" } }, "setting_unsupported"],
+    ["webhook", "/operation", { ...HOOK, operation: "unknown" }, "definition_invalid"],
+    ["schedule", "/cron", { ...NIGHTLY, every_ms: 1000 }, "definition_invalid"],
+    ["schedule", "/cron", { ...NIGHTLY, cron: null }, "definition_invalid"],
+    ["subscription", "/url", { ...TELL, operation: "demo" }, "definition_invalid"],
+    ["subscription", "/unsigned", { ...TELL, secrets: [] }, "definition_invalid"],
+    ["subscription", "/secrets", { ...TELL, url: null, operation: "demo" }, "setting_unsupported"],
+    [
+      "subscription",
+      "/operation",
+      { ...TELL, url: null, secrets: [], operation: "demo", operations: ["demo"] },
+      "definition_invalid",
+    ],
+  ])("of kind %s are refused at %s: %j", async (kind, pointer, manifest, code) => {
+    await expect(base.run(`put_${kind}`, manifest)).rejects.toMatchObject({
+      code,
+      errors: [expect.objectContaining({ pointer })],
+    });
+  });
+
+  test("with secrets need secrets:use, and a private network admin", async () => {
+    const writer = holding("registry:write", "ops:invoke:shop");
+    await expect(base.run("put_webhook", HOOK, writer)).rejects.toMatchObject({ code: "forbidden" });
+    const privately = base.run("put_subscription", { ...TELL, network: "private" }, holding(...WRITER));
+    await expect(privately).rejects.toMatchObject({ code: "forbidden" });
+  });
+
+  test("hold what they use: neither the operation nor a secret can be deleted under them", async () => {
+    await base.run("put_webhook", HOOK);
+    await expect(base.run("delete_operation", { name: "demo" })).rejects.toMatchObject({ code: "entity_in_use" });
+    await expect(base.run("delete_secret", { name: "key" })).rejects.toMatchObject({ code: "entity_in_use" });
+  });
+
+  test("are read from the cache until they or their secrets change", async () => {
+    await base.run("put_webhook", HOOK);
+    const first = await base.registry.trigger("webhook", "hook");
+    expect(await base.registry.trigger("webhook", "hook")).toBe(first);
+    expect(await base.registry.triggerSecrets(first!)).toEqual(["first"]);
+    await base.run("edit_secret", { name: "key", patch: { value: "second" } });
+    const second = await base.registry.trigger("webhook", "hook");
+    expect(await base.registry.triggerSecrets(second!)).toEqual(["second"]);
+    expect(await base.registry.triggers("webhook")).toMatchObject([{ name: "hook", scheme: "github" }]);
+    await base.run("delete_webhook", { name: "hook" });
+    expect(await base.registry.trigger("webhook", "hook")).toBeUndefined();
+    expect(await base.registry.triggers("webhook")).toEqual([]);
+  });
+});
