@@ -17,6 +17,7 @@ export const LAYERS: Record<string, number> = {
   executions: 5,
   runners: 5,
   triggers: 5,
+  agents: 5,
   edge: 6,
   executor: 6,
   host: 7,

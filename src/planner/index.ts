@@ -1,7 +1,7 @@
 /** The planner's front door. Pure, with no imports from outside this folder. */
 export { toDecisions, toMermaid, toSentences } from "./explain.ts";
 export {
-  JOB_KINDS,
+  compileJobs,
   JobFault,
   type AtomicJob,
   type CompoundJob,

@@ -13,6 +13,7 @@ import { runBuiltin } from "./run-builtin.ts";
 let base: Fixture;
 beforeAll(async () => {
   base = await fixture({ builtins: true });
+  await base.run("create_job", { name: "plus_one", path: "/counters/:name", effect: "value + 1" });
 });
 afterAll(() => base.close());
 
@@ -49,6 +50,8 @@ const MANIFESTS: Record<Kind, Json> = {
   webhook: { name: "sample", operation: "list_type", scheme: "none", unsigned: true },
   schedule: { name: "sample", operation: "list_type", cron: "0 2 * * *", time_zone: "Europe/Berlin" },
   subscription: { name: "sample", url: "https://example.com/hook", unsigned: true },
+  job: { name: "sample", path: "/counters/:name", when: "value < target", effect: "value + 1" },
+  agent: { name: "sample", jobs: ["plus_one"] },
 };
 
 /** As POST /ops/NAME does it: input and output are held against the types of the operation's row. */
