@@ -5,12 +5,17 @@ import { cli } from "./cli.ts";
 import { cold } from "./cold.ts";
 import { durable, DURABLE_PARTS, missingPeers } from "./durable.ts";
 import { machine } from "./_harness.ts";
+import { rateLimitBench } from "./rate-limits.ts";
 import { planner } from "./planner.ts";
 import { scale } from "./scale.ts";
 
 const BENCHMARKS = { calls, scale, cold, cli, durable, adapters, planner };
 /** Run only when they are named. */
-const PARTS: Record<string, () => Promise<void>> = { ...DURABLE_PARTS, ...ADAPTER_PARTS };
+const PARTS: Record<string, () => Promise<void>> = {
+  ...DURABLE_PARTS,
+  ...ADAPTER_PARTS,
+  "rate-limits": rateLimitBench,
+};
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(BENCHMARKS, name) && !Object.hasOwn(PARTS, name));

@@ -24,7 +24,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   cancel: { summary: "stop executions", load: () => import("./commands/cancel.ts") },
   replay: { summary: "run an execution again", load: () => import("./commands/replay.ts") },
   artifact: { summary: "fetch a stored result", load: () => import("./commands/artifact.ts") },
-  get: { summary: "list entries, executions or artifacts, or show one", load: () => import("./commands/get.ts") },
+  get: {
+    summary: "list entries, executions, artifacts or changes, or show one",
+    load: () => import("./commands/get.ts"),
+  },
   describe: { summary: "show one entry in full, for people", load: () => import("./commands/describe.ts") },
   edit: { summary: "change an entry, in your editor or with -s", load: () => import("./commands/edit.ts") },
   create: { summary: "make a new entry", load: () => import("./commands/create.ts") },
@@ -34,6 +37,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   apply: { summary: "make the registry match manifests", load: () => import("./commands/apply.ts") },
   diff: { summary: "show what apply would do", load: () => import("./commands/diff.ts") },
   export: { summary: "write entries as manifests", load: () => import("./commands/export.ts") },
+  audit: {
+    summary: "hold the registry against its change log",
+    load: () => import("./commands/audit.ts"),
+  },
   token: { summary: "create, list, show or revoke tokens", load: () => import("./commands/token.ts") },
   secret: { summary: "set, list or delete secrets", load: () => import("./commands/secret.ts") },
   environment: {
@@ -46,6 +53,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import("./commands/host.ts"),
   },
   migrate: { summary: "bring a registry's tables up to this version", load: () => import("./commands/migrate.ts") },
+  client: {
+    summary: "write a typed client of the operations, or check one",
+    load: () => import("./commands/client.ts"),
+  },
   doctor: { summary: "look for what is wrong", load: () => import("./commands/doctor.ts") },
   explain: { summary: "say what an error code means", load: () => import("./commands/explain.ts") },
   completion: { summary: "completion for bash, zsh or fish", load: () => import("./commands/completion.ts") },

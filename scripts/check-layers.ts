@@ -15,6 +15,7 @@ export const LAYERS: Record<string, number> = {
   adapters: 3,
   dispatch: 4,
   executions: 5,
+  limits: 5,
   runners: 5,
   triggers: 5,
   agents: 5,

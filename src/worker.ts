@@ -34,16 +34,18 @@ import { Waiting } from "./executions/waiting.ts";
 import { createExecutor, type ExecutorBindings } from "./executor/create-executor.ts";
 import { Gate } from "./executor/gate.ts";
 import type { Outcome } from "./model/outcome.ts";
-import type { Principal } from "./model/principal.ts";
+import type { Caller, Principal } from "./model/principal.ts";
 import { CHAIN_FUNCTION, chainInput } from "./registry/builtins/chain-input.ts";
 import { parseInput } from "./registry/builtins/parse-input.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
+import { RateLimiter } from "./limits/rate-limiter.ts";
+import { RateLimits } from "./limits/rate-limits.ts";
 import { RunnerPool } from "./runners/runner-pool.ts";
 import { openDatabase } from "./registry/database.ts";
 import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
 
-export { ExecutionShard, Gate, JobBoard, RunnerPool };
+export { ExecutionShard, Gate, JobBoard, RateLimiter, RunnerPool };
 
 export type Bindings = ExecutorBindings &
   ShardEnv & {
@@ -55,6 +57,8 @@ export type Bindings = ExecutorBindings &
     PRIVATE_NETWORK?: Fetcher;
     /** Jobs that run elsewhere and report back. */
     JOBS: DurableObjectNamespace<JobBoard>;
+    /** Counts, an object for each rate limit. */
+    RATE_LIMITS: DurableObjectNamespace<RateLimiter>;
     /** Where jobs and hosts reach the platform, such as https://switchyard.example.com. */
     PUBLIC_URL?: string;
     /** The registry's libSQL server; with REGISTRY, a service binding through which its URL is reached. */
@@ -115,6 +119,7 @@ function wire(env: Bindings): Wired {
     background: waitUntil,
     ...(env.REGISTRY_MAX_STALE_MS === undefined ? {} : { maxStaleMs: Number(env.REGISTRY_MAX_STALE_MS) }),
   });
+  const rateLimits = new RateLimits(env.RATE_LIMITS, now);
   const namespace = env.EXECUTIONS;
   const recorder = new Recorder(namespace, waitUntil);
   const payloads = new Payloads(new PayloadStore(env.ARTIFACTS));
@@ -128,7 +133,7 @@ function wire(env: Bindings): Wired {
     hold: (id, named) => artifacts.hold(id, named),
     now,
   });
-  const executions = createExecutions({ namespace, keeper, payloads, recorder, registry });
+  const executions = createExecutions({ namespace, keeper, payloads, recorder, registry, rateLimits });
   const shard = (id: string) => namespace.getByName(nameOfShard(shardOfExecutionId(id) ?? 0));
   const artifacts = new ShardedArtifacts({
     shard: (number) => namespace.getByName(nameOfShard(number)),
@@ -137,11 +142,12 @@ function wire(env: Bindings): Wired {
     outputOf: (id) => executions.output(id),
     now,
   });
-  const builtins = (name: string, input: unknown, principal: Principal) =>
-    runBuiltin(registry, name, input, principal, { executions, artifacts, environments: { check: checker(adapters) } });
+  const wiredPorts = { executions, artifacts, environments: { check: checker(adapters) } };
+  const builtins = (name: string, input: unknown, principal: Principal, caller?: Caller) =>
+    runBuiltin(registry, name, input, principal, wiredPorts, caller);
   const runBuiltinCall = async (name: string, call: AdapterCall): Promise<Outcome> => {
     if (name === CHAIN_FUNCTION) return chain(call);
-    const { output } = await builtins(name, call.inputValue, call.principal);
+    const { output } = await builtins(name, call.inputValue, call.principal, call.meta.caller);
     return { ok: true, output: JSON.stringify(output), logs: [] };
   };
   const chain = ({ inputValue, principal, meta, depth, steps = [], options }: AdapterCall): Promise<Outcome> =>
@@ -175,11 +181,13 @@ function wire(env: Bindings): Wired {
       registry,
       recorder,
       keeper,
+      rateLimits,
       log: (execution, operation, lines) => {
         for (const line of lines) console.log(JSON.stringify({ ...line, execution, operation }));
       },
     },
     capabilities,
+    rateLimits,
     executions,
     artifacts,
     jobs,

@@ -5,6 +5,7 @@ import { contextOf, type CommandModule } from "../command.ts";
 import { createProgram } from "../main.ts";
 import type { Client } from "../client.ts";
 import type { Kind } from "../../src/model/entities.ts";
+import { listChanges } from "../audit/api.ts";
 import { listArtifacts, listExecutions } from "../executions/api.ts";
 import { parseAnyKind, type RecordKind } from "../executions/records.ts";
 import { listEntries } from "../registry.ts";
@@ -51,6 +52,8 @@ async function namesOf(client: Client, kind: Kind, prefix: string): Promise<stri
 }
 
 async function newestIds(client: Client, kind: RecordKind): Promise<string[]> {
+  const query = new URLSearchParams();
+  if (kind === "change") return (await listChanges(client, query, IDS)).items.map(({ seq }) => String(seq));
   const list = kind === "execution" ? listExecutions : listArtifacts;
-  return (await list(client, new URLSearchParams(), IDS)).items.map(({ id }) => id);
+  return (await list(client, query, IDS)).items.map(({ id }) => id);
 }

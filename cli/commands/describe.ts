@@ -36,7 +36,7 @@ async function describe(context: Context, kind: Kind, name: string): Promise<voi
   const { entry } = await readEntry(context.client, kind, name);
   if (context.globals.json) return context.output.value(entry);
   const parts = [heading(kind, entry), fields(kind, entry)];
-  if (kind === "operation") parts.push(await operationTypes(context, name));
+  if (kind === "operation") parts.push(await operationTypes(context, name), examplesOf(entry));
   if (kind === "type") parts.push(await typeMembers(entry));
   if (kind === "module") parts.push(moduleExports(entry));
   const revisions = await listRevisions(context.client, kind, name, HEAD + 1);
@@ -59,6 +59,7 @@ function fields(kind: Kind, entry: Entry): string {
     "meta",
     "schema",
     "attributes",
+    "examples",
     ...(kind === "module" ? ["exports"] : []),
   ]);
   const rows = Object.keys(entry)
@@ -86,6 +87,18 @@ async function operationTypes(context: Context, name: string): Promise<string> {
   const answer = await context.client.request("GET", `/ops/${encodeURIComponent(name)}`);
   const types = parseAnswer(answer) as { input_schema?: unknown; output_schema?: unknown };
   return `Input\n${renderSchema(types.input_schema)}\n\nOutput\n${renderSchema(types.output_schema)}`;
+}
+
+/** Each as it is called, and what it then answers. */
+function examplesOf(entry: Entry): string {
+  const all = (entry["examples"] ?? []) as { summary?: string; input: unknown; output?: unknown }[];
+  const lines: string[] = [];
+  for (const { summary, input, output } of all) {
+    if (summary !== undefined) lines.push(`  # ${summary}`);
+    lines.push(`  opctl call ${entry.name} --input '${JSON.stringify(input).replaceAll("'", String.raw`'\''`)}'`);
+    if (output !== undefined) lines.push(`  → ${JSON.stringify(output)}`);
+  }
+  return lines.length === 0 ? "" : `Examples\n${lines.join("\n")}`;
 }
 
 async function typeMembers(entry: Entry): Promise<string> {

@@ -28,7 +28,7 @@ export const command: CommandModule = {
   define(command: Command) {
     command
       .argument("<kind>", `${ALL_KIND_NAMES.join(", ")}; singular or plural`)
-      .argument("[name]", "only this entry; the id of an execution")
+      .argument("[name]", "only this entry; the id of an execution, the number of a change")
       .option("-a, --attribute <name>", "a column to show, also of meta (revision, updated_at); repeatable", collect)
       .option(
         "-f, --filter <filter>",
@@ -36,14 +36,18 @@ export const command: CommandModule = {
         collect,
       )
       .option("--all", "built-in operations too; a filter looks among all in any case")
-      .option("-l, --limit <n>", "at most this many; 50 executions or artifacts if not given")
+      .option("-l, --limit <n>", "at most this many; 50 executions, artifacts or changes if not given")
       .option("--revision <n>", "the entry as it was at this revision")
       .option("-o, --output <format>", "table, json or yaml", "table")
       .option("--operation <name>", "executions and artifacts: of this operation")
       .addOption(new Option("--status <status>", "executions: with this status").choices(EXECUTION_STATUSES))
       .addOption(new Option("--trigger <what>", "executions: started by such a caller").choices(CALLER_TYPES))
       .option("--parent <id>", "executions: that this execution started")
-      .option("--since <when>", "executions: accepted since then; how long ago (2h, 7d) or an RFC 3339 time")
+      .option("--since <when>", "executions, changes: since then; how long ago (2h, 7d) or an RFC 3339 time")
+      .option("--until <when>", "changes: until then")
+      .option("--kind <kind>", "changes: of such entries")
+      .option("--name <name>", "changes: of this entry")
+      .option("--author <token>", "changes: by this token, its name or id")
       .option("--execution <id>", "artifacts: of this execution")
       .action(async (word: string, name: string | undefined, options: Options) => {
         const context = contextOf(command);
@@ -61,6 +65,8 @@ export const command: CommandModule = {
       [`opctl get types --filter '{"name":{"op":"$like","value":"echo%"}}' --json`, "as JSON"],
       ["opctl get executions --operation report --status dead --since 7d", "what ran, newest first"],
       ["opctl get execution ex_…", "one of them, laid out for people"],
+      ["opctl get changes --kind token --since 7d", "who changed what, newest first"],
+      ["opctl get change 42", "what one of them changed, as a diff"],
     ]);
   },
 };
@@ -80,7 +86,7 @@ async function getOfRecord(
   const wrong = (["filter", "all", "revision"] as const).find((name) => options[name] !== undefined);
   if (wrong !== undefined) {
     throw new SwitchyardError("usage", `Cannot use --${wrong} with ${kind}s: it is for entries of the registry`, {
-      hint: "`opctl help get` shows the conditions that executions and artifacts have.",
+      hint: "`opctl help get` shows the conditions that executions, artifacts and changes have.",
     });
   }
   const singular = !word.toLowerCase().endsWith("s");
@@ -90,9 +96,13 @@ async function getOfRecord(
 async function get(context: Context, kind: Kind, name: string | undefined, options: Options): Promise<void> {
   const wrong = RECORD_CONDITIONS.find((condition) => options[condition] !== undefined);
   if (wrong !== undefined) {
-    throw new SwitchyardError("usage", `Cannot use --${wrong} with ${KIND_WORDS[kind].plural}: it is for executions`, {
-      hint: "Entries of the registry are chosen with --filter field=value.",
-    });
+    throw new SwitchyardError(
+      "usage",
+      `Cannot use --${wrong} with ${KIND_WORDS[kind].plural}: it is for executions or changes`,
+      {
+        hint: "Entries of the registry are chosen with --filter field=value.",
+      },
+    );
   }
   const format = formatOf(context, options);
   const entries = await read(context, kind, name, options);

@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import { INLINE_ADAPTER } from "../../src/model/environment.ts";
-import type { Database } from "../../src/registry/database.ts";
 import type { Registry } from "../../src/registry/registry.ts";
+import { openRegistry } from "../open-registry.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
 
 type Options = { databaseUrl?: string; createToken?: string };
@@ -44,14 +44,7 @@ async function migrate(context: Context, options: Options): Promise<void> {
   const { migrateDatabase } = await import("../../src/registry/migrate.node.ts");
   const { createRegistry } = await import("../../src/registry/registry.ts");
   const { installBuiltins } = await import("../../src/registry/builtins/install-builtins.ts");
-  const { database, close } = await open(url).catch((error: unknown) => {
-    if (error instanceof SwitchyardError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SwitchyardError("registry_unavailable", `Cannot open the registry "${url}": ${reason}`, {
-      hint: "Its folder must exist and be writable; for a server, look at the address.",
-      cause: error,
-    });
-  });
+  const { database, close } = await openRegistry(url, "migrate");
   try {
     const applied = await migrateDatabase(database, migrationsFolder());
     // Sealed secrets are not touched here, so no master key is needed.
@@ -76,28 +69,6 @@ async function createToken(registry: Registry, name: string): Promise<string> {
   const manifest = { name, description: "Made by opctl migrate.", scopes: ["admin"] };
   const { once } = await registry.write({ action: "create", kind: "token", manifest }, SYSTEM);
   return String(once["token"]);
-}
-
-async function open(url: string): Promise<{ database: Database; close: () => void }> {
-  if (url.startsWith("file:")) {
-    const { openFile } = await import("../../src/registry/database.node.ts");
-    const { database, client } = await openFile(
-      url.startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length),
-    );
-    return { database, close: () => client.close() };
-  }
-  if (!/^(?:libsql|https?):/.test(url)) {
-    throw new SwitchyardError(
-      "usage",
-      `Cannot migrate "${url}": the address must begin with libsql:, https:, http: or file:`,
-    );
-  }
-  const { openDatabase } = await import("../../src/registry/database.ts");
-  const authToken = process.env["REGISTRY_AUTH_TOKEN"];
-  return {
-    database: openDatabase({ url, timeoutMs: 60_000, ...(authToken ? { authToken } : {}) }),
-    close: () => undefined,
-  };
 }
 
 /** Beside the sources in the repository, beside `dist/` in the package. */

@@ -110,6 +110,7 @@ async function launch(options: EdgeOptions): Promise<Launched> {
           EXECUTIONS: { className: "ExecutionShard", useSQLite: true },
           JOBS: { className: "JobBoard", useSQLite: true },
           RUNNERS: { className: "RunnerPool", useSQLite: true },
+          RATE_LIMITS: { className: "RateLimiter", useSQLite: true },
         },
         r2Buckets: { ARTIFACTS: "artifacts" },
         outboundService: { network: { allow: ["public"], deny: ["64:ff9b::/96"] } },

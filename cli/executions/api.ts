@@ -43,7 +43,12 @@ export function listArtifacts(client: Client, query: URLSearchParams, limit: num
   return listRows(client, "/artifacts", query, limit);
 }
 
-async function listRows<T>(client: Client, route: string, query: URLSearchParams, limit: number): Promise<Listing<T>> {
+export async function listRows<T>(
+  client: Client,
+  route: string,
+  query: URLSearchParams,
+  limit: number,
+): Promise<Listing<T>> {
   const items: T[] = [];
   let cursor: string | null | undefined;
   do {

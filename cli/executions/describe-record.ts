@@ -13,8 +13,8 @@ const LOG_TAIL = 20;
 const TEXT_CHARS = 2000;
 
 export async function describeRecord(context: Context, kind: RecordKind, id: string): Promise<void> {
-  // What there is to say of an artifact is the same in both.
-  if (kind === "artifact") return getRecords(context, kind, id, { format: "table", singular: true });
+  // What there is to say of an artifact or a change is the same in both.
+  if (kind !== "execution") return getRecords(context, kind, id, { format: "table", singular: true });
   const execution = await readExecution(context.client, id);
   if (context.globals.json) return context.output.value(execution);
   const parts = [

@@ -1,9 +1,12 @@
-/** `opctl get` for executions and artifacts: the table, the records themselves, or one execution for people. */
+/** `opctl get` for executions, artifacts and changes: the table, the records themselves, or one of them for people. */
 import { SwitchyardError } from "../../src/core/errors.ts";
 import type { ArtifactView, ExecutionView } from "../../src/model/execution.ts";
 import { attributeOf, checkAttributes } from "../attributes.ts";
 import type { Context } from "../command.ts";
+import { listChanges, type ChangeView } from "../audit/api.ts";
+import { cellOfChange } from "../audit/cells.ts";
 import { parseDuration } from "../duration.ts";
+import { parseKind } from "../kinds.ts";
 import { parseCount } from "../numbers.ts";
 import type { Entry } from "../registry.ts";
 import { renderTable } from "../render/table.ts";
@@ -20,6 +23,10 @@ export type RecordOptions = {
   parent?: string;
   execution?: string;
   since?: string;
+  until?: string;
+  kind?: string;
+  name?: string;
+  author?: string;
 };
 export type Format = "table" | "json" | "yaml";
 
@@ -27,12 +34,25 @@ export type Format = "table" | "json" | "yaml";
 const CONDITIONS: Readonly<Record<RecordKind, readonly (keyof RecordOptions)[]>> = {
   execution: ["operation", "status", "trigger", "parent", "since"],
   artifact: ["operation", "execution"],
+  change: ["kind", "name", "author", "since", "until"],
 };
-export const RECORD_CONDITIONS = ["operation", "status", "trigger", "parent", "since", "execution"] as const;
+export const RECORD_CONDITIONS = [
+  "operation",
+  "status",
+  "trigger",
+  "parent",
+  "since",
+  "execution",
+  "until",
+  "kind",
+  "name",
+  "author",
+] as const;
 
 const COLUMNS: Readonly<Record<RecordKind, readonly string[]>> = {
   execution: ["id", "operation", "status", "attempt", "accepted", "took"],
   artifact: ["id", "kind", "name", "content_type", "size_bytes", "execution_id", "created_at"],
+  change: ["seq", "at", "who", "action", "kind", "name", "revision", "digests"],
 };
 
 /** Records are many: more than these are shown only when asked for. */
@@ -55,9 +75,13 @@ export async function getRecords(
   }
   if (id !== undefined) return getRecord(context, kind, id, options);
   if (options.singular) {
-    throw new SwitchyardError("usage", `Cannot show an ${kind}: its id is missing`, {
-      hint: `Did you mean \`opctl get ${kind}s\`? It lists them with their ids.`,
-    });
+    throw new SwitchyardError(
+      "usage",
+      `Cannot show ${kind === "change" ? "a" : "an"} ${kind}: its ${kind === "change" ? "number" : "id"} is missing`,
+      {
+        hint: `Did you mean \`opctl get ${kind}s\`? It lists them.`,
+      },
+    );
   }
   const limit = options.limit === undefined ? DEFAULT_LIMIT : parseCount("--limit", options.limit);
   const { items, more } = await list(context, kind, queryOf(kind, options), limit);
@@ -93,6 +117,10 @@ async function getRecord(
       hint: `opctl artifact get ${id} fetches it; \`opctl get artifacts --execution ID\` lists those of an execution.`,
     });
   }
+  if (kind === "change") {
+    const { showChange } = await import("../audit/show-change.ts");
+    return showChange(context, id, (value) => print(context, options.format, value), options);
+  }
   const execution = await readExecution(context.client, id);
   const attributes = options.attribute ?? [];
   const entry = execution as unknown as Entry;
@@ -112,7 +140,8 @@ function list(
   kind: RecordKind,
   query: URLSearchParams,
   limit: number,
-): Promise<Listing<ExecutionView | ArtifactView>> {
+): Promise<Listing<ExecutionView | ArtifactView | ChangeView>> {
+  if (kind === "change") return listChanges(context.client, query, limit);
   return kind === "execution"
     ? listExecutions(context.client, query, limit)
     : listArtifacts(context.client, query, limit);
@@ -122,29 +151,35 @@ function queryOf(kind: RecordKind, options: RecordOptions): URLSearchParams {
   const query = new URLSearchParams();
   for (const name of CONDITIONS[kind]) {
     const value = options[name];
-    if (typeof value === "string") query.set(name, name === "since" ? timeOf(value) : value);
+    if (typeof value === "string") query.set(name, valueOf(name, value));
   }
   return query;
 }
 
-function timeOf(text: string): string {
+function valueOf(name: keyof RecordOptions, value: string): string {
+  if (name === "since" || name === "until") return timeOf(name, value);
+  return name === "kind" ? parseKind(value) : value;
+}
+
+function timeOf(option: string, text: string): string {
   if (!/^\d{4}-/.test(text)) return new Date(Date.now() - parseDuration(text)).toISOString();
   const time = new Date(text);
   if (!Number.isNaN(time.getTime())) return time.toISOString();
   throw new SwitchyardError(
     "usage",
-    `Cannot read --since "${text}": it must be how long ago, such as 2h, or an RFC 3339 time`,
+    `Cannot read --${option} "${text}": it must be how long ago, such as 2h, or an RFC 3339 time`,
   );
 }
 
 /** Whether the attribute is a field of the record, and not one of the table's own columns. */
 function isRead(attribute: string): boolean {
-  return attribute !== "accepted" && attribute !== "took";
+  return !["accepted", "took", "who", "digests"].includes(attribute);
 }
 
 function cellOf(entry: Entry, column: string): unknown {
   const execution = entry as unknown as ExecutionView;
   if (column === "accepted") return execution.accepted_at;
+  if (column === "who" || column === "digests") return cellOfChange(entry as unknown as ChangeView, column);
   if (column !== "took") return attributeOf(entry, column);
   const ms = tookMs(execution);
   return ms === undefined ? null : renderTook(ms);

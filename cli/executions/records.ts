@@ -1,18 +1,20 @@
 /**
- * The words for what is no registry entry and can be listed and shown all the same: executions and artifacts. They
- * have an id instead of a name and are never edited, so only `get` and `describe` know them.
+ * The words for what is no registry entry and can be listed and shown all the same: executions, artifacts and changes.
+ * They have an id or a number instead of a name and are never edited, so only `get` and `describe` know them.
  */
 import { didYouMean } from "../../src/core/did-you-mean.ts";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import type { Kind } from "../../src/model/entities.ts";
 import { KIND_NAMES, KIND_WORDS, parseKind } from "../kinds.ts";
 
-export type RecordKind = "execution" | "artifact";
+export type RecordKind = "execution" | "artifact" | "change";
 const RECORD_WORDS: Readonly<Record<string, RecordKind>> = {
   execution: "execution",
   executions: "execution",
   artifact: "artifact",
   artifacts: "artifact",
+  change: "change",
+  changes: "change",
 };
 
 /** All words that `get` and `describe` take for a kind. */
@@ -21,7 +23,7 @@ export const ALL_KIND_WORDS: readonly string[] = [
   ...KIND_NAMES.map((kind) => KIND_WORDS[kind].plural),
   ...Object.keys(RECORD_WORDS),
 ];
-export const ALL_KIND_NAMES: readonly string[] = [...KIND_NAMES, "execution", "artifact"];
+export const ALL_KIND_NAMES: readonly string[] = [...KIND_NAMES, "execution", "artifact", "change"];
 
 export type AnyKind = { record: RecordKind } | { entry: Kind };
 

@@ -121,6 +121,9 @@ export interface JobsPort {
 /** What an adapter answers for what was thrown: what the caller would have to mend is no better at the next try. */
 export function outcomeOfThrown(thrown: unknown): Outcome {
   const error = toErrorData(toSwitchyardError(thrown));
+  if (error.after_ms !== undefined) {
+    return { ok: false, error, retry: { kind: "after", after_ms: error.after_ms }, logs: [] };
+  }
   const kind = ERRORS[error.code].fault === "user" ? "never" : "may";
   return { ok: false, error, retry: { kind }, logs: [] };
 }

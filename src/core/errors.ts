@@ -149,6 +149,13 @@ export const ERRORS = {
     title: "The type's name is taken by other content",
     explain: "A type of that name with a different schema is stored. Rename yours, or edit the stored one on purpose.",
   },
+  path_taken: {
+    status: 409,
+    fault: "user",
+    title: "The path belongs to another operation",
+    explain:
+      "One method and path answer one operation; names of parameters make no difference. The detail names the operation that has it.",
+  },
   write_conflict: {
     status: 409,
     fault: "system",
@@ -210,6 +217,13 @@ export const ERRORS = {
     title: "Too many executions wait already",
     explain:
       "The operation's max_queued, or the platform's own limit, is reached. Nothing was accepted. Send it again later: the Retry-After header says when.",
+  },
+  rate_limited: {
+    status: 429,
+    fault: "user",
+    title: "Too many calls in too little time",
+    explain:
+      "The rate_limit of the operation's or the token's row is reached. Nothing has run. Send it again later: the Retry-After header and after_ms say when.",
   },
   // Content that does not fit.
   idempotency_key_reused: {
@@ -537,10 +551,18 @@ export type ErrorCode = keyof typeof ERRORS;
 /** One place in a value or definition that breaks a rule. `pointer` is a JSON Pointer (RFC 6901), "" is the root. */
 export type Issue = { pointer: string; keyword: string; detail: string };
 
-type ErrorExtras = { hint?: string; errors?: readonly Issue[]; cause?: unknown };
+/** `afterMs`: the same may succeed then, and not before. */
+type ErrorExtras = { hint?: string; errors?: readonly Issue[]; cause?: unknown; afterMs?: number };
 
 /** An error as data: what crosses a process boundary, and the body of a problem answer without its HTTP clothes. */
-export type ErrorData = { code: ErrorCode; detail: string; hint?: string; errors?: readonly Issue[] };
+export type ErrorData = {
+  code: ErrorCode;
+  detail: string;
+  hint?: string;
+  errors?: readonly Issue[];
+  /** Milliseconds until the same may succeed. */
+  after_ms?: number;
+};
 
 /**
  * `detail` follows the grammar `Cannot <do what> "<value>": <rule>; it is <current value>`.
@@ -551,12 +573,14 @@ export class SwitchyardError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly errors: readonly Issue[] | undefined;
+  readonly afterMs: number | undefined;
 
   constructor(code: ErrorCode, detail: string, extras: ErrorExtras = {}) {
     super(detail, extras.cause === undefined ? undefined : { cause: extras.cause });
     this.code = code;
     this.hint = extras.hint;
     this.errors = extras.errors;
+    this.afterMs = extras.afterMs;
   }
 }
 
@@ -579,5 +603,6 @@ export function toErrorData(error: SwitchyardError): ErrorData {
     detail: error.message,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     ...(error.errors === undefined ? {} : { errors: error.errors }),
+    ...(error.afterMs === undefined ? {} : { after_ms: error.afterMs }),
   };
 }

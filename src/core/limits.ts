@@ -39,6 +39,9 @@ export const LIMITS = {
   /** Items of one call of a batch operation, and how many of them run at once. */
   batchItems: 10_000,
   batchParallel: 8,
+  /** All examples of one operation. Bytes of JSON text, and how many there may be. */
+  examplesBytes: 64 * 1024,
+  examples: 16,
   /** Steps of one chain. */
   chainSteps: 64,
   /** The text of one expression, and how deep its syntax may nest. */
@@ -47,10 +50,10 @@ export const LIMITS = {
   /** One evaluation: steps of the evaluator, evaluations under way at once, scopes within scopes, its own time. */
   expressionSteps: 100_000,
   expressionPending: 10_000,
-  expressionScopes: 1_000,
+  expressionScopes: 200,
   /** How often a function may be handed on as an argument. */
   expressionHandedOn: 100,
-  expressionMs: 1_000,
+  expressionMs: 3_000,
   /** What one evaluation may build in all, one value of it (about the length of its JSON text), one string of it. */
   expressionMemoryBytes: 48 * 1024 * 1024,
   expressionValueBytes: 8 * 1024 * 1024,
@@ -58,8 +61,8 @@ export const LIMITS = {
   /** Items of one sequence, and items that pass through its order-by clauses in all. */
   expressionItems: 10_000,
   expressionSorted: 4_000,
-  /** Instructions of one compiled regular expression. */
-  expressionRegexProgram: 2_000,
+  /** Instructions of all of its regular expressions, compiled. */
+  expressionRegexProgram: 4_000,
   /** Log lines kept of one invocation, and characters of one line. */
   logLines: 200,
   logLineChars: 4_096,

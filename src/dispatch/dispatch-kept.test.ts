@@ -3,6 +3,7 @@ import { describedAs, environmentOf } from "../model/_environment.test-util.ts";
 import { Health } from "./health.ts";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_RETRY } from "../model/entities.ts";
+import type { Limited } from "../model/rate-limit.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { CompiledType, ResolvedOperation } from "../model/resolved.ts";
 import { dispatch, type Call, type DispatchPorts, type Kept, type KeptCall } from "./dispatch.ts";
@@ -30,6 +31,7 @@ const operation: ResolvedOperation = {
   batch: false,
   retry: DEFAULT_RETRY,
   concurrency: null,
+  rateLimit: null,
   record: "all",
   retentionMs: 60_000,
   implementation: { kind: "module", sha256: "a".repeat(64), export: "double", language: "javascript" },
@@ -56,6 +58,7 @@ type World = {
   becomes?: Outcome | undefined;
   keep?: () => never;
   finish?: () => never;
+  limited?: Limited | undefined;
 };
 
 function setUp(world: World = {}) {
@@ -92,6 +95,12 @@ function setUp(world: World = {}) {
     capability: () => "c",
     log: () => undefined,
     now: () => 1_000,
+    rateLimits: {
+      take: async (subject: string, id: string) => {
+        events.push(`take ${subject} ${id}`);
+        return world.limited;
+      },
+    },
     keeper: {
       keep: async (call: KeptCall) => keep(call),
       keepAndWait: async (call: KeptCall, waitMs: number) => {
@@ -196,6 +205,60 @@ describe("dispatch() of a call that runs later", () => {
       },
     });
     await expect(dispatch({ ...call, async: true }, ports)).rejects.toMatchObject({ code: "queue_full" });
+  });
+});
+
+describe("dispatch() of an operation with a rate limit", () => {
+  const policy = { limit: 2, window_s: 60, burst: null };
+  const limited = (allowed: boolean): Limited => ({
+    subject: "operation",
+    policy,
+    allowed,
+    remaining: 0,
+    resetMs: 60_000,
+    afterMs: 29_001,
+  });
+  const ways: [string, Partial<Call>, string][] = [
+    ["runs now", {}, "run"],
+    ["is kept", { async: true }, "keep async"],
+    ["has an Idempotency-Key", { idempotencyKey: "k" }, "keep sync"],
+  ];
+
+  it.each(ways)("counts a call that %s, once, before that", async (_what, more, next) => {
+    const told: Limited[] = [];
+    const { call, ports, events } = setUp({ operation: { rateLimit: policy }, limited: limited(true) });
+    await dispatch({ ...call, ...more, limited: (each) => void told.push(each) }, ports);
+    expect(events.filter((event) => event.startsWith("take"))).toEqual(["take operation double"]);
+    expect(events[1]).toContain(next);
+    expect(told).toEqual([limited(true)]);
+  });
+
+  it.each(ways)("refuses one that %s, and says when to come again", async (_what, more) => {
+    const told: Limited[] = [];
+    const { call, ports, events } = setUp({ operation: { rateLimit: policy }, limited: limited(false) });
+    await expect(dispatch({ ...call, ...more, limited: (each) => void told.push(each) }, ports)).rejects.toMatchObject({
+      code: "rate_limited",
+      afterMs: 29_001,
+      message: expect.stringContaining("2 times in 60 s") as string,
+    });
+    expect(events).toEqual(["take operation double"]);
+    expect(told).toEqual([limited(false)]);
+  });
+
+  it("lets a call through when nobody can count it", async () => {
+    const { call, ports, events } = setUp({ operation: { rateLimit: policy }, limited: undefined });
+    expect((await dispatch(call, ports)).outcome).toEqual(done);
+    expect(events[0]).toBe("take operation double");
+  });
+
+  it.each<[string, Partial<Call>]>([
+    ["whose input does not fit", { input: { value: "x", text: '"x"' } }],
+    ["of a stranger", { principal: { id: "p", name: "p", scopes: [] } }],
+    ["that only checks", { validateOnly: true }],
+  ])("counts no call %s", async (_what, more) => {
+    const { call, ports, events } = setUp({ operation: { rateLimit: policy }, limited: limited(true) });
+    await dispatch({ ...call, ...more }, ports).catch(() => undefined);
+    expect(events).toEqual([]);
   });
 });
 

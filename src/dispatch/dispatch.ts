@@ -2,7 +2,7 @@
  * The one way to run an operation. Routes, opctl and ctx.call all come through here, and later webhooks, schedules,
  * workflows, pipelines and streams:
  *
- *     resolve → authorize → check input → choose → invoke → check output → record
+ *     resolve → authorize → check input → limit → choose → invoke → check output → record
  *
  * An asynchronous call is kept after the check and goes on from there later, through the same steps. A refusal before
  * anything ran is thrown; what an implementation did, good or bad, is an answer and is recorded.
@@ -14,11 +14,13 @@ import { LIMITS } from "../core/limits.ts";
 import type { LogLine } from "../model/invocation.ts";
 import type { ExecutionRecord, Outcome, PassedOver } from "../model/outcome.ts";
 import type { Caller, Principal } from "../model/principal.ts";
+import type { Limited, RateLimitsPort } from "../model/rate-limit.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import { authorize } from "./authorize.ts";
 import { batchOutput, checkBatchInput, invokeBatch } from "./batch.ts";
 import { checkInput } from "./check-input.ts";
 import { invoke, type InvokePorts } from "./invoke.ts";
+import { limit } from "./limit.ts";
 
 /** Where finished executions go. `add` returns at once: the record is written off the way of the call. */
 export interface RecorderPort {
@@ -64,6 +66,7 @@ export type DispatchPorts = InvokePorts & {
   };
   recorder: RecorderPort;
   keeper: KeeperPort;
+  rateLimits: RateLimitsPort;
   /** What the handler said while it ran. Called only when it said something. */
   log(executionId: string, operation: string, lines: readonly LogLine[]): void;
 };
@@ -72,7 +75,8 @@ export type Call = {
   name: string;
   revision?: number;
   minRegistryRevision?: number;
-  input: ParsedJson;
+  /** Or what makes one of its parts, once the caller is known to be allowed: its type says how they are read. */
+  input: ParsedJson | ((operation: ResolvedOperation) => ParsedJson);
   principal: Principal;
   caller: Caller;
   /** 0 for a call from outside, one more for each ctx.call. */
@@ -88,6 +92,8 @@ export type Call = {
   /** For kept calls: begin not before, and begin within. Milliseconds from now. */
   delayMs?: number;
   expiresMs?: number;
+  /** Told of the operation's rate limit, where it has one, whether it let the call through or not. */
+  limited?: (limited: Limited) => void;
 };
 
 export type Answer = {
@@ -116,7 +122,8 @@ export async function dispatch(call: Call, ports: DispatchPorts): Promise<Answer
     ...(call.minRegistryRevision === undefined ? {} : { minRegistryRevision: call.minRegistryRevision }),
   });
   authorize(operation, call.principal);
-  const input = operation.batch ? checkBatchInput(operation, call.input) : checkInput(operation, call.input);
+  const given = typeof call.input === "function" ? call.input(operation) : call.input;
+  const input = operation.batch ? checkBatchInput(operation, given) : checkInput(operation, given);
   const resolvedAt = ports.now();
   const answered = (executionId: string | undefined, outcome: Outcome | undefined, kept?: Kept): Answer => {
     const now = ports.now();
@@ -127,6 +134,7 @@ export async function dispatch(call: Call, ports: DispatchPorts): Promise<Answer
 
   const mode = operation.isAsync || call.async === true ? "async" : "sync";
   refuseForSync(call, mode);
+  if (operation.rateLimit !== null) await limit(operation.name, operation.rateLimit, call, ports.rateLimits);
   if (mode === "async") {
     const toKeep = keptCall(call, { mode, operation, input });
     if (call.waitMs === undefined || call.waitMs === 0) {

@@ -5,9 +5,11 @@ import { KINDS, kindOfPlural } from "../model/entities.ts";
 import { allows, type Principal } from "../model/principal.ts";
 import type { Scope } from "../model/scope.ts";
 import { authenticate } from "./authenticate.ts";
-import type { Env, Platform, Route, RouteContext } from "./context.ts";
+import type { Env, Identity, Platform, Route, RouteContext } from "./context.ts";
 import { problem } from "./problem.ts";
+import { limitToken, rateLimitHeaders, withRateLimits } from "./rate-limits.ts";
 import { ROUTES } from "./routes.ts";
+import { callAtPath, findPath } from "./routes/rest-paths.ts";
 
 /** Where the supervisor of executor processes reports, with a secret of its own. Not part of the public surface. */
 const CONTROL_PATH = "/internal/executors";
@@ -18,24 +20,29 @@ export function createApp(platform: Platform): Hono<Env> {
     app.on(route.method, route.path, async (context) => {
       context.set("platform", platform);
       context.set("routes", ROUTES);
+      context.set("limits", []);
       refuseForeignAccept(context.req.header("accept"), route);
       if (route.access !== "public") {
-        const identity = await authenticate(context.req.raw.headers, platform);
+        const identity = await identify(context);
         checkAccess(route, context, identity.principal);
         checkHandler(route, context, identity.depth > 0);
         context.set("identity", identity);
       }
-      return route.handle(context);
+      return withRateLimits(await route.handle(context), context.get("limits"));
     });
   }
   const { control } = platform;
   if (control !== undefined) app.post(CONTROL_PATH, (context) => control(context.req.raw));
-  app.notFound((context) => unknownRoute(context.req.method, context.req.path, app));
-  app.onError((thrown) => {
+  app.notFound(async (context) => {
+    context.set("platform", platform);
+    context.set("limits", []);
+    return withRateLimits(await elsewhere(context, app), context.get("limits"));
+  });
+  app.onError((thrown, context) => {
     const error = toSwitchyardError(thrown);
     if (error.code === "internal")
       console.error(JSON.stringify({ level: "error", message: String(error.cause), stack: error.stack }));
-    return problem(toErrorData(error));
+    return problem(toErrorData(error), rateLimitHeaders(context.get("limits") ?? []));
   });
   return app;
 }
@@ -90,7 +97,7 @@ function checkHandler({ handlers }: Route, context: RouteContext, isHandler: boo
   );
 }
 
-function refuseForeignAccept(accept: string | undefined, route: Route): void {
+function refuseForeignAccept(accept: string | undefined, route: Pick<Route, "produces">): void {
   const produces: string = route.produces ?? "application/json";
   if (accept === undefined || accept === "*/*" || produces === "*/*") return;
   const taken = new Set<string>(["*/*", `${produces.split("/")[0]}/*`, produces, "application/problem+json"]);
@@ -107,12 +114,25 @@ function refuseForeignAccept(accept: string | undefined, route: Route): void {
   }
 }
 
-function unknownRoute(method: string, path: string, app: Hono<Env>): Response {
-  const allowed = [
-    ...new Set(
-      ROUTES.filter((route) => app.router.match(route.method, path)[0].length > 0).map((route) => route.method),
-    ),
-  ];
+/** A path of no route: an operation's own, or none that there is. The platform's routes have been looked at before. */
+async function elsewhere(context: RouteContext, app: Hono<Env>): Promise<Response> {
+  const { method, path } = context.req;
+  const ours = ROUTES.filter((route) => app.router.match(route.method, path)[0].length > 0);
+  const found = ours.length > 0 ? { allowed: ours.map((route) => route.method) } : await findPath(context);
+  if ("allowed" in found) return unknownRoute(method, path, [...new Set(found.allowed)]);
+  refuseForeignAccept(context.req.header("accept"), {});
+  return callAtPath(context, found, await identify(context));
+}
+
+/** Who is asking, within the token's own rate limit. What a running handler asks for is no request of the token's. */
+async function identify(context: RouteContext): Promise<Identity> {
+  const { platform, limits } = context.var;
+  const identity = await authenticate(context.req.raw.headers, platform);
+  if (identity.depth === 0) await limitToken(identity.principal, limits, platform.rateLimits);
+  return identity;
+}
+
+function unknownRoute(method: string, path: string, allowed: readonly string[]): Response {
   if (allowed.length === 0) {
     return problem({
       code: "route_not_found",
@@ -120,6 +140,7 @@ function unknownRoute(method: string, path: string, app: Hono<Env>): Response {
       hint: "GET /openapi.json",
     });
   }
+  if (method === "OPTIONS") return new Response(null, { status: 204, headers: { allow: allowed.join(", ") } });
   return problem(
     { code: "method_not_allowed", detail: `Cannot ${method} ${path}: the route takes ${allowed.join(", ")}` },
     { allow: allowed.join(", ") },

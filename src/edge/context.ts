@@ -6,6 +6,7 @@ import type { Artifacts, Executions } from "../executions/port.ts";
 import type { JobCallbacks } from "../executions/jobs/job-callbacks.ts";
 import type { Scope } from "../model/scope.ts";
 import type { Caller, Principal } from "../model/principal.ts";
+import type { Limited, RateLimitsPort } from "../model/rate-limit.ts";
 import type { BuiltinResult } from "../registry/builtins/builtin.ts";
 import type { RunnerPoolPort } from "../model/runner-protocol.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -17,6 +18,7 @@ export type Platform = {
   runBuiltin(name: string, input: unknown, principal: Principal): Promise<BuiltinResult>;
   dispatch: DispatchPorts;
   capabilities: Capabilities;
+  rateLimits: RateLimitsPort;
   executions: Executions;
   artifacts: Artifacts;
   /** What jobs come back to, with their tickets. */
@@ -34,7 +36,10 @@ export type Platform = {
 /** Who is asking. `depth` is above 0 for a call that a running handler makes with ctx.call. */
 export type Identity = { principal: Principal; caller: Caller; depth: number };
 
-export type Env = { Variables: { platform: Platform; identity: Identity; routes: readonly Route[] } };
+/** `limits`: the rate limits that the request was held to so far. */
+export type Env = {
+  Variables: { platform: Platform; identity: Identity; routes: readonly Route[]; limits: Limited[] };
+};
 export type RouteContext = Context<Env>;
 
 export type Route = {

@@ -18,14 +18,20 @@ export function problem(error: ErrorData, headers: Record<string, string> = {}):
     code: error.code,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     ...(error.errors === undefined ? {} : { errors: error.errors }),
+    ...(error.after_ms === undefined ? {} : { after_ms: error.after_ms }),
   };
   return new Response(JSON.stringify(body), {
     status: entry.status,
     headers: {
       "content-type": "application/problem+json",
       ...(entry.status === 401 ? { "www-authenticate": 'Bearer realm="switchyard"' } : {}),
-      ...(PASSES.has(entry.status) || PASSES.has(error.code) ? { "retry-after": RETRY_AFTER } : {}),
+      ...(PASSES.has(entry.status) || PASSES.has(error.code) ? { "retry-after": retryAfter(error.after_ms) } : {}),
       ...headers,
     },
   });
+}
+
+/** Whole seconds, and never sooner than it is worth while. */
+function retryAfter(afterMs: number | undefined): string {
+  return afterMs === undefined ? RETRY_AFTER : String(Math.max(1, Math.ceil(afterMs / 1000)));
 }

@@ -98,6 +98,7 @@ export async function runChain(call: ChainCall, ports: ChainPorts): Promise<Outc
         ? new SwitchyardError(thrown.code, `${where}: ${thrown.message}`, {
             ...(thrown.hint === undefined ? {} : { hint: thrown.hint }),
             ...(thrown.errors === undefined ? {} : { errors: thrown.errors }),
+            ...(thrown.afterMs === undefined ? {} : { afterMs: thrown.afterMs }),
           })
         : thrown;
     }

@@ -3,10 +3,12 @@ import { SwitchyardError } from "../core/errors.ts";
 import { firstExecutionIdAt, shardOfExecutionId } from "../core/ids.ts";
 import { checkBatchInput } from "../dispatch/batch.ts";
 import { checkInput } from "../dispatch/check-input.ts";
+import { limit } from "../dispatch/limit.ts";
 import { isFinal } from "../model/execution-states.ts";
 import type { ExecutionLogLine, ExecutionQuery, ExecutionView } from "../model/execution.ts";
 import type { LogLine } from "../model/invocation.ts";
 import type { Principal } from "../model/principal.ts";
+import type { RateLimitsPort } from "../model/rate-limit.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import type { ExecutionNamespace } from "./accepter.ts";
 import { nameOfShard, SHARDS } from "./execution-shard.ts";
@@ -21,6 +23,7 @@ type Ports = {
   payloads: Payloads;
   recorder: Recorder;
   registry: { resolve(name: string, options: { revision?: number }): Promise<{ operation: ResolvedOperation }> };
+  rateLimits: RateLimitsPort;
 };
 
 /** `ex_`, two digits of the shard, `_`: what follows sorts by time over all shards. */
@@ -127,12 +130,15 @@ export function createExecutions(ports: Ports): Executions {
       const text = await payloads.read(original.input);
       const stored = { text, value: JSON.parse(text) as unknown };
       const check = operation.batch ? checkBatchInput : checkInput;
+      // It fits the types of the revision that it was accepted with, and only of that.
+      const input = operation.revision === original.head.revision ? stored : check(operation, stored);
+      // A new execution, which must not be a way around the limit.
+      if (operation.rateLimit !== null) await limit(operation.name, operation.rateLimit, {}, ports.rateLimits);
       const { id: again } = await ports.keeper.replay(
         {
           mode: "async",
           operation,
-          // It fits the types of the revision that it was accepted with, and only of that.
-          input: operation.revision === original.head.revision ? stored : check(operation, stored),
+          input,
           principal: options.principal,
           caller: { type: "token", id: options.principal.id },
           depth: original.head.depth,

@@ -126,6 +126,7 @@ function errorOf(text: string, doing: string, status: number): ErrorData {
         detail: String(problem.detail),
         ...(problem.hint === undefined ? {} : { hint: problem.hint }),
         ...(problem.errors === undefined ? {} : { errors: problem.errors }),
+        ...(typeof problem.after_ms === "number" ? { after_ms: problem.after_ms } : {}),
       };
     }
   } catch {

@@ -4,7 +4,7 @@ import { HOSTILE } from "./_hostile.test-util.ts";
 import { compileExpression } from "./index.ts";
 
 parentPort?.on("message", (index: number) => {
-  void run(index).then((answer) => parentPort?.postMessage(answer));
+  void run(index).then((answer) => parentPort?.postMessage(answer, []));
 });
 
 async function run(index: number): Promise<{ code: string; message: string; ms: number }> {

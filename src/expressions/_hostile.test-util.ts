@@ -137,8 +137,6 @@ export const HOSTILE: readonly Hostile[] = [
   limit("order-by of a range", "[1..9999]^($)"),
   limit("each with each", "items[$$.items]", { items: many }),
   limit("grouping all by one key", 'items{"k": $}', { items: many }),
-  limit("distinct of much", "$distinct(items)", { items: many }),
-  limit("distinct of a long sequence", "$distinct([1..10000])"),
   limit("spread of many", "$spread(items)", { items: many.map((id) => ({ id })) }),
   limit("zip of zips", "$reduce([1..64], function($a, $i){ $zip($a, $a) ~> $append($a) }, [1,2])"),
   limit("descendants, again and again", "[1..10000].($$.**)", { items: thousand }),
@@ -164,6 +162,71 @@ export const HOSTILE: readonly Hostile[] = [
   limit("keys of many objects", "[1..10000].$keys($$.items)", { items: thousand }),
   limit("merging, again and again", "[1..10000].$merge($$.items)", { items: thousand }),
   limit("truth of a deep array, again and again", "[1..100000].($$.items and false)", { items: thousand }),
+  limit(
+    "a tuple for each item, kept at each level",
+    "($big := [1..9000]; $f := function($n){ $big@$a.($f($n + 1)) }; $f(0))",
+  ),
+  limit(
+    "positions of each item, kept at each level",
+    "($big := [1..9000]; $f := function($n){ $big#$i.($f($n + 1)) }; $f(0))",
+  ),
+  limit("a zip of thousands", `($r := [1..10000]; $zip(${"$r,".repeat(3_000)} $r))`),
+  limit(
+    "a deep value, written out with its indentation",
+    "($d := $reduce([1..3000], function($a, $i){ [$a, $i] }, []); $map([1..20], function($i){ $length($string([$d, $d, $d], true)) }))",
+  ),
+  limit("distinct of many objects", '$distinct([1..10000].$merge([$$.items[0], {"n": $}, $$.items[1]]))', {
+    items: thousand,
+  }),
+  limit("objects compared with each other", "items[$i := $; $$.items[$ = $i and $ != $$]]".replace("$i := $; ", ""), {
+    items: thousand,
+  }),
+  limit("each item looked for among many", "[1..9000].($ in $$.items)".replace("[1..9000].(", "[1..9000].([1..100]."), {
+    items: many,
+  }),
+  invalid(
+    "positions bound under thousands of names",
+    `$[true]${Array.from({ length: 2_500 }, (_, index) => `#$v${index}`).join("")}`,
+  ),
+  invalid(
+    "items bound under thousands of names",
+    Array.from({ length: 1_800 }, (_, index) => `$@$v${index}.`).join("") + "$",
+  ),
+  invalid("thousands of parameters", `($f := function(${"$a,".repeat(4_000)}$a){ 1 + $f() }; $f())`),
+  limit("an array of thousands, again and again", `[1..100].[${"1,".repeat(7_000)}1]`),
+  limit(
+    "a long array joined with thousands of empty ones",
+    `($r := [1..9000]; $e := []; [1..100].[$r${",$e".repeat(4_000)}])`,
+  ),
+  limit("a transform that writes thousands of members into thousands of parts", "$ ~> |items|$$.big|", {
+    items: thousand.map((item) => ({ ...item })),
+    big: Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`k${index}`, index])),
+  }),
+  limit("a transform that takes thousands of members away from thousands of parts", "$ ~> |items|{}, $$.names|", {
+    items: [...thousand, ...thousand, ...thousand, ...thousand],
+    names: many.slice(0, 9_000).map(String),
+  }),
+  limit("an object of arrays flattened, again and again", "[1..1000].($$.big.*)", {
+    big: Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`k${index}`, [index]])),
+  }),
+  limit("tuples grouped under one key, again and again", '[1..100].($$.items@$a{"k": $a})', {
+    items: many.slice(0, 5_000),
+  }),
+  limit(
+    "an array made an object of many members, again and again",
+    `[1..100].($$.items.[$][0].{${Array.from({ length: 500 }, (_, index) => `"k${index}": 1`).join(",")}})`,
+    { items: many.slice(0, 5_000) },
+  ),
+  limit(
+    "partial application that keeps all parameters",
+    "($f := function($a, $b){ $a }; $w := function($h, $n){ $n = 0 ? ($h[0])(1, 2) : $w([($h[0])(?, ?)], $n - 1) }; $w([$f], 100000))",
+  ),
+  limit("a filter by long lists of nothing", "($z := [1..9000].(0); $filter([1..9000], function(){ $z }))"),
+  limit("built-in functions partly applied, and kept", "[1..9000].[$substring(?, 1), $substring(?, 2), $pad(?, 3)]"),
+  limit(
+    "built-in functions partly applied, again and again",
+    "$sort([1..9000], function($a, $b){ $exists($formatNumber($a, ?)) })",
+  ),
   // Regular expressions.
   limit(
     "a regular expression on a long text, again and again",
@@ -173,10 +236,14 @@ export const HOSTILE: readonly Hostile[] = [
     "a regular expression called by itself",
     '($r := /(x+x+)+y/; $s := $pad("x", 500000, "x"); [1..10000].($r($s)))',
   ),
+  limit("a regular expression with all of its states alive", '$contains($pad("a", 900000, "a"), /a{0,900}b/)'),
+  limit("a regular expression with hundreds of groups", `$match($pad("x", 900000, "x"), /x${"(a)?".repeat(300)}/)`),
   invalid("look-ahead", '$match("a", /(?=a)a/)'),
   invalid("look-behind", '$match("a", /(?<=a)a/)'),
   invalid("a back-reference", '$match("aa", /(a)\\1/)'),
   invalid("a regular expression with a huge program", '$match("a", /((a{100}){100}){100}/)'),
+  invalid("hundreds of large regular expressions", `[1,${"/[a-z]{0,900}/,".repeat(1_000)}1]`),
+  invalid("thousands of parents", `${"a.".repeat(4_000)}${"%.".repeat(3_900)}a`),
   invalid("a regular expression that never ends", '$match("a", /a'),
   // The text itself.
   invalid("a text without end", "1 + ".repeat(10_000) + "1"),

@@ -39,6 +39,7 @@ const ORDINARY: readonly (readonly [source: string, result: unknown])[] = [
   ["items^(>quantity, sku).sku", ["b", "a", "c"]],
   ["$sort(items, function($l, $r){ $l.price > $r.price }).sku", ["b", "a", "c"]],
   ["$sort([3, 1, 2])", [1, 2, 3]],
+  ['$sort([1, 2, 3], function(){ "any text" })', [3, 2, 1]],
   ["$sort(items.sku ~> $reverse)", ["a", "b", "c"]],
   ["items{sku: price}", { a: 20, b: 5.5, c: 100 }],
   ["items{$string(price > 10): $count($)}", { true: 2, false: 1 }],
@@ -60,6 +61,7 @@ const ORDINARY: readonly (readonly [source: string, result: unknown])[] = [
   ['coupon ?? "none"', null],
   ['missing ?? "none"', "none"],
   ['missing ?: "none"', "none"],
+  ["items.tags.(% ? %.%.id : 1)", ["o-7", "o-7", "o-7"]],
   [
     '$match(text, /order (\\d+)/i) ?? "none"',
     [
@@ -94,6 +96,8 @@ const ORDINARY: readonly (readonly [source: string, result: unknown])[] = [
   ["$max(items.price) - $min(items.price)", 94.5],
   ["$average([1, 2, 3])", 2],
   ["$map([1..3], function($v, $i, $a){ $v * $i + $count($a) })", [3, 5, 9]],
+  ["($each2 := function($f){ $map([10, 20], $f) }; $each2(function($v, $i){ $v + $i }))", [10, 21]],
+  ["($a := function($f){ $b($f) }; $b := function($f){ $reduce([1..4], $f) }; $a(function($x, $y){ $x - $y }))", -8],
   ["$map(items.price, $string)", ["20", "5.5", "100"]],
   ["$filter(items, function($i){ $i.price < 50 }).sku", ["a", "b"]],
   ["$reduce([1..5], function($a, $b){ $a * $b })", 120],
@@ -108,6 +112,13 @@ const ORDINARY: readonly (readonly [source: string, result: unknown])[] = [
   ],
   ["$append([1], [2, 3])", [1, 2, 3]],
   ["$distinct(items.tags)", ["x", "y"]],
+  ['$distinct([1, "1", true, 1, "true", null, "1", null])', [1, "1", true, "true", null]],
+  [
+    '$distinct([{"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"d": 3, "c": 2}, "a": 1}, {"a": 1}, [1], [1], [[1]]])',
+    [{ a: 1, b: { c: 2, d: 3 } }, { a: 1 }, [1], [[1]]],
+  ],
+  ["$distinct(items.(1))", 1],
+  ["$distinct([1, 1])", [1]],
   ["$reverse([1..3])", [3, 2, 1]],
   ['$merge([{"a": 1}, {"b": 2}, {"a": 3}])', { a: 3, b: 2 }],
   ['$spread({"a": 1, "b": 2})', [{ a: 1 }, { b: 2 }]],
@@ -253,7 +264,7 @@ describe("the errors of expressions", () => {
     [
       "($f := function(){ $f() }; $f())",
       "expression_limit",
-      /it may take at most 100000 steps; it is not done by then$/,
+      /it may (take at most 100000 steps; it is not done by then|run for at most 3000 ms; it is at \d+ ms)$/,
     ],
   ])("say of %s what and where", async (source, code, message) => {
     const error: unknown = await compileExpression(source)
@@ -273,7 +284,7 @@ describe("the guard", () => {
 
   it("stands before every function that JSONata binds", () => {
     const bound = [...library.matchAll(/(?:staticFrame|environment)\.bind\('(\w+)'/g)].map(([, name]) => name);
-    expect(bound.toSorted()).toEqual([...GUARDED, ...UNAVAILABLE, "now", "millis"].toSorted());
+    expect(new Set(bound)).toEqual(new Set([...GUARDED, ...UNAVAILABLE, "now", "millis"]));
   });
 
   it.each(GUARDED)("lets $%s be partly applied, which JSONata does by the names in its source", async (name) => {

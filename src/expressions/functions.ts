@@ -4,19 +4,10 @@
  * that no guard can mend is replaced: see own-functions.ts.
  */
 import type JSONata from "jsonata";
-import { type Focus, meterOf, type Wrapper, wrappersOf } from "./hooks.ts";
-import {
-  chargeSteps,
-  chargeString,
-  chargeValue,
-  exceed,
-  isFunction,
-  type Meter,
-  refuseValue,
-  sizeOf,
-} from "./meter.ts";
+import { BEFORE } from "./beforehand.ts";
+import { type Focus, meterOf, wrappersOf } from "./hooks.ts";
+import { chargeSteps, chargeString, chargeValue, isFunction, type Meter, sizeOf } from "./meter.ts";
 import { OWN } from "./own-functions.ts";
-import { isDefinitePicture } from "./pictures.ts";
 
 type Implementation = (this: Focus, ...args: unknown[]) => unknown;
 type Definition = { _jsonata_function: true; implementation: Implementation; signature?: unknown };
@@ -87,73 +78,7 @@ export const GUARDED = [
 export const UNAVAILABLE = ["eval", "random", "shuffle"] as const;
 
 /** Those that go through all of their arguments, however deep. The others look at the top. */
-const DEEP = new Set<string>([
-  "string",
-  "clone",
-  "boolean",
-  "not",
-  "keys",
-  "spread",
-  "merge",
-  "distinct",
-  "lookup",
-  "filter",
-]);
-
-/** What must be refused before it is done, because afterwards it would have been done. */
-const BEFORE: Readonly<Record<string, (meter: Meter, args: readonly unknown[]) => void>> = {
-  pad: (meter, [text, width, fill]) => {
-    if (typeof text !== "string") return;
-    const chars = Math.abs(Number(width)) * (typeof fill === "string" && fill.length > 1 ? fill.length : 1);
-    chargeString(meter, chars);
-    chargeSteps(meter, chars >> 5);
-  },
-  join: (meter, [items, separator]) => {
-    if (!Array.isArray(items)) return;
-    chargeString(meter, sizeOf(meter, items) + items.length * (typeof separator === "string" ? separator.length : 0));
-  },
-  replace: (meter, [text, pattern, replacement]) => {
-    if (typeof text !== "string" || typeof pattern !== "string" || typeof replacement !== "string") return;
-    chargeString(meter, text.length + (text.length / Math.max(1, pattern.length)) * replacement.length);
-  },
-  split: (meter, [text, separator]) => {
-    if (typeof text === "string" && separator === "") chargeSteps(meter, text.length >> 3);
-  },
-  formatNumber: (meter, [, picture, options]) => limitPicture(meter, picture, options),
-  formatInteger: (meter, [value, picture]) => {
-    limitPicture(meter, picture);
-    // Roman numerals have an M for each thousand.
-    if (typeof value === "number" && Math.abs(value) > 1e6 && /^[iI]/.test(String(picture))) {
-      exceed(meter, "a number written in letters must be within ±1000000", String(value));
-    }
-  },
-  parseInteger: (meter, [, picture]) => limitPicture(meter, picture),
-  fromMillis: (meter, [, picture]) => limitPicture(meter, picture),
-  toMillis: (meter, [text, picture]) => {
-    limitPicture(meter, picture, text);
-    if (typeof picture === "string" && !isDefinitePicture(picture)) {
-      refuseValue(meter, "a picture of a time must say where each part ends", JSON.stringify(picture.slice(0, 60)));
-    }
-  },
-  distinct: (meter, [items]) => {
-    // It compares each with each.
-    if (Array.isArray(items)) chargeSteps(meter, (items.length * items.length) >> 6);
-  },
-  spread: (meter, [value]) => {
-    if (Array.isArray(value)) chargeSteps(meter, (value.length * value.length) >> 6);
-    // It takes a function apart, down to the code that it is made of.
-    if (isFunction(value)) refuseValue(meter, "$spread takes objects", "a function");
-  },
-};
-
-const PICTURE_CHARS = 200;
-
-function limitPicture(meter: Meter, ...texts: readonly unknown[]): void {
-  for (const text of texts) {
-    const chars = text === undefined ? 0 : sizeOf(meter, text);
-    if (chars > PICTURE_CHARS) exceed(meter, `a picture may have at most ${PICTURE_CHARS} characters`, String(chars));
-  }
-}
+const DEEP = new Set<string>(["string", "clone", "boolean", "not", "keys", "spread", "merge", "distinct"]);
 
 /** Binds every built-in function anew for `expression`. */
 export function guardFunctions(expression: JSONata.Expression, definitions: ReadonlyMap<string, Definition>): void {
@@ -199,7 +124,7 @@ function guard(name: string, definition: Definition): Definition {
     for (const arg of args) steps += costOf(meter, arg, deep);
     // It calls each of its functions for each item, and JSONata's wrappers around one have no node of their own.
     for (const arg of args) {
-      if (typeof arg === "function" && Array.isArray(args[0])) steps += wrappersOf(arg as Wrapper) * args[0].length;
+      if (typeof arg === "function" && Array.isArray(args[0])) steps += wrappersOf(arg) * args[0].length;
     }
     chargeSteps(meter, steps);
     before?.(meter, args);
@@ -218,7 +143,7 @@ function costOf(meter: Meter, arg: unknown, deep: boolean): number {
   // Some make an array of all characters.
   if (typeof arg === "string") return arg.length >> 4;
   if (typeof arg !== "object" || arg === null || isFunction(arg)) return 0;
-  if (deep) return sizeOf(meter, arg) >> 5;
+  if (deep) return sizeOf(meter, arg) >> 6;
   return (Array.isArray(arg) ? arg.length : Object.keys(arg).length) >> 4;
 }
 

@@ -16,7 +16,7 @@ import {
   sizeOf,
 } from "./meter.ts";
 import { regexEngineFor } from "./regex-engine.ts";
-import type { Node } from "./syntax.ts";
+import type { Node } from "./nodes.ts";
 
 /** The evaluator's environment, as far as we rely on it; the tests fail when a version changes it. */
 export type Scope = {
@@ -53,7 +53,8 @@ function enter(node: Node, input: unknown, scope: Scope): Promise<void> | undefi
     base.meter = meter;
     base.RegexEngine = regexEngineFor(meter);
   }
-  chargeSteps(meter, 1 + costOfEntering(meter, node, input));
+  // Names are looked up through all scopes, the hooks' own ones too.
+  chargeSteps(meter, 1 + ((scope.nesting ?? 0) >> 5) + costOfEntering(meter, node, input));
   if (base.depth > LIMITS.expressionPending) {
     exceed(
       meter,
@@ -69,14 +70,23 @@ function costOfEntering(meter: Meter, node: Node, input: unknown): number {
     case "name":
       return Array.isArray(input) ? spine(input) >> 4 : 0;
     case "wildcard":
+      if (typeof input !== "object" || input === null) return 0;
+      // Each array in it is joined to all before.
+      return (sizeOf(meter, input) >> 7) + Math.ceil(squareOf(Object.keys(input).length) / 512);
     case "descendant":
-      return sizeOf(meter, input) >> 5;
-    case "unary":
+      return sizeOf(meter, input) >> 7;
+    case "unary": {
       // An object made of an array groups it, and each group is copied for each item that joins.
-      return node.value === "{" && Array.isArray(input) ? (input.length * input.length) >> 6 : 0;
+      if (node.value !== "{" || !Array.isArray(input)) return 0;
+      return Math.ceil((squareOf(input.length) * (node["lhs"] as unknown[]).length) / 1_024);
+    }
     default:
       return 0;
   }
+}
+
+function squareOf(count: number): number {
+  return count * count;
 }
 
 /** How many items a look-up by name passes: it goes through arrays of arrays. */
@@ -93,10 +103,22 @@ function leave(node: Node, _input: unknown, scope: Scope, result: unknown): void
   } else if (typeof result === "object" && result !== null) {
     if (!isFunction(result)) chargeValue(meter, result);
     else if (node.type === "lambda" && node.thunk !== true) chargeBytes(meter, 512);
+    else if (node.type === "partial") chargePartial(meter, result);
   } else if (typeof result === "function") {
-    chargeSteps(meter, countWrappers(meter, result as Wrapper));
+    chargeSteps(meter, countWrappers(meter, result));
+  }
+  if (node.type === "unary" && node.value === "[" && Array.isArray(result)) {
+    // It was copied for each item that joined.
+    chargeSteps(meter, (result.length * (node["expressions"] as unknown[]).length) >> 10);
   }
   if (node.role !== undefined) chargeRole(meter, node, result);
+}
+
+/** For a built-in function JSONata runs its parser over a function that stands for it, and keeps the parser with it. */
+function chargePartial(meter: Meter, result: object): void {
+  if (typeof (result as { body?: unknown }).body !== "function") return chargeBytes(meter, 512);
+  chargeSteps(meter, 50);
+  chargeBytes(meter, 16 * 1_024);
 }
 
 /** A function that was handed on as an argument: JSONata wraps it, with the arity of what it wraps. */
@@ -125,11 +147,17 @@ export function wrappersOf(wrapper: Wrapper): number {
   return Math.round(((wrapper.arity ?? 0) % 1) / WRAPPER);
 }
 
+/** A tuple is an object without a shape, which takes most room of all. */
+const TUPLE_BYTES = 1_024;
+
 function chargeRole(meter: Meter, node: Node, result: unknown): void {
   const items = Array.isArray(result) ? result.length : 1;
   switch (node.role) {
     case "walked":
-      if (typeof result === "object" || typeof result === "string") chargeSteps(meter, sizeOf(meter, result) >> 5);
+      if (typeof result === "object" || typeof result === "string") chargeSteps(meter, sizeOf(meter, result) >> 6);
+      return;
+    case "scanned":
+      chargeSteps(meter, items >> 5);
       return;
     case "sorted":
       meter.sorted += items;
@@ -140,7 +168,10 @@ function chargeRole(meter: Meter, node: Node, result: unknown): void {
           "more ($sort takes more)",
         );
       }
-      chargeBytes(meter, 8 * items);
+      chargeBytes(meter, TUPLE_BYTES * items);
+      return;
+    case "tupled":
+      chargeBytes(meter, TUPLE_BYTES * items);
       return;
     case "copied":
       chargeBytes(meter, 8 * items);
@@ -148,11 +179,18 @@ function chargeRole(meter: Meter, node: Node, result: unknown): void {
     case "key":
       // JSONata copies a group for each item that joins it, and all of them may join one.
       meter.grouped++;
+      chargeSteps(meter, meter.grouped >> 10);
+      return;
+    case "tupleKey":
+      meter.grouped++;
       chargeSteps(meter, meter.grouped >> 6);
       return;
     case "update":
       // What it is written into grows without being made anew: all sizes are taken again.
       meter.sizes = new WeakMap();
+      if (typeof result !== "object" || result === null) return;
+      chargeSteps(meter, Object.keys(result).length >> 4);
+      chargeBytes(meter, 48 * Object.keys(result).length);
       return;
     case undefined:
       return;

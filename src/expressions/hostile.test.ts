@@ -20,10 +20,12 @@ describe("evaluate(), on expressions that mean harm,", () => {
   it.each(HOSTILE.map((hostile, index) => [hostile.name, index, hostile.code] as const))(
     "ends %s within a second and 100 MB",
     async (_name, index, code) => {
-      thread.postMessage(index);
+      thread.postMessage(index, []);
       const [answer] = (await once(thread, "message")) as [{ code: string; message: string; ms: number }];
       expect(answer).toMatchObject({ code });
       expect(answer.ms).toBeLessThan(1_000);
     },
+    // The second is one of its own; others may have the processor meanwhile.
+    30_000,
   );
 });

@@ -69,6 +69,7 @@ export function refuseValue(meter: Meter, rule: string, found: string): never {
   throw meter.ended;
 }
 
+/** `steps` is not negative: what comes of a shift must have fitted into 31 bits. */
 export function chargeSteps(meter: Meter, steps: number): void {
   if (meter.ended !== undefined) throw meter.ended;
   meter.steps += steps;
@@ -88,14 +89,14 @@ export function chargeString(meter: Meter, chars: number): void {
   if (chars > LIMITS.expressionStringChars) {
     exceed(meter, `a string may have at most ${LIMITS.expressionStringChars} characters`, `one of ${chars}`);
   }
-  chargeBytes(meter, chars);
+  chargeBytes(meter, 2 * chars);
 }
 
 /** The value is new or was seen before; what is new is paid for. */
 export function chargeValue(meter: Meter, value: object): void {
   if (meter.sizes.has(value)) return;
   sizeOf(meter, value);
-  chargeBytes(meter, Array.isArray(value) ? 16 + 8 * value.length : 32 + 32 * Object.keys(value).length);
+  chargeBytes(meter, Array.isArray(value) ? 16 + 8 * value.length : 128 + 48 * Object.keys(value).length);
 }
 
 /** About the length of the value's JSON text, with shared parts counted each time. Refuses too much, and cycles. */

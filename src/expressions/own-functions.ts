@@ -1,5 +1,6 @@
 /** Built-in functions that JSONata's own code cannot be kept for; each says why. They answer as JSONata's do. */
 import type { Focus } from "./hooks.ts";
+import { isFunction } from "./meter.ts";
 
 type Own = (this: Focus, ...args: readonly unknown[]) => unknown;
 type Compare = (a: unknown, b: unknown) => unknown;
@@ -30,11 +31,39 @@ async function merge(left: unknown[], right: unknown[], compare: Compare): Promi
   const out: unknown[] = [];
   let [l, r] = [0, 0];
   while (l < left.length && r < right.length) {
-    out.push((await compare(left[l], right[r])) === true ? right[r++] : left[l++]);
+    // Whatever JavaScript takes for true, as JSONata does here.
+    const swap = Boolean(await compare(left[l], right[r]));
+    out.push(swap ? right[r++] : left[l++]);
   }
   while (l < left.length) out.push(left[l++]);
   while (r < right.length) out.push(right[r++]);
   return out;
+}
+
+/** JSONata compares each with each, and the keys of two objects by sorting both. */
+const distinct: Own = (items) => {
+  if (!Array.isArray(items) || items.length <= 1) return items;
+  const seen = new Set<unknown>();
+  const out: unknown[] = [];
+  for (const item of items as unknown[]) {
+    const key = canonical(item);
+    if (seen.has(key)) continue;
+    seen.add(key);
+    out.push(item);
+  }
+  // A sequence stays one: alone in it, an item stands for itself.
+  return "sequence" in items ? Object.assign(out, { sequence: true }) : out;
+};
+
+/** Equal for what JSONata's `=` holds equal. A function equals itself. */
+function canonical(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return typeof value === "string" ? `"${value}` : value;
+  if (isFunction(value)) return value;
+  return JSON.stringify(value, (_key, member: unknown) => {
+    if (typeof member !== "object" || member === null || Array.isArray(member)) return member;
+    const entries = Object.entries(member);
+    return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  });
 }
 
 /** JSONata's use Node's Buffer, which is not there in workerd. */
@@ -61,4 +90,4 @@ function failure(code: string, more: { index?: number; message?: string }): Erro
   return Object.assign(new Error(more.message ?? code), { code, ...more });
 }
 
-export const OWN: Readonly<Record<string, Own>> = { sort, base64encode, base64decode };
+export const OWN: Readonly<Record<string, Own>> = { sort, distinct, base64encode, base64decode };

@@ -3,9 +3,8 @@
  * for by the evaluation that makes it.
  */
 import type { RE2JS } from "re2js";
-import { LIMITS } from "../core/limits.ts";
 import { compileProgram } from "../core/regex.ts";
-import { chargeSteps, type Meter } from "./meter.ts";
+import { chargeBytes, chargeSteps, type Meter } from "./meter.ts";
 
 const programs = new WeakMap<RegExp, RE2JS>();
 
@@ -14,10 +13,6 @@ export function compileRegex(regex: RegExp): RE2JS {
   const known = programs.get(regex);
   if (known !== undefined) return known;
   const program = compileProgram(regex.source, { ignoreCase: regex.ignoreCase, multiline: regex.multiline });
-  const size = program.programSize();
-  if (size > LIMITS.expressionRegexProgram) {
-    throw new Error(`it may compile to at most ${LIMITS.expressionRegexProgram} instructions, it has ${size}`);
-  }
   programs.set(regex, program);
   return program;
 }
@@ -29,12 +24,13 @@ type Engine = { lastIndex: number; exec(text: string): (RegExpExecArray | string
 export function regexEngineFor(meter: Meter): new (regex: RegExp) => Engine {
   return function MeteredRegex(regex: RegExp): Engine {
     const program = compileRegex(regex);
-    const perChar = 1 / 32 + program.programSize() / 1_024;
+    // In the worst case every instruction is alive at every character, with a copy of all groups.
+    const perChar = 1 / 32 + (program.programSize() * (1 + program.groupCount())) / 1_024;
     const engine: Engine = {
       lastIndex: 0,
       exec(text) {
         const from = engine.lastIndex;
-        chargeSteps(meter, 1);
+        chargeSteps(meter, 1 + Math.ceil(perChar));
         const matcher = program.matcher(text);
         if (from > text.length || !matcher.find(from)) {
           chargeSteps(meter, Math.ceil((text.length - from) * perChar));
@@ -44,6 +40,7 @@ export function regexEngineFor(meter: Meter): new (regex: RegExp) => Engine {
         const [start, end] = [matcher.start(), matcher.end()];
         chargeSteps(meter, Math.ceil((end - from) * perChar));
         engine.lastIndex = end;
+        chargeBytes(meter, 16 * matcher.groupCount());
         const groups = Array.from(
           { length: matcher.groupCount() + 1 },
           (_, group) => matcher.group(group) ?? undefined,

@@ -1,38 +1,14 @@
 /**
- * From text to JSONata's own syntax tree, refused where it could do harm before it runs or where nothing could stop it:
- * native regular expressions, signatures (JSONata makes native ones of them), `$eval`, and what never gives the same
- * answer twice. Nodes whose values the evaluator works through without telling get a role, by which they are charged.
+ * The syntax tree of an expression, refused where it could do harm before it runs or where nothing could stop it:
+ * regular expressions that take time, signatures (JSONata makes native ones of them), `$eval`, and what never gives the
+ * same answer twice. Every node gets its role here.
  */
 import type JSONata from "jsonata";
-import { SwitchyardError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { loadPatternEngine } from "../core/regex.ts";
-import { quote } from "./meter.ts";
+import { bindingsOf, giveRoles, type Node, NO_NODES } from "./nodes.ts";
+import { type Jsonata, parse, refuse } from "./parse.ts";
 import { compileRegex } from "./regex-engine.ts";
-
-export type Role =
-  /** Its whole value is walked or written out: an operand of `=` or `&`, a condition. */
-  | "walked"
-  /** Its items are copied into a sequence: a step of a path, an item of an array. */
-  | "copied"
-  /** The same, and then sorted. */
-  | "sorted"
-  /** A key by which a sequence is grouped. */
-  | "key"
-  /** What a transform writes into the copy that it made. */
-  | "update";
-
-/** What we read of JSONata's nodes; `role` is ours. */
-export type Node = {
-  type: string;
-  value?: unknown;
-  position?: number;
-  role?: Role;
-  thunk?: boolean;
-  [member: string]: unknown;
-};
-
-type Jsonata = typeof JSONata;
 
 const REFUSED: Readonly<Record<string, string>> = {
   eval: "$eval is refused: an expression is what was stored, not what an event brings",
@@ -50,85 +26,30 @@ export async function parseExpression(
   source: string,
   options: JSONata.JsonataOptions,
 ): Promise<JSONata.Expression> {
-  if (source.length > LIMITS.expressionChars) {
-    throw new SwitchyardError(
-      "expression_invalid",
-      `Cannot compile the expression ${quote(source)}: it may have at most ${LIMITS.expressionChars} characters; it has ${source.length}`,
-    );
-  }
-  refuseGrowth(jsonata, source);
-  const expression = parse(jsonata, source, source, options);
+  const expression = parse(jsonata, source, options);
   const regexes: { node: Node; regex: RegExp }[] = [];
   visit(source, expression.ast() as unknown as Node, 1, regexes, new Set());
   if (regexes.length > 0) await loadPatternEngine();
+  let instructions = 0;
   for (const { node, regex } of regexes) {
+    const pattern = `the regular expression /${regex.source.slice(0, 40)}/`;
     try {
-      compileRegex(regex);
+      instructions += compileRegex(regex).programSize();
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      refuse(source, node.position, `the regular expression /${regex.source}/ must run in linear time: ${reason}`);
+      refuse(source, node.position, `${pattern} must run in linear time: ${reason}`);
+    }
+    if (instructions > LIMITS.expressionRegexProgram) {
+      const most = LIMITS.expressionRegexProgram;
+      refuse(
+        source,
+        node.position,
+        `${pattern} makes all of them more than ${most} instructions, the most they may be`,
+      );
     }
   }
   return expression;
 }
-
-function parse(jsonata: Jsonata, text: string, source: string, options: JSONata.JsonataOptions): JSONata.Expression {
-  try {
-    return jsonata(text, options);
-  } catch (cause) {
-    const error = cause as { message?: string; position?: number; code?: string };
-    if (cause instanceof RangeError) refuse(source, undefined, "it nests too deeply to be read");
-    const code = error.code === undefined ? "" : ` (${error.code})`;
-    refuse(source, error.position, `${(error.message ?? "it is not JSONata").slice(0, 300)}${code}`, cause);
-  }
-}
-
-function refuse(source: string, position: number | undefined, reason: string, cause?: unknown): never {
-  const at = position === undefined ? "" : ` at position ${position}`;
-  const near =
-    position === undefined
-      ? ""
-      : `; it is near ${JSON.stringify(source.slice(Math.max(0, position - 10), position + 10))}`;
-  throw new SwitchyardError(
-    "expression_invalid",
-    `Cannot compile the expression ${quote(source)}${at}: ${reason}${near}`,
-    {
-      cause,
-      hint: "docs/expressions.md has the language, its limits and what is refused.",
-    },
-  );
-}
-
-const MAX_GROWTH = 50_000;
-
-/**
- * JSONata copies the left side of each `??` and `?:` while it reads, so that 30 of them inside one another would fill
- * the memory before there is a tree to count. A question mark in their place takes the same operands and copies none.
- */
-function refuseGrowth(jsonata: Jsonata, source: string): void {
-  const pairs = source.match(/\?[?:]/g)?.length ?? 0;
-  if (pairs <= 4) return;
-  const flat = parse(jsonata, source.replaceAll(/\?[?:]/g, "? "), source, {}).ast() as unknown as Node;
-  const weigh = (value: unknown, depth: number): number => {
-    if (depth > 4 * LIMITS.expressionNesting) refuse(source, undefined, "it nests too deeply");
-    if (typeof value !== "object" || value === null || value instanceof RegExp) return 0;
-    if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + weigh(item, depth + 1), 0);
-    const node = value as Node;
-    // JSONata's position of a token is that of its end.
-    const copies = node.type === "condition" && /^\?[?:]/.test(source.slice((node.position ?? 1) - 1)) ? 2 : 1;
-    let sum = 1;
-    for (const key of Object.keys(node)) {
-      if (!SKIPPED.has(key)) sum += weigh(node[key], depth + 1) * (key === "condition" ? copies : 1);
-    }
-    if (sum > MAX_GROWTH)
-      refuse(source, node.position, "`??` and `?:` copy their left side, and too many are nested there");
-    return sum;
-  };
-  weigh(flat, 1);
-}
-
-/** Members that are no nodes, or are nodes of elsewhere. */
-const SKIPPED = new Set(["signature", "slot", "ancestor", "seekingParent", "position", "type", "value"]);
 
 function visit(
   source: string,
@@ -145,10 +66,11 @@ function visit(
   if (node.type === "regex") regexes.push({ node, regex: node.value as RegExp });
   if (node.type === "variable") refuseName(source, node);
   if (node.type === "lambda") refuseSignature(source, node);
+  refuseNames(source, node);
   if (node.type === "condition") mendCopy(node);
   giveRoles(node);
   for (const key of Object.keys(node)) {
-    if (!SKIPPED.has(key)) visitMember(source, node[key], depth, regexes, seen);
+    if (!NO_NODES.has(key)) visitMember(source, node[key], depth, regexes, seen);
   }
 }
 
@@ -172,13 +94,24 @@ function refuseName(source: string, node: Node): void {
   if (reason !== undefined) refuse(source, node.position, reason);
 }
 
+/** What is bound anew at each call, and copied for each item. */
+const MAX_NAMES = 20;
+
+function refuseNames(source: string, node: Node): void {
+  const names = node.type === "path" ? bindingsOf(node) : 0;
+  if (names > MAX_NAMES) refuse(source, node.position, `a path may bind at most ${MAX_NAMES} names; it binds ${names}`);
+  const parameters = node.type === "lambda" ? (node["arguments"] as Node[]).length : 0;
+  if (parameters <= MAX_NAMES) return;
+  refuse(source, node.position, `a function may have at most ${MAX_NAMES} parameters; it has ${parameters}`);
+}
+
 function refuseSignature(source: string, node: Node): void {
   const definition = (node["signature"] as { definition?: string } | undefined)?.definition;
   if (definition === undefined || SIGNATURE.test(definition)) return;
   refuse(
     source,
     node.position,
-    `the signature ${definition.slice(0, 40)} may have at most 8 plain parameters and one "+"`,
+    `the signature ${definition.slice(0, 40)} may have at most 8 plain parameters, and a "+" only at their end`,
   );
 }
 
@@ -188,34 +121,12 @@ function mendCopy(node: Node): void {
   const original = then.thunk === true ? (then["body"] as Node) : then;
   const condition = node["condition"] as Node;
   const [exists] = (condition["arguments"] as Node[] | undefined) ?? [];
-  if (placeOf(condition) === placeOf(original)) node["condition"] = original;
-  else if (exists !== undefined && placeOf(exists) === placeOf(original)) condition["arguments"] = [original];
+  const place = placeOf(original);
+  if (place === undefined) return;
+  if (placeOf(condition) === place) node["condition"] = original;
+  else if (exists !== undefined && placeOf(exists) === place) condition["arguments"] = [original];
 }
 
 function placeOf(node: Node): number | undefined {
   return node.position ?? (node["steps"] as Node[] | undefined)?.[0]?.position;
-}
-
-function giveRoles(node: Node): void {
-  const give = (role: Role, ...nodes: unknown[]) => {
-    for (const each of nodes) if (typeof each === "object" && each !== null) (each as Node).role = role;
-  };
-  if (node.type === "path") {
-    const steps = node["steps"] as Node[];
-    for (const [index, step] of steps.entries()) give(steps[index + 1]?.type === "sort" ? "sorted" : "copied", step);
-  }
-  if (node.type === "unary" && node.value === "[") give("copied", ...(node["expressions"] as Node[]));
-  if (
-    node.type === "binary" &&
-    typeof node.value === "string" &&
-    ["=", "!=", "&", "in", "and", "or"].includes(node.value)
-  ) {
-    give("walked", node["lhs"], node["rhs"]);
-  }
-  if (node.type === "condition") give("walked", node["condition"]);
-  for (const filter of [node["predicate"], node["stages"]].flat())
-    give("walked", (filter as Node | undefined)?.["expr"]);
-  const group = node["group"] as { lhs: [Node, Node][] } | undefined;
-  for (const [key] of group?.lhs ?? []) give("key", key);
-  if (node.type === "transform") give("update", node["update"]);
 }

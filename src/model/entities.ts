@@ -7,6 +7,7 @@ import { LIMITS } from "../core/limits.ts";
 import type { RetryPolicy } from "./execution.ts";
 import { AgentSchema, JobSchema } from "./agents.ts";
 import { NameSchema } from "./names.ts";
+import { RateLimitSchema } from "./rate-limit.ts";
 import { ScopeSchema, type Scope } from "./scope.ts";
 import { ScheduleSchema, SubscriptionSchema, WebhookSchema } from "./triggers.ts";
 
@@ -95,6 +96,13 @@ export const CapabilitiesSchema = v.pipe(
   v.check((all) => Object.keys(all).length <= 64, "must be at most 64 capabilities"),
 );
 
+const ExampleSchema = v.strictObject({
+  summary: v.optional(v.pipe(v.string(), v.maxLength(200))),
+  input: v.unknown(),
+  output: v.optional(v.unknown()),
+});
+export type Example = v.InferOutput<typeof ExampleSchema>;
+
 export const OperationSchema = v.strictObject({
   name: NameSchema,
   description,
@@ -150,20 +158,25 @@ export const OperationSchema = v.strictObject({
     ),
     null,
   ),
+  /** How many calls in how much time, of all callers together. */
+  rate_limit: v.optional(v.nullable(RateLimitSchema), null),
   /** Which synchronous calls leave a record; asynchronous executions always do. */
   record: v.optional(v.picklist(["all", "errors", "none"]), "all"),
   /** How long records, outputs and artifacts are kept after the end. Milliseconds. null is LIMITS.retentionMs. */
   retention_ms: v.optional(v.nullable(integer(60_000, LIMITS.retentionMaxMs)), null),
   /** Capabilities that the environment must have. */
   requires: v.optional(CapabilitiesSchema, {}),
+  /** A route of its own: a method and a path, `GET /people/{person_id}`; see rest-path.ts. */
+  path: v.optional(v.nullable(v.string()), null),
+  /** Calls that show what it does; their input and output must fit its types. */
+  examples: v.optional(v.pipe(v.array(ExampleSchema), v.maxLength(LIMITS.examples)), []),
   // Known to the design, refused until something acts on them (see UNSUPPORTED_SETTINGS).
   provided_by: v.optional(v.nullable(v.string()), null),
-  path: v.optional(v.nullable(v.string()), null),
 });
 export type Operation = v.InferOutput<typeof OperationSchema>;
 
 /** Settings that this version would ignore. A row that sets one to anything but its default is refused. */
-export const UNSUPPORTED_SETTINGS = ["provided_by", "path"] as const satisfies readonly (keyof Operation)[];
+export const UNSUPPORTED_SETTINGS = ["provided_by"] as const satisfies readonly (keyof Operation)[];
 
 /** `schema` (JSON Schema 2020-12) or the shorthand `attributes`; never both. */
 export const TypeSchema = v.strictObject({
@@ -231,6 +244,8 @@ export const TokenSchema = v.strictObject({
     ),
     null,
   ),
+  /** How many requests in how much time. */
+  rate_limit: v.optional(v.nullable(RateLimitSchema), null),
 });
 export type Token = v.InferOutput<typeof TokenSchema>;
 

@@ -82,8 +82,12 @@ export function isLog(value: unknown): value is LogLine[] {
 
 function isErrorData(value: unknown): value is ErrorData {
   if (!isObject(value) || !ISOLATE_CODES.has(value["code"]) || typeof value["detail"] !== "string") return false;
-  const { hint, errors } = value;
-  return (hint === undefined || typeof hint === "string") && (errors === undefined || Array.isArray(errors));
+  const { hint, errors, after_ms: afterMs } = value;
+  return (
+    (hint === undefined || typeof hint === "string") &&
+    (errors === undefined || Array.isArray(errors)) &&
+    (afterMs === undefined || typeof afterMs === "number")
+  );
 }
 
 function isRetry(value: unknown): value is RetryAdvice {

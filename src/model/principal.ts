@@ -1,4 +1,5 @@
 /** Whose rights a call has, and what started it. */
+import type { RateLimit } from "./rate-limit.ts";
 import type { Scope } from "./scope.ts";
 
 /** A token or a trigger, resolved. Everything that a call starts in turn keeps this principal. */
@@ -8,6 +9,8 @@ export type Principal = {
   /** The token's or trigger's name, for logs. */
   name: string;
   scopes: readonly Scope[];
+  /** Of the token's own requests. Absent: as many as it likes. */
+  rateLimit?: RateLimit;
 };
 
 /** Whatever can start something. */

@@ -9,6 +9,7 @@ import type {
 } from "./entities.ts";
 import type { Capabilities } from "./environment.ts";
 import type { ConcurrencyPolicy, RecordPolicy, RetryPolicy } from "./execution.ts";
+import type { RateLimit } from "./rate-limit.ts";
 
 /** The verdict on a value. `value` is the checked one with defaults filled in; the one passed in is not changed. */
 export type CheckResult = { ok: true; value: unknown; changed: boolean } | { ok: false; errors: Issue[] };
@@ -48,6 +49,8 @@ export type ResolvedOperation = {
   batch: boolean;
   retry: RetryPolicy;
   concurrency: ConcurrencyPolicy | null;
+  /** That of the row in force, also for an old revision: pinning one is no way around it. */
+  rateLimit: RateLimit | null;
   record: RecordPolicy;
   retentionMs: number;
   implementation: Implementation;

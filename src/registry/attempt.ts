@@ -7,17 +7,17 @@ import { Draft, type Change } from "./draft.ts";
 /** How long a write keeps trying when others get in between. Milliseconds. */
 const PATIENCE_MS = 10_000;
 
-type Options = { database: Database; author: string; now: () => number };
+type Options = { database: Database; author: string; caller?: string | undefined; now: () => number };
 
 export async function attempt<T>(
-  { database, author, now }: Options,
+  { database, author, caller, now }: Options,
   workOut: (draft: Draft) => Promise<T>,
 ): Promise<{ result: T; changes: Change[]; registryRevision: number }> {
   // Real time, not the registry's clock: this is about waiting, not about what is stored.
   const giveUpAt = Date.now() + PATIENCE_MS;
   for (let tries = 1; ; tries++) {
     try {
-      const draft = await Draft.begin(database, author, new Date(now()).toISOString());
+      const draft = await Draft.begin(database, { author, caller, at: new Date(now()).toISOString() });
       const result = await workOut(draft);
       const changes = await draft.commit();
       return { result, changes, registryRevision: draft.base + changes.length };

@@ -39,7 +39,7 @@ test("a database that turns read-only refuses writes and goes on reading", async
 
 test("only a place in the change log that is taken is a clash", async () => {
   const base = await fixture();
-  const change = "INSERT INTO changes VALUES (1, 'type', 'x', 'edit', 'a', NULL, NULL, '')";
+  const change = "INSERT INTO changes (seq, kind, name, action, author, at) VALUES (1, 'type', 'x', 'edit', 'a', '')";
   const thrown = async (sql: string) => base.client.batch([sql]).catch((error: unknown) => error);
   expect(isClash(await thrown(change))).toBe(true);
   expect(isClash(await thrown("INSERT INTO entities SELECT * FROM entities"))).toBe(false);

@@ -6,12 +6,16 @@
 import { and, eq, max, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import { digestOf } from "../core/hash.ts";
+import { digestOfUses, GENESIS, hashOfChange, type UsesRow } from "./audit/chain.ts";
+import { extendChain } from "./audit/extend-chain.ts";
 import type { Kind } from "../model/entities.ts";
 import type { Database } from "./database.ts";
 import { changes, entities, revisions, uses, type Action, type Json } from "./schema.ts";
 
 export type Row = typeof entities.$inferSelect;
-export type Use = { kind: Kind; name: string; written: boolean };
+export type Use = { kind: Kind | "path"; name: string; written: boolean };
+/** The entry that uses something. */
+type User = Use & { kind: Kind };
 export type Change = { seq: number; kind: Kind; name: string };
 
 type Staged = {
@@ -23,6 +27,11 @@ type Staged = {
   uses: readonly Use[];
 };
 
+/** Who writes, and what asked for it where that was not the author's own request. */
+export type Signature = { author: string; caller?: string | undefined; at: string };
+
+type Head = { seq: number; hash: string };
+
 const CHANGES_PER_STATEMENT = 500;
 
 export class Draft {
@@ -31,19 +40,24 @@ export class Draft {
   readonly base: number;
   readonly author: string;
   readonly at: string;
+  /** The hash of the change that this draft starts from. */
+  readonly #baseHash: string;
+  readonly #caller: string | null;
   readonly #staged = new Map<string, Staged>();
   readonly #also: BatchItem<"sqlite">[] = [];
 
-  private constructor(database: Database, base: number, author: string, at: string) {
+  private constructor(database: Database, head: Head, { author, caller, at }: Signature) {
     this.database = database;
-    this.base = base;
+    this.base = head.seq;
+    this.#baseHash = head.hash;
     this.author = author;
+    this.#caller = caller ?? null;
     this.at = at;
   }
 
   /** The revision is read first: whatever changes after this makes the commit clash. */
-  static async begin(database: Database, author: string, at: string): Promise<Draft> {
-    return new Draft(database, await currentRevision(database), author, at);
+  static async begin(database: Database, signature: Signature): Promise<Draft> {
+    return new Draft(database, await currentHead(database), signature);
   }
 
   /** The row as it will be after this write. */
@@ -63,7 +77,7 @@ export class Draft {
   }
 
   /** What uses the entity now. */
-  async users(kind: Kind, name: string): Promise<Use[]> {
+  async users(kind: Kind | "path", name: string): Promise<User[]> {
     const rows = await this.database
       .select({ kind: uses.kind, name: uses.name, written: uses.written })
       .from(uses)
@@ -116,23 +130,32 @@ export class Draft {
   async commit(): Promise<Change[]> {
     const staged = [...this.#staged.values()];
     if (staged.length === 0) return [];
-    const log = staged.map(({ kind, name, action, before, row }, index) => ({
-      seq: this.base + 1 + index,
-      kind,
-      name,
-      action,
-      author: this.author,
-      before: before?.digest ?? null,
-      after: row?.digest ?? null,
-      at: this.at,
-    }));
+    const log: (typeof changes.$inferInsert)[] = [];
+    let previous = this.#baseHash;
+    for (const [index, { kind, name, action, before, row, uses: targets }] of staged.entries()) {
+      const change = {
+        seq: this.base + 1 + index,
+        kind,
+        name,
+        action,
+        author: this.author,
+        caller: this.#caller,
+        before: before?.digest ?? null,
+        after: row?.digest ?? null,
+        revision: (row ?? before)?.revision ?? null,
+        uses: row === undefined ? null : await digestOfUses(distinct(targets)),
+        at: this.at,
+      };
+      previous = await hashOfChange(previous, change);
+      log.push({ ...change, hash: previous });
+    }
     const batch: BatchItem<"sqlite">[] = [];
     for (let at = 0; at < log.length; at += CHANGES_PER_STATEMENT) {
       batch.push(this.database.insert(changes).values(log.slice(at, at + CHANGES_PER_STATEMENT)));
     }
     for (const each of staged) batch.push(...this.#statements(each));
     await this.database.batch([...batch, ...this.#also] as [BatchItem<"sqlite">, ...BatchItem<"sqlite">[]]);
-    return log.map(({ seq, kind, name }) => ({ seq, kind, name }));
+    return staged.map(({ kind, name }, index) => ({ seq: this.base + 1 + index, kind, name }));
   }
 
   #statements({ kind, name, row, uses: targets }: Staged): BatchItem<"sqlite">[] {
@@ -150,13 +173,7 @@ export class Draft {
       database.insert(revisions).values({ ...revision, at, author }),
       dropUses,
     ];
-    const rows = distinct(targets).map((target) => ({
-      kind,
-      name,
-      target_kind: target.kind,
-      target_name: target.name,
-      written: target.written,
-    }));
+    const rows = distinct(targets).map((target) => Object.assign({ kind, name }, target));
     if (rows.length > 0) statements.push(database.insert(uses).values(rows));
     return statements;
   }
@@ -176,11 +193,25 @@ export async function currentRevision(database: Database): Promise<number> {
   return row?.seq ?? 0;
 }
 
-function distinct(targets: readonly Use[]): Use[] {
-  const found = new Map<string, Use>();
+/** The newest change, hashed. */
+async function currentHead(database: Database): Promise<Head> {
+  for (;;) {
+    const [row] = await database
+      .select({ seq: changes.seq, hash: changes.hash })
+      .from(changes)
+      .where(eq(changes.seq, sql`(SELECT max(seq) FROM changes)`));
+    if (row === undefined) return { seq: 0, hash: GENESIS };
+    if (row.hash !== null) return { seq: row.seq, hash: row.hash };
+    await extendChain(database);
+  }
+}
+
+function distinct(targets: readonly Use[]): (UsesRow & { target_kind: Use["kind"] })[] {
+  const found = new Map<string, UsesRow & { target_kind: Use["kind"] }>();
   for (const target of targets) {
     const key = `${target.kind} ${target.name}`;
-    found.set(key, { ...target, written: target.written || found.get(key)?.written === true });
+    const written = target.written || found.get(key)?.written === true;
+    found.set(key, { target_kind: target.kind, target_name: target.name, written });
   }
   return [...found.values()];
 }

@@ -3,6 +3,7 @@ import { migrate } from "drizzle-orm/libsql/migrator";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import { sql } from "drizzle-orm";
 import { SwitchyardError } from "../core/errors.ts";
+import { extendChain } from "./audit/extend-chain.ts";
 import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
 
@@ -19,7 +20,10 @@ export async function migrateDatabase(database: Database, folder: string): Promi
         { hint: "Run the version of Switchyard that last used this registry, or a newer one" },
       );
     }
-    if (before.count < known.length) await migrate(database, { migrationsFolder: folder });
+    if (before.count < known.length) {
+      await migrate(database, { migrationsFolder: folder });
+      await extendChain(database);
+    }
     return known.length - before.count;
   } catch (error) {
     throw fromDatabaseError(error);

@@ -8,6 +8,7 @@ import { SwitchyardError } from "../core/errors.ts";
 import { sha256 } from "../core/hash.ts";
 import { LIMITS } from "../core/limits.ts";
 import { DEFAULT_RETRY } from "../model/entities.ts";
+import type { RateLimit } from "../model/rate-limit.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import { compileType } from "../types/index.ts";
 import type { Database } from "./database.ts";
@@ -31,6 +32,7 @@ type Found = {
   resolved: string;
   active: number;
   group_now: string;
+  rate_limit_now: string | null;
   secret_versions: string;
 };
 
@@ -120,6 +122,7 @@ export class Operations {
       batch: manifest.batch,
       retry: manifest.retry ?? DEFAULT_RETRY,
       concurrency: manifest.concurrency,
+      rateLimit: found.rate_limit_now === null ? null : (JSON.parse(found.rate_limit_now) as RateLimit),
       record: manifest.record,
       retentionMs: manifest.retention_ms ?? LIMITS.retentionMs,
       implementation: implementationOf(resolved),
@@ -137,7 +140,7 @@ export class Operations {
     return { entry: { operation, isolateId, registryRevision: found.seq }, bytes };
   }
 
-  /** `active` and the group are always those of the row in force: closing an operation also closes its old revisions. */
+  /** `active`, group and rate limit are always those of the row in force: what closes an operation closes its old revisions. */
   async #find(name: string, revision: number | undefined): Promise<Found | undefined> {
     const pinned = sql`LEFT JOIN revisions r ON r.kind = 'operation' AND r.name = e.name AND r.revision = ${revision ?? 0}`;
     const source = revision === undefined ? sql.raw("e") : sql.raw("r");
@@ -145,6 +148,7 @@ export class Operations {
       const [row] = await this.#database.all<Found>(sql`
         SELECT s.seq, ${source}.revision, ${source}.digest, ${source}.manifest, ${source}.resolved,
           json_extract(e.manifest, '$.active') AS active, json_extract(e.manifest, '$.group') AS group_now,
+          json_extract(e.manifest, '$.rate_limit') AS rate_limit_now,
           (SELECT json_group_object(v.name, v.version) FROM secret_values v
             WHERE v.name IN (SELECT value FROM json_each(${source}.manifest, '$.secrets'))) AS secret_versions
         FROM (SELECT coalesce(max(seq), 0) AS seq FROM changes) s

@@ -1,4 +1,4 @@
-/** What the built-in functions read: entries, their revisions, the change log. Not on the way of a call. */
+/** What the built-in functions read: entries and their revisions. Not on the way of a call. */
 import { and, asc, desc, eq, gt, inArray, lt } from "drizzle-orm";
 import { SwitchyardError } from "../core/errors.ts";
 import type { Kind } from "../model/entities.ts";
@@ -9,12 +9,12 @@ import { fromDatabaseError } from "./database-error.ts";
 import type { Row } from "./draft.ts";
 import { filterBy } from "./filter.ts";
 import { tokenId } from "./kinds/token.ts";
-import { changes, entities, revisions, tokenUse } from "./schema.ts";
+import { entities, revisions, tokenUse } from "./schema.ts";
 import { toView } from "./view.ts";
 import { notFound } from "./write.ts";
 
 export type Page<T> = { items: T[]; next_cursor: string | null };
-type Paging = { limit: number; cursor?: string | undefined };
+export type Paging = { limit: number; cursor?: string | undefined };
 
 export async function listEntities(
   database: Database,
@@ -98,23 +98,6 @@ export async function listRevisions(
   );
 }
 
-/** Newest first. */
-export async function listChanges(
-  database: Database,
-  { limit, cursor }: Paging,
-): Promise<Page<typeof changes.$inferSelect>> {
-  const before = cursor === undefined ? undefined : lt(changes.seq, numberOf(cursor));
-  const rows = await answered(
-    database
-      .select()
-      .from(changes)
-      .where(before)
-      .orderBy(desc(changes.seq))
-      .limit(limit + 1),
-  );
-  return page(rows, limit, ({ seq }) => String(seq));
-}
-
 async function views(database: Database, rows: readonly Row[]): Promise<View[]> {
   const tokens = rows.filter(({ kind }) => kind === "token").map(tokenId);
   const used = new Map<string, string>();
@@ -127,17 +110,17 @@ async function views(database: Database, rows: readonly Row[]): Promise<View[]> 
   return rows.map((row) => toView(row, row.kind === "token" ? used.get(tokenId(row)) : undefined));
 }
 
-function revisionView(row: typeof revisions.$inferSelect, createdAt: string): View {
+export function revisionView(row: typeof revisions.$inferSelect, createdAt: string): View {
   return toView({ ...row, created_at: createdAt, updated_at: row.at, updated_by: row.author });
 }
 
-function page<T>(rows: T[], limit: number, cursorOf: (last: T) => string): Page<T> {
+export function page<T>(rows: T[], limit: number, cursorOf: (last: T) => string): Page<T> {
   const items = rows.slice(0, limit);
   const last = items.at(-1);
   return { items, next_cursor: rows.length > limit && last !== undefined ? cursorOf(last) : null };
 }
 
-function numberOf(cursor: string): number {
+export function numberOf(cursor: string): number {
   const value = Number(cursor);
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new SwitchyardError(
@@ -149,7 +132,7 @@ function numberOf(cursor: string): number {
   );
 }
 
-async function answered<T>(query: PromiseLike<T>): Promise<T> {
+export async function answered<T>(query: PromiseLike<T>): Promise<T> {
   try {
     return await query;
   } catch (error) {

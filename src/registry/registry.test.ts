@@ -62,7 +62,7 @@ describe("an operation", () => {
     ["input_type/pattern", { input_type: { type: "string", pattern: "(?=a)b" } }, "schema_unsupported"],
     ["environment", { environment: ["moon"] }, "definition_invalid"],
     ["secrets/0", { secrets: ["unknown"] }, "definition_invalid"],
-    ["path", { path: "/people" }, "setting_unsupported"],
+    ["path", { path: "/people" }, "definition_invalid"],
     ["surprise", { surprise: 1 }, "definition_invalid"],
   ])("is refused, with a pointer, when %s cannot be honoured", async (pointer, more, code) => {
     await storeModule(base, "echo");

@@ -5,19 +5,21 @@
 import { SwitchyardError } from "../core/errors.ts";
 import type { AdapterDescription, EnvironmentHandle } from "../model/environment.ts";
 import type { IsolateDefinition } from "../model/invocation.ts";
-import type { Principal } from "../model/principal.ts";
+import type { Caller, Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import type { TriggerHandle, TriggerKind } from "../model/triggers.ts";
 import { builtinTypes } from "./builtins/definitions.ts";
 import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
-import { describeOperations, type DescribedPage, type DescribeOptions } from "./describe.ts";
+import { describeOperations, listDigests, type Described, type DescribeOptions, type Wanted } from "./describe.ts";
 import { currentRevision, type Change } from "./draft.ts";
 import { Environments } from "./environments.ts";
 import { Freshness } from "./freshness.ts";
 import { install, type Installable } from "./install.ts";
 import { loadIsolate, readModuleCode, writeModuleCode } from "./modules.ts";
 import { Operations } from "./operations.ts";
+import type { PathTable } from "./path-table.ts";
+import { RestPaths } from "./rest-paths.ts";
 import { importMasterKey, type MasterKey } from "./seal.ts";
 import { Tokens } from "./tokens.ts";
 import { Triggers } from "./triggers.ts";
@@ -65,6 +67,7 @@ export function createRegistry(options: RegistryOptions) {
     seen,
     ...(options.cache ?? { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }),
   });
+  const restPaths = new RestPaths(database);
   const tokens = new Tokens({ database, now, seen });
   const write = createWriter(database, ports, now);
 
@@ -72,6 +75,7 @@ export function createRegistry(options: RegistryOptions) {
     operations.forget(change);
     tokens.forget(change);
     environments.forget(change);
+    restPaths.forget(change);
     triggers.forget(change);
   }
 
@@ -98,6 +102,19 @@ export function createRegistry(options: RegistryOptions) {
       const { operation, registryRevision } = await operations.get(name, wanted.revision);
       freshness.start(registryRevision);
       return { operation, stale };
+    },
+
+    /** The paths of operations, each with the operation that answers there. */
+    async restPaths(wanted: { minRegistryRevision?: number } = {}): Promise<PathTable> {
+      if (freshness.blank) {
+        // Read first: whatever changes after it is followed from there.
+        const revision = await currentRevision(database).catch((error: unknown) => {
+          throw fromDatabaseError(error);
+        });
+        freshness.start(revision);
+      } else await freshness.ensure(OPERATIONS_LIMIT_MS);
+      await atLeast(wanted.minRegistryRevision);
+      return restPaths.table();
     },
 
     /** `bearer` is a token's text. Throws token_unknown, token_revoked, token_expired. */
@@ -156,8 +173,9 @@ export function createRegistry(options: RegistryOptions) {
     putModuleCode: (sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> =>
       writeModuleCode(database, sha256, { bytes, at: new Date(now()).toISOString() }),
 
-    /** Operations in force with their closed types, in the order of their names. */
-    describeOperations: (page: DescribeOptions): Promise<DescribedPage> => describeOperations(database, page),
+    /** Names and digests of the operations in force, in the order of their names; and some of them with closed types. */
+    listDigests: (page: DescribeOptions) => listDigests(database, page),
+    describeOperations: (wanted: Wanted): Promise<Described[]> => describeOperations(database, wanted),
 
     /** The registry revision, asked of the database now. */
     async revision(): Promise<number> {
@@ -169,8 +187,8 @@ export function createRegistry(options: RegistryOptions) {
     },
 
     /** Changes an entry. Checks no scope but secrets:use: that is for the built-in in front of it. */
-    async write(change: Write, principal: Principal): Promise<Written> {
-      const written = await write(change, principal);
+    async write(change: Write, principal: Principal, caller?: Caller): Promise<Written> {
+      const written = await write(change, principal, caller);
       freshness.note(written.changes);
       return written;
     },

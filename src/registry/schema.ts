@@ -43,7 +43,10 @@ export const revisions = sqliteTable(
   (table) => [primaryKey({ columns: [table.kind, table.name, table.revision] })],
 );
 
-/** The change log: `before` and `after` are digests. */
+/**
+ * The change log: `before` and `after` are digests. Each row's hash covers it and the hash of the row before it, see
+ * audit/chain.ts. Without one is what a version before the chain has written, until extendChain() has come by.
+ */
 export const changes = sqliteTable(
   "changes",
   {
@@ -55,6 +58,13 @@ export const changes = sqliteTable(
     before: text(),
     after: text(),
     at: text().notNull(),
+    /** The revision that it made; of a delete, the one that it ended. */
+    revision: integer(),
+    /** What asked for it, `TYPE:ID`, where that was not the author's own request: an execution that called the function. */
+    caller: text(),
+    /** Digest over the entry's rows in `uses`; null of a delete, and where a version before the chain wrote it. */
+    uses: text(),
+    hash: text(),
   },
   (table) => [index("changes_by_entry").on(table.kind, table.name)],
 );
@@ -68,7 +78,8 @@ export const uses = sqliteTable(
   {
     kind: text().$type<Kind>().notNull(),
     name: text().notNull(),
-    target_kind: text().$type<Kind>().notNull(),
+    /** `path`: no entry, but the shape of a path, which one operation at most may have. */
+    target_kind: text().$type<Kind | "path">().notNull(),
     target_name: text().notNull(),
     written: integer({ mode: "boolean" }).notNull(),
   },

@@ -22,6 +22,9 @@ type Entry = {
   registryRevision: number;
 };
 
+/** Rows from before there were limits have none. */
+type StoredToken = Omit<Token, "rate_limit"> & Partial<Pick<Token, "rate_limit">>;
+
 const BEARER = /^sy_([0-9a-hjkmnp-tv-z]{16})_([0-9a-hjkmnp-tv-z]{32})$/;
 const USE_EVERY_MS = 60_000;
 
@@ -115,9 +118,9 @@ export class Tokens {
         FROM token_secrets t JOIN entities e ON e.kind = 'token' AND e.name = t.name
         WHERE t.id = ${id}`);
       if (row === undefined) return undefined;
-      const { active, scopes, expires_at: expiresAt } = JSON.parse(row.manifest) as Token;
+      const { active, scopes, expires_at: expiresAt, rate_limit: limit } = JSON.parse(row.manifest) as StoredToken;
       return {
-        principal: { id, name: row.name, scopes },
+        principal: { id, name: row.name, scopes, ...(limit == null ? {} : { rateLimit: limit }) },
         secretSha256: row.secret_sha256,
         active,
         expiresAt: expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt),

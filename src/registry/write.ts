@@ -7,7 +7,7 @@ import { and, eq } from "drizzle-orm";
 import { SwitchyardError } from "../core/errors.ts";
 import { KINDS, type Kind } from "../model/entities.ts";
 import { issuesOf } from "../model/issues.ts";
-import type { Principal } from "../model/principal.ts";
+import type { Caller, Principal } from "../model/principal.ts";
 import type { View } from "../model/view.ts";
 import type { Database } from "./database.ts";
 import { attempt } from "./attempt.ts";
@@ -37,12 +37,17 @@ export type Written = {
   once: Json;
 };
 
-export type Writer = (write: Write, principal: Principal) => Promise<Written>;
+/** `caller` is what called the function that writes; undefined for a request that writes by itself. */
+export type Writer = (write: Write, principal: Principal, caller?: Caller) => Promise<Written>;
 
 export function createWriter(database: Database, ports: RegistryPorts, now: () => number): Writer {
-  return async (write, principal) => {
-    const { result, changes, registryRevision } = await attempt({ database, author: principal.id, now }, (draft) =>
-      workOut(write, { draft, principal, ports }),
+  return async (write, principal, caller) => {
+    // A token or a trigger that calls the function is the author, and is named already.
+    const asked = caller === undefined || caller.type === "token" ? undefined : `${caller.type}:${caller.id}`;
+    const by = asked === principal.id ? undefined : asked;
+    const { result, changes, registryRevision } = await attempt(
+      { database, author: principal.id, caller: by, now },
+      (draft) => workOut(write, { draft, principal, ports }),
     );
     const { row, once } = result;
     return { view: row === undefined ? undefined : toView(row), registryRevision, changes, once: once ?? {} };

@@ -54,7 +54,7 @@ export function closeType(
     }
   }
   if (named.size === 0) return { schema: root.schema, names: [] };
-  const byIdentifier = parts.some((part) => someSchema(part.schema, hasIdentifier));
+  const byIdentifier = parts.some((part) => hasIdentifiers(part.schema));
   return { schema: byIdentifier ? bundle(root, named) : inline(root, named), names: [...named.keys()] };
 }
 
@@ -143,6 +143,11 @@ function bundle(root: Part, named: Map<string, Part>): JsonSchema {
 
 function hasIdentifier(schema: Record<string, unknown>): boolean {
   return ["$id", "$anchor", "$dynamicAnchor", "$dynamicRef"].some((keyword) => schema[keyword] !== undefined);
+}
+
+/** Whether references in it are more than pointers into it. */
+export function hasIdentifiers(schema: JsonSchema): boolean {
+  return someSchema(schema, hasIdentifier);
 }
 
 function someSchema(schema: unknown, test: (schema: Record<string, unknown>) => boolean): boolean {

@@ -76,7 +76,6 @@ describe("preconditions", () => {
 describe("a refused write says why and stores nothing", () => {
   const values: Record<(typeof UNSUPPORTED_SETTINGS)[number], unknown> = {
     provided_by: "service",
-    path: "/people",
   };
 
   it.each(UNSUPPORTED_SETTINGS)("%s: setting_unsupported", async (setting) => {

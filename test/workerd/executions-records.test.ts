@@ -426,6 +426,7 @@ describe("listings", () => {
       recorder: { unwritten: () => undefined } as never,
       payloads: undefined as never,
       registry: undefined as never,
+      rateLimits: undefined as never,
     });
     const random = randomFrom(7);
     expect(mixes.length).toBe(144);

@@ -33,6 +33,7 @@ const operation: ResolvedOperation = {
   batch: false,
   retry: { max_attempts: 4, initial_ms: 200, max_ms: 30_000 },
   concurrency: null,
+  rateLimit: null,
   record: "all",
   retentionMs: DAY,
   implementation: { kind: "module", sha256: "a".repeat(64), export: "work", language: "javascript" },

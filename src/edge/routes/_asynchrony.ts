@@ -1,4 +1,5 @@
-/** What a call says about its time: Prefer, Idempotency-Key, ?delay_ms= and ?expires_ms=. */
+/** What a call says about itself: Prefer, Idempotency-Key, traceparent, Min-Registry-Revision, ?delay_ms= and ?expires_ms=. */
+import { SwitchyardError } from "../../core/errors.ts";
 import { LIMITS } from "../../core/limits.ts";
 import type { Call } from "../../dispatch/dispatch.ts";
 import type { RouteContext } from "../context.ts";
@@ -11,18 +12,34 @@ export type Asynchrony = Pick<Call, "async" | "waitMs" | "idempotencyKey" | "del
 
 /** Throws bad_request. That a synchronous call can neither be delayed nor expire is dispatch's to say. */
 export function asynchronyOf(context: RouteContext): Asynchrony {
-  const { headers } = context.req.raw;
-  const { respondAsync, waitMs } = parsePrefer(headers.get("prefer"));
-  const idempotencyKey = parseIdempotencyKey(headers.get("idempotency-key"));
   const delayMs = durationOf(context, "delay_ms");
   const expiresMs = durationOf(context, "expires_ms");
+  return {
+    ...asynchronyOfHeaders(context.req.raw.headers),
+    ...(delayMs === undefined ? {} : { delayMs }),
+    ...(expiresMs === undefined ? {} : { expiresMs }),
+  };
+}
+
+/** Where the query is the operation's own. */
+export function asynchronyOfHeaders(headers: Headers): Asynchrony {
+  const { respondAsync, waitMs } = parsePrefer(headers.get("prefer"));
+  const idempotencyKey = parseIdempotencyKey(headers.get("idempotency-key"));
   return {
     ...(respondAsync ? { async: true } : {}),
     ...(waitMs === undefined ? {} : { waitMs }),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-    ...(delayMs === undefined ? {} : { delayMs }),
-    ...(expiresMs === undefined ? {} : { expiresMs }),
   };
+}
+
+export function minRegistryRevisionOf(headers: Headers): { minRegistryRevision?: number } {
+  const text = headers.get("min-registry-revision");
+  if (text === null) return {};
+  if (/^[0-9]{1,15}$/.test(text)) return { minRegistryRevision: Number(text) };
+  throw new SwitchyardError(
+    "bad_request",
+    `Cannot read the header Min-Registry-Revision: it must be a whole number; it is "${text.slice(0, 100)}"`,
+  );
 }
 
 function durationOf(context: RouteContext, parameter: string): number | undefined {

@@ -64,29 +64,88 @@ const page = (nonce: string): string => `<!doctype html>
     return { string: "", integer: 0, number: 0, boolean: false, array: [], null: null }[type] ?? {};
   }
 
-  function card(path, operation) {
-    const input = operation.requestBody.content["application/json"].schema;
-    const output = operation.responses["200"].content["application/json"].schema;
-    const body = element("textarea", { rows: 6, value: pretty(example(input)), ariaLabel: "Input of " + operation.operationId });
+  // What a type refers to by name stands elsewhere in the document that it came with.
+  const resolve = (document, schema) => {
+    const reference = schema?.$ref;
+    if (typeof reference !== "string" || !reference.startsWith("#/components/schemas/")) return schema;
+    return document.components.schemas[reference.slice("#/components/schemas/".length)] ?? schema;
+  };
+  const first = (media, key) => Object.values(media?.examples ?? {})[0]?.[key];
+
+  async function send(call, answer, path, options) {
+    call.disabled = true;
+    try {
+      const response = await request(path, options);
+      const text = await response.text();
+      answer.className = response.ok ? "" : "error";
+      try { answer.textContent = response.status + "\\n" + pretty(JSON.parse(text)); } catch { answer.textContent = text; }
+    } catch (error) { answer.className = "error"; answer.textContent = String(error); }
+    answer.hidden = false; call.disabled = false;
+  }
+
+  function card(title, operation, ...parts) {
+    return element("details", {},
+      element("summary", {}, element("code", { textContent: title }),
+        element("span", { className: "group", textContent: operation.tags[0] + " · revision " + operation["x-revision"] })),
+      element("p", { textContent: operation.description ?? operation.summary }), ...parts);
+  }
+
+  function byName(document, path, operation) {
+    const media = operation.requestBody.content["application/json"];
+    const input = resolve(document, media.schema);
+    const result = operation.responses["200"].content["application/json"];
+    const shown = media.examples === undefined ? example(input) : first(media, "value");
+    const body = element("textarea", { rows: 6, value: pretty(shown), ariaLabel: "Input of " + operation.operationId });
     const answer = element("pre", { hidden: true });
     const call = element("button", { textContent: "Call" });
-    call.onclick = async () => {
-      call.disabled = true;
-      try {
-        const response = await request(path, { method: "POST", body: body.value, headers: { "content-type": "application/json" } });
-        const text = await response.text();
-        answer.className = response.ok ? "" : "error";
-        try { answer.textContent = response.status + "\\n" + pretty(JSON.parse(text)); } catch { answer.textContent = text; }
-      } catch (error) { answer.className = "error"; answer.textContent = String(error); }
-      answer.hidden = false; call.disabled = false;
-    };
-    return element("details", {},
-      element("summary", {}, element("code", { textContent: operation.operationId }),
-        element("span", { className: "group", textContent: operation.tags[0] + " · revision " + operation["x-revision"] })),
-      element("p", { textContent: operation.summary }),
+    call.onclick = () => send(call, answer, path,
+      { method: "POST", body: body.value, headers: { "content-type": "application/json" } });
+    return card(operation.operationId, operation,
       element("h4", { textContent: "Input type" }), element("pre", { textContent: pretty(input) }),
-      element("h4", { textContent: "Output type" }), element("pre", { textContent: pretty(output) }),
-      element("h4", { textContent: "Try it" }), body, call, answer);
+      element("h4", { textContent: "Output type" }), element("pre", { textContent: pretty(resolve(document, result.schema)) }),
+      ...examples(media, result), element("h4", { textContent: "Try it" }), body, call, answer);
+  }
+
+  function examples(media, result) {
+    return Object.entries(media.examples ?? {}).flatMap(([key, { summary, value }]) => {
+      const output = result.examples?.[key];
+      return [element("h4", { textContent: "Example" + (summary === undefined ? "" : ": " + summary) }),
+        element("pre", { textContent: pretty(value) + (output === undefined ? "" : "\\n→ " + pretty(output.value)) })];
+    });
+  }
+
+  function atPath(document, path, method, operation) {
+    const fields = operation.parameters.map((parameter) => {
+      const media = parameter.content?.["application/json"];
+      const value = media === undefined ? parameter.example : media.example;
+      const texts = value === undefined ? [] : Array.isArray(value) && parameter.in === "query" ? value : [value];
+      const text = texts.map((each) => (typeof each === "string" ? each : JSON.stringify(each))).join("\\n");
+      const input = element("textarea", { rows: Math.max(1, texts.length), value: text, id: operation.operationId + " " + parameter.name });
+      return { parameter, input };
+    });
+    const media = operation.requestBody?.content["application/json"];
+    const schema = resolve(document, media?.schema);
+    const body = media === undefined ? undefined : element("textarea", { rows: 6, value: pretty(example(schema)), ariaLabel: "Body" });
+    const answer = element("pre", { hidden: true });
+    const call = element("button", { textContent: "Call" });
+    call.onclick = () => {
+      let target = path;
+      const query = new URLSearchParams();
+      for (const { parameter, input } of fields) {
+        if (parameter.in === "path") target = target.replace("{" + parameter.name + "}", () => encodeURIComponent(input.value));
+        // Of a list each line is an item; what was left empty is not sent.
+        else for (const line of input.value.split("\\n")) if (line !== "") query.append(parameter.name, line);
+      }
+      const text = query.toString();
+      return send(call, answer, target + (text === "" ? "" : "?" + text), { method: method.toUpperCase(),
+        ...(body === undefined ? {} : { body: body.value, headers: { "content-type": "application/json" } }) });
+    };
+    return card(method.toUpperCase() + " " + path, operation,
+      element("p", { textContent: "Calls " + operation.operationId.replace(/:path$/, "") }),
+      ...fields.flatMap(({ parameter, input }) => [
+        element("label", { htmlFor: input.id, textContent: parameter.name + " (" + parameter.in + (parameter.required ? ", required" : "") + ")" }), input]),
+      ...(body === undefined ? [] : [element("h4", { textContent: "Body" }), element("pre", { textContent: pretty(schema) }), body]),
+      call, answer);
   }
 
   async function load() {
@@ -94,11 +153,16 @@ const page = (nonce: string): string => `<!doctype html>
     byId("status").className = "";
     let cursor, count = 0;
     do {
-      const response = await request("/openapi.json" + (cursor ? "?cursor=" + encodeURIComponent(cursor) : ""));
+      const response = await request("/openapi.json?limit=500" + (cursor ? "&cursor=" + encodeURIComponent(cursor) : ""));
       const document = await response.json();
       if (!response.ok) { byId("status").className = "error"; byId("status").textContent = document.detail ?? document.title; return; }
       for (const [path, item] of Object.entries(document.paths)) {
-        if (item.post && "x-revision" in item.post) { byId("list").append(card(path, item.post)); count++; }
+        for (const [method, operation] of Object.entries(item)) {
+          if (!("x-revision" in operation)) continue;
+          const named = path === "/ops/" + operation.operationId;
+          byId("list").append(named ? byName(document, path, operation) : atPath(document, path, method, operation));
+          if (named) count++;
+        }
       }
       cursor = document["x-next-cursor"];
     } while (cursor && count < 5000);

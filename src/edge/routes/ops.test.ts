@@ -11,7 +11,7 @@ function setUp({ isAsync = true, outcome = undefined as Outcome | undefined, rep
   const kept: KeptCall[] = [];
   const waits: number[] = [];
   const anything = { schema: true, any: true, check: (value: unknown) => ({ ok: true, value, changed: false }) };
-  const operation = { ...fake.state.operation, isAsync, input: anything, output: anything };
+  const operation = { ...fake.state.operation, isAsync, rateLimit: null, input: anything, output: anything };
   const ports: Pick<DispatchPorts, "now"> & { registry: unknown; keeper: DispatchPorts["keeper"] } = {
     registry: { resolve: async () => ({ operation, stale: false }) },
     keeper: {

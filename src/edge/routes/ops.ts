@@ -7,13 +7,13 @@ import { parseNameAtRevision } from "../../model/names.ts";
 import { readJson } from "../body.ts";
 import type { RouteContext } from "../context.ts";
 import { toResponse } from "./_answer.ts";
-import { asynchronyOf } from "./_asynchrony.ts";
+import { asynchronyOf, minRegistryRevisionOf } from "./_asynchrony.ts";
 
 export async function callOperation(context: RouteContext): Promise<Response> {
-  const { platform, identity } = context.var;
+  const { platform, identity, limits } = context.var;
   const { headers } = context.req.raw;
   const { name, revision } = operationOf(context);
-  const minRegistryRevision = positiveInteger(headers.get("min-registry-revision"), "Min-Registry-Revision");
+  const wanted = minRegistryRevisionOf(headers);
   const validateOnly = validateOf(context.req.query("validate"));
   const asynchrony = asynchronyOf(context);
   const traceparent = continueTrace(headers.get("traceparent"));
@@ -22,7 +22,7 @@ export async function callOperation(context: RouteContext): Promise<Response> {
     {
       name,
       ...(revision === undefined ? {} : { revision }),
-      ...(minRegistryRevision === undefined ? {} : { minRegistryRevision }),
+      ...wanted,
       ...asynchrony,
       input,
       principal: identity.principal,
@@ -30,6 +30,7 @@ export async function callOperation(context: RouteContext): Promise<Response> {
       depth: identity.depth,
       traceparent,
       validateOnly,
+      limited: (limited) => void limits.push(limited),
     },
     platform.dispatch,
   );
@@ -58,15 +59,6 @@ function operationOf(context: RouteContext): { name: string; revision: number | 
     );
   }
   return parsed;
-}
-
-function positiveInteger(text: string | null, header: string): number | undefined {
-  if (text === null) return undefined;
-  if (/^[0-9]{1,15}$/.test(text)) return Number(text);
-  throw new SwitchyardError(
-    "bad_request",
-    `Cannot read the header ${header}: it must be a whole number; it is "${text.slice(0, 100)}"`,
-  );
 }
 
 function validateOf(value: string | undefined): boolean {

@@ -7,8 +7,10 @@ import { didYouMean } from "../../core/did-you-mean.ts";
 import { SwitchyardError, toSwitchyardError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import { KINDS, kindOfPlural, type Kind } from "../../model/entities.ts";
+import { optional } from "../../registry/builtins/parse-input.ts";
 import { readJson } from "../body.ts";
 import type { RouteContext } from "../context.ts";
+import { isKnown, tagsOf } from "../etags.ts";
 
 const encoder = new TextEncoder();
 
@@ -84,10 +86,22 @@ export async function revisions(context: RouteContext): Promise<Response> {
 }
 
 export async function changes(context: RouteContext): Promise<Response> {
-  const { limit, cursor } = context.req.query();
+  const { limit, cursor, kind, name, author, since, until } = context.req.query();
   return run(context, "list_change", {
+    ...optional({ cursor, kind, name, author, since, until }),
     ...(limit === undefined ? {} : { limit: integerOf(limit, "limit") }),
-    ...(cursor === undefined ? {} : { cursor }),
+  });
+}
+
+export async function change(context: RouteContext): Promise<Response> {
+  return run(context, "get_change", { seq: integerOf(context.req.param("seq") ?? "", "seq") });
+}
+
+export async function audit(context: RouteContext): Promise<Response> {
+  const { limit, cursor } = context.req.query();
+  return run(context, "verify_audit", {
+    ...optional({ cursor }),
+    ...(limit === undefined ? {} : { limit: integerOf(limit, "limit") }),
   });
 }
 
@@ -136,15 +150,6 @@ function preconditions(context: Context): Record<string, unknown> {
     ...(digest === undefined ? {} : { if_match: digest }),
     ...(noneMatch === undefined ? {} : { if_none_match: "*" }),
   };
-}
-
-/** By weak comparison (RFC 9110, 13.1.2): a proxy that compresses an answer weakens its ETag. */
-function isKnown(etag: string, header: string): boolean {
-  return tagsOf(header).some((tag) => tag === "*" || tag.replace(/^W\//, "") === etag);
-}
-
-function tagsOf(header: string): string[] {
-  return header.split(",").map((tag) => tag.trim());
 }
 
 function kindOf(context: Context): Kind {

@@ -76,7 +76,8 @@ function failureOf(thrown) {
   }
   if (detail.includes("not permitted to access the internet")) outbound = { hint: "List the host in the operation's network to let the code reach it." };
   if (code === "terminal") return failure("implementation_failed", detail, { kind: "never" }, outbound);
-  if (code === "retry_after" && typeof afterMs === "number" && isFinite(afterMs) && afterMs >= 0) {
+  // What ctx.call was refused with for a rate limit says when, too: a handler that lets it through is tried again then.
+  if ((code === "retry_after" || code === "rate_limited") && typeof afterMs === "number" && isFinite(afterMs) && afterMs >= 0) {
     return failure("implementation_failed", detail, { kind: "after", after_ms: afterMs }, outbound);
   }
   return failure("implementation_failed", detail, MAY, outbound);

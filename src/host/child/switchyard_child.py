@@ -353,7 +353,7 @@ def failure_of(error):
     number = isinstance(after, (int, float)) and not isinstance(after, bool) and math.isfinite(after) and after >= 0
     if code == "terminal":
         retry = {"kind": "never"}
-    elif code == "retry_after" and number:
+    elif code in ("retry_after", "rate_limited") and number:
         retry = {"kind": "after", "after_ms": after}
     else:
         retry = None

@@ -5,8 +5,8 @@ import type { Scope } from "../../model/scope.ts";
 /** What can be done with a kind of entry. */
 export type KindVerb = "list" | "get" | "create" | "edit" | "put" | "delete" | "duplicate" | "rollback" | "revisions";
 
-/** `executions`: one of EXECUTION_FUNCTIONS. `chain`: see chain-input.ts. */
-export type Verb = KindVerb | "changes" | "wired" | "chain";
+/** `audit`: one of AUDIT_FUNCTIONS. `wired`: one of WIRED_FUNCTIONS. `chain`: see chain-input.ts. */
+export type Verb = KindVerb | "audit" | "wired" | "chain";
 
 export type Builtin = {
   name: string;

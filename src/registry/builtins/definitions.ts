@@ -4,6 +4,7 @@
  */
 import { toJsonSchema } from "@valibot/to-json-schema";
 import * as v from "valibot";
+import { AUDIT_FUNCTIONS } from "../audit/audit-functions.ts";
 import { JsonObjectSchema, KINDS, type CodeType, type Kind } from "../../model/entities.ts";
 import type { Scope } from "../../model/scope.ts";
 import type { Builtin, Verb } from "./builtin.ts";
@@ -130,14 +131,6 @@ function jsonSchema(schema: v.GenericSchema, typeMode: "input" | "output"): Code
   return { schema: rest };
 }
 
-const CHANGES: Row = {
-  verb: "changes",
-  name: "list_change",
-  description: "Lists the change log, newest first.",
-  input: () => schemas.changesInput,
-  output: () => schemas.pageOutput(schemas.changeOutput),
-};
-
 const CHAIN: Row = {
   verb: "chain",
   name: CHAIN_FUNCTION,
@@ -151,7 +144,7 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = Object.fromEntries(
     ...(Object.keys(KINDS) as Kind[]).flatMap((kind) =>
       rowsOf(kind).map((row) => define(row, kind, row.writes ? KINDS[kind].write : "registry:read")),
     ),
-    define(CHANGES, undefined, "registry:read"),
+    ...AUDIT_FUNCTIONS.map((row) => define({ ...row, verb: "audit" }, undefined, row.scope)),
     define(CHAIN, undefined, "ops:invoke"),
     ...WIRED_FUNCTIONS.map((row) => define({ ...row, verb: "wired" }, undefined, row.scope)),
   ].map((builtin) => [builtin.name, builtin]),

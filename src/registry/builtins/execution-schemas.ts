@@ -65,6 +65,7 @@ const ErrorSchema = v.strictObject({
   detail: v.string(),
   hint: v.exactOptional(v.string()),
   errors: v.exactOptional(v.array(v.strictObject({ pointer: v.string(), keyword: v.string(), detail: v.string() }))),
+  after_ms: v.exactOptional(v.number()),
 });
 
 const AttemptSchema = v.strictObject({

@@ -2,8 +2,9 @@
 import * as v from "valibot";
 import { SwitchyardError } from "../../core/errors.ts";
 import type { Kind } from "../../model/entities.ts";
-import { allows, type Principal } from "../../model/principal.ts";
-import { getEntity, listChanges, listEntities, listRevisions } from "../read.ts";
+import { allows, type Caller, type Principal } from "../../model/principal.ts";
+import { AUDIT_FUNCTIONS } from "../audit/audit-functions.ts";
+import { getEntity, listEntities, listRevisions } from "../read.ts";
 import type { Registry } from "../registry.ts";
 import type { Json } from "../schema.ts";
 import type { Write } from "../write.ts";
@@ -18,7 +19,7 @@ import * as schemas from "./schemas.ts";
 export async function runBuiltin(
   registry: Registry,
   name: string,
-  ...[input, principal, ports]: [unknown, Principal, WiredPorts?]
+  ...[input, principal, ports, caller]: [unknown, Principal, WiredPorts?, Caller?]
 ): Promise<BuiltinResult> {
   const builtin = builtinOf(name);
   if (builtin === undefined) {
@@ -44,10 +45,12 @@ export async function runBuiltin(
     parseInput(chainInput, input, name);
     throw notWired(name);
   }
-  if (verb === "changes" || kind === undefined) {
-    return { output: await listChanges(registry.database, parseInput(schemas.changesInput, input, name)) };
+  if (verb === "audit" || kind === undefined) {
+    const found = AUDIT_FUNCTIONS.find((each) => each.name === name);
+    if (found === undefined) throw notWired(name);
+    return { output: await found.run(registry.database, input) };
   }
-  return run(registry, { name, verb, kind, input, principal });
+  return run(registry, { name, verb, kind, input, principal, caller });
 }
 
 function notWired(name: string): SwitchyardError {
@@ -57,11 +60,18 @@ function notWired(name: string): SwitchyardError {
   );
 }
 
-type Run = { name: string; verb: KindVerb; kind: Kind; input: unknown; principal: Principal };
+type Run = {
+  name: string;
+  verb: KindVerb;
+  kind: Kind;
+  input: unknown;
+  principal: Principal;
+  caller: Caller | undefined;
+};
 
-async function run(registry: Registry, { name, verb, kind, input, principal }: Run): Promise<BuiltinResult> {
+async function run(registry: Registry, { name, verb, kind, input, principal, caller }: Run): Promise<BuiltinResult> {
   const { database } = registry;
-  const write = (change: Write) => written(registry, change, principal);
+  const write = (change: Write) => written(registry, change, { principal, caller });
   switch (verb) {
     case "list": {
       const { limit, cursor, ...conditions } = parseInput(schemas.listInput(kind), input, name) as v.InferOutput<
@@ -111,8 +121,10 @@ async function run(registry: Registry, { name, verb, kind, input, principal }: R
 
 const WriteEnvelope = v.objectWithRest(schemas.preconditions, v.unknown());
 
-async function written(registry: Registry, change: Write, principal: Principal): Promise<BuiltinResult> {
-  const { view, registryRevision, once } = await registry.write(change, principal);
+type By = { principal: Principal; caller: Caller | undefined };
+
+async function written(registry: Registry, change: Write, { principal, caller }: By): Promise<BuiltinResult> {
+  const { view, registryRevision, once } = await registry.write(change, principal, caller);
   return {
     output: view === undefined ? null : { ...view, ...once },
     registryRevision,

@@ -61,7 +61,23 @@ export const rollbackInput = v.strictObject({
   if_match: v.optional(DigestSchema),
 });
 export const revisionsInput = v.strictObject({ name: NameSchema, limit: LimitSchema, cursor: CursorSchema });
-export const changesInput = v.strictObject({ limit: LimitSchema, cursor: CursorSchema });
+const TimeSchema = v.pipe(
+  v.string(),
+  v.isoTimestamp(),
+  v.check((text) => !Number.isNaN(Date.parse(text)), "must be a time that exists, such as 2030-01-31T00:00:00Z"),
+);
+const WordSchema = v.optional(v.pipe(v.string(), v.maxLength(200), NO_NUL));
+export const changesInput = v.strictObject({
+  kind: WordSchema,
+  name: WordSchema,
+  author: WordSchema,
+  since: v.optional(TimeSchema),
+  until: v.optional(TimeSchema),
+  limit: LimitSchema,
+  cursor: CursorSchema,
+});
+export const verifyInput = v.strictObject({ limit: LimitSchema, cursor: CursorSchema });
+export const changeInput = v.strictObject({ seq: RevisionSchema });
 
 /** What create and put take beside the manifest. */
 export const preconditions = { if_match: v.optional(DigestSchema), if_none_match: v.optional(v.literal("*")) };
@@ -101,13 +117,24 @@ export function pageOutput(item: v.GenericSchema) {
 
 export const deletedOutput = v.strictObject({ name: v.string(), deleted: v.literal(true) });
 
-export const changeOutput = v.strictObject({
+const change = {
   seq: v.number(),
   kind: v.string(),
   name: v.string(),
   action: v.string(),
   author: v.string(),
+  author_name: nullableText,
+  caller: nullableText,
   before: nullableText,
   after: nullableText,
+  revision: v.nullable(v.number()),
+  uses: nullableText,
   at: v.string(),
+  hash: nullableText,
+};
+export const changeOutput = v.strictObject(change);
+export const changedOutput = v.strictObject({
+  ...change,
+  entry_before: v.nullable(JsonObjectSchema),
+  entry_after: v.nullable(JsonObjectSchema),
 });

@@ -2,6 +2,7 @@
 import type { CodeType, ModuleLanguage, Operation } from "../../model/entities.ts";
 import type { Implementation } from "../../model/resolved.ts";
 import type { Use } from "../draft.ts";
+import { usesOfPath } from "./operation-path.ts";
 import type { ClosedType } from "../close.ts";
 
 /** A type in force: its name if it has one, itself, and the named types that went into it. */
@@ -46,5 +47,6 @@ export function usesOf(manifest: Operation, resolved: OperationResolved): Use[] 
     ...manifest.secrets.map((name): Use => ({ kind: "secret", name, written: true })),
     ...input.uses,
     ...output.uses,
+    ...usesOfPath(manifest),
   ];
 }

@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { DEFAULT_RETRY, OperationSchema, UNSUPPORTED_SETTINGS, type Operation } from "../../model/entities.ts";
 import { canonicalJson } from "../../core/hash.ts";
 import type { Json } from "../schema.ts";
+import { checkPathParameters, checkPathText } from "./operation-path.ts";
 import { INLINE, type OperationResolved } from "./operation-resolved.ts";
 import { pointerFits } from "./pointer-fits.ts";
 import { refuse } from "./rules.ts";
@@ -40,6 +41,7 @@ export function checkSettings(manifest: Operation): void {
       `Cannot store the environment of "${name}": it must be a name, names, or null for ${INLINE}; it is an empty list`,
     );
   }
+  checkPathText(manifest);
   checkAsync(manifest);
   checkRetry(manifest);
 }
@@ -74,10 +76,10 @@ function checkRetry({ name, retry }: Operation): void {
 }
 
 /** What depends on the code and on the types in force. Throws setting_unsupported or definition_invalid. */
-export function checkResolvedSettings(
-  { name, batch, concurrency }: Operation,
-  { implementation, input }: OperationResolved,
-): void {
+export function checkResolvedSettings(manifest: Operation, resolved: OperationResolved): void {
+  const { name, batch, concurrency } = manifest;
+  const { implementation, input } = resolved;
+  checkPathParameters(manifest, resolved);
   if (batch && implementation.kind === "builtin") {
     throw refuse(
       "setting_unsupported",

@@ -4,6 +4,7 @@ import { TypeSchema, type CodeType, type Type, type TypeReference } from "../../
 import { close, type Definition } from "../close.ts";
 import type { Draft, Row, Use } from "../draft.ts";
 import type { Json } from "../schema.ts";
+import { checkExamples } from "./operation-examples.ts";
 import { usesOf, type OperationResolved, type Side } from "./operation-resolved.ts";
 import { checkResolvedSettings, withDefaults } from "./operation-settings.ts";
 import { named } from "./rules.ts";
@@ -34,6 +35,7 @@ export async function closeSides(draft: Draft, row: Row): Promise<{ manifest: Js
     resolved[side] = (await settleSide(draft, reference, { code: resolved.code[side], pointer: `/${side}_type` })).side;
   }
   checkResolvedSettings(manifest, resolved);
+  await checkExamples(manifest, resolved);
   return { manifest, resolved, uses: usesOf(manifest, resolved) };
 }
 

@@ -4,6 +4,8 @@ import type { ExternalImplementation, Module, Operation } from "../../model/enti
 import type { Implementation } from "../../model/resolved.ts";
 import { allows } from "../../model/principal.ts";
 import type { Json } from "../schema.ts";
+import { checkExamples } from "./operation-examples.ts";
+import { checkPathIsFree } from "./operation-path.ts";
 import { checkPlaces } from "./operation-places.ts";
 import { usesOf, type OperationResolved } from "./operation-resolved.ts";
 import { checkResolvedSettings, checkSettings, withDefaults } from "./operation-settings.ts";
@@ -11,9 +13,11 @@ import { settleSide } from "./operation-types.ts";
 import { named, nearest, refuse, type KindRules, type Settled, type WriteContext } from "./rules.ts";
 
 export const operationRules: KindRules<"operation"> = {
-  async settle(manifest, context) {
+  async settle(given, context) {
+    const manifest = withoutCopiedPath(given, context);
     checkSettings(manifest);
     const { draft } = context;
+    await checkPathIsFree(manifest, draft);
     const { implementation, code } = await implement(manifest, context);
     await checkPlaces(manifest, implementation, context);
     await grantSecrets(manifest, context);
@@ -21,6 +25,7 @@ export const operationRules: KindRules<"operation"> = {
     const output = await settleSide(draft, manifest.output_type, { code: code.output, pointer: "/output_type" });
     const resolved: OperationResolved = { implementation, code, input: input.side, output: output.side };
     checkResolvedSettings(manifest, resolved);
+    await checkExamples(manifest, resolved);
     const closed = { ...manifest, input_type: input.reference, output_type: output.reference };
     return { manifest: closed, resolved, uses: usesOf(closed, resolved) };
   },
@@ -29,7 +34,9 @@ export const operationRules: KindRules<"operation"> = {
   async restore(stored, resolved, context): Promise<Settled> {
     const manifest = withDefaults(stored);
     checkSettings(manifest);
+    await checkPathIsFree(manifest, context.draft);
     checkResolvedSettings(manifest, resolved as OperationResolved);
+    await checkExamples(manifest, resolved as OperationResolved);
     await grantSecrets(manifest, context);
     // Code and types are stored with the revision; environments and secrets are looked up when it runs.
     await checkPlaces(manifest, (resolved as OperationResolved).implementation, context);
@@ -37,6 +44,12 @@ export const operationRules: KindRules<"operation"> = {
     return { manifest, resolved, uses };
   },
 };
+
+/** A path is one operation's: a copy is called by its name until somebody gives it a path of its own. */
+function withoutCopiedPath(manifest: Operation, { before, basis, touched }: WriteContext): Operation {
+  const isCopy = before === undefined && basis !== undefined;
+  return isCopy && !touched.has("path") ? { ...manifest, path: null } : manifest;
+}
 
 async function implement(
   manifest: Operation,

@@ -2,6 +2,7 @@
  * Can a value of this type ever have something at that JSON Pointer? Says no only where that is certain; whatever it
  * does not understand, and whatever is too much to look at, it lets pass.
  */
+import { follow, pointerTokens } from "../../types/index.ts";
 import type { ClosedType } from "../close.ts";
 
 type Look = {
@@ -10,7 +11,7 @@ type Look = {
 };
 
 export function pointerFits(type: ClosedType, pointer: string): boolean {
-  return !never(type, tokensOf(pointer), { root: type, budget: 1_000 });
+  return !never(type, pointerTokens(pointer), { root: type, budget: 1_000 });
 }
 
 function never(schema: unknown, tokens: readonly string[], look: Look): boolean {
@@ -38,30 +39,4 @@ function noMember(
   if (Object.hasOwn(properties, token)) return never(properties[token], rest, look);
   if (schema["patternProperties"] !== undefined) return false;
   return never(schema["additionalProperties"], rest, look);
-}
-
-/** undefined for what does not lead inside the type: of that nothing is certain. */
-function follow(root: ClosedType, reference: string): unknown {
-  if (reference !== "#" && !reference.startsWith("#/")) return undefined;
-  let at: unknown = root;
-  for (const token of tokensOf(decoded(reference.slice(1)))) {
-    if (typeof at !== "object" || at === null || !Object.hasOwn(at, token)) return undefined;
-    at = (at as Record<string, unknown>)[token];
-  }
-  return at;
-}
-
-function tokensOf(pointer: string): string[] {
-  return pointer
-    .split("/")
-    .slice(1)
-    .map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
-}
-
-function decoded(fragment: string): string {
-  try {
-    return decodeURIComponent(fragment);
-  } catch {
-    return fragment;
-  }
 }

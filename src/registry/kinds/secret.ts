@@ -2,12 +2,16 @@
 import { eq } from "drizzle-orm";
 import { canonicalJson } from "../../core/hash.ts";
 import { randomId } from "../../core/ids.ts";
+import { sealOfSecret } from "../audit/side-rows.ts";
 import { open, seal } from "../seal.ts";
 import { secretValues, type Json } from "../schema.ts";
 import { refuse, type KindRules, type WriteContext } from "./rules.ts";
 
-/** `version` changes with the value, and with it the revision, the digest and every loader id that holds the value. */
-type SecretResolution = { version: string };
+/**
+ * `version` changes with the value, and with it the revision, the digest and every loader id that holds the value; `sealed`
+ * binds the row to the sealed value: see audit/side-rows.ts.
+ */
+type SecretResolution = { version: string; sealed?: string };
 
 export const secretRules: KindRules<"secret"> = {
   async settle({ value: given, ...manifest }, context) {
@@ -32,7 +36,7 @@ export const secretRules: KindRules<"secret"> = {
     context.draft.also(
       database.insert(secretValues).values(row).onConflictDoUpdate({ target: secretValues.name, set: row }),
     );
-    const resolved: SecretResolution = { version };
+    const resolved: SecretResolution = { version, sealed: await sealOfSecret(row.sealed) };
     return { manifest, resolved, uses: [] };
   },
   /** Description and groups go back; the value does not: a rotated value is gone. */
@@ -51,9 +55,9 @@ export const secretRules: KindRules<"secret"> = {
 async function regrouped(manifest: Json, { before, draft }: WriteContext): Promise<Json> {
   if (before === undefined || canonicalJson(before.manifest["groups"]) === canonicalJson(manifest["groups"]))
     return before?.resolved ?? {};
-  const resolution: SecretResolution = { version: randomId(16) };
-  draft.also(draft.database.update(secretValues).set(resolution).where(eq(secretValues.name, before.name)));
-  return resolution;
+  const version = randomId(16);
+  draft.also(draft.database.update(secretValues).set({ version }).where(eq(secretValues.name, before.name)));
+  return { ...before.resolved, version };
 }
 
 /** A duplicate has the value of its source, sealed anew because the name is part of the seal. */

@@ -28,6 +28,7 @@ export function callOf(implementation: Implementation, input: unknown = {}, chan
     batch: false,
     retry: DEFAULT_RETRY,
     concurrency: null,
+    rateLimit: null,
     record: "all",
     retentionMs: 60_000,
     implementation,
