@@ -22,6 +22,7 @@ export default defineConfig({
             "test/workerd/jobs*.test.ts",
             "test/workerd/limits*.test.ts",
             "test/workerd/runner-*.test.ts",
+            "test/workerd/schedules*.test.ts",
           ],
         },
       },
@@ -57,7 +58,7 @@ export default defineConfig({
         plugins: [
           cloudflareTest({
             main: "./test/workerd/execution-world.ts",
-            additionalExports: { AttemptRunner: "WorkerEntrypoint" },
+            additionalExports: { AttemptRunner: "WorkerEntrypoint", TriggerRunner: "WorkerEntrypoint" },
             miniflare: {
               compatibilityDate: "2026-07-01",
               durableObjects: { EXECUTIONS: { className: "ExecutionShard", useSQLite: true } },
@@ -79,6 +80,20 @@ export default defineConfig({
           }),
         ],
         test: { name: "workerd-jobs", include: ["test/workerd/jobs*.test.ts"] },
+      },
+      {
+        // The clocks of schedules, with a registry, executions and a clock that the tests hold.
+        plugins: [
+          cloudflareTest({
+            main: "./test/workerd/schedules-world.ts",
+            additionalExports: { TriggerRunner: "WorkerEntrypoint" },
+            miniflare: {
+              compatibilityDate: "2026-07-01",
+              durableObjects: { SCHEDULER: { className: "Scheduler", useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: "workerd-schedules", include: ["test/workerd/schedules*.test.ts"], testTimeout: 60_000 },
       },
       {
         // The objects that count rate limits, with a clock that the tests hold.

@@ -34,7 +34,7 @@ export async function startPlatform(executor: "process" | "inline", given?: stri
   const child = spawn(
     process.execPath,
     [path.join(ROOT, "cli/opctl.js"), "dev", "--port", String(port), "--state", state, "--executor", executor],
-    { cwd: ROOT, stdio: ["ignore", "ignore", "pipe"] },
+    { cwd: ROOT, stdio: ["ignore", process.env["BENCH_LOG"] ? "inherit" : "ignore", "pipe"] },
   );
   try {
     await printed(child, "Ctrl-C stops it.");
@@ -126,7 +126,7 @@ export function memoryOf(pid: number): { name: string; megabytes: number }[] {
 const TICKS_PER_SECOND = 100;
 
 /** Processor time of a process and all below it since each began, by process id. Seconds. */
-function processorTimeOf(pid: number): Map<number, { name: string; seconds: number }> {
+export function processorTimeOf(pid: number): Map<number, { name: string; seconds: number }> {
   const found = new Map<number, { name: string; seconds: number }>();
   for (const id of processTree(pid)) {
     try {

@@ -49,7 +49,7 @@ export const KIND_WORDS: { readonly [K in Kind]: KindWords<K> } = {
   schedule: {
     plural: "schedules",
     text: ["name", "description", "operation", "time_zone", "overlap", "catch_up"],
-    columns: ["name", "revision", "active", "cron", "time_zone", "every_ms", "operation"],
+    columns: ["name", "active", "cron", "time_zone", "every_ms", "operation", "next_due", "last_due", "last_status"],
   },
   subscription: {
     plural: "subscriptions",

@@ -47,6 +47,14 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "check the places where operations run, or install the host there",
     load: () => import("./commands/environment.ts"),
   },
+  schedule: {
+    summary: "preview, pause, resume or start schedules, or see what they did",
+    load: () => import("./commands/schedule.ts"),
+  },
+  subscription: {
+    summary: "deliver a made-up event to a subscription",
+    load: () => import("./commands/subscription.ts"),
+  },
   runner: { summary: "run operations on this machine", load: () => import("./commands/runner.ts") },
   host: {
     summary: "run calls of the platform here: over HTTP, or as one job",

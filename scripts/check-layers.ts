@@ -9,6 +9,7 @@ export const LAYERS: Record<string, number> = {
   core: 0,
   model: 1,
   expressions: 1,
+  objects: 2,
   types: 2,
   planner: 2,
   registry: 3,

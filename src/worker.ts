@@ -33,8 +33,10 @@ import { Recorder } from "./executions/recorder.ts";
 import { Waiting } from "./executions/waiting.ts";
 import { createExecutor, type ExecutorBindings } from "./executor/create-executor.ts";
 import { Gate } from "./executor/gate.ts";
+import type { EndNote } from "./model/ended.ts";
 import type { Outcome } from "./model/outcome.ts";
 import type { Caller, Principal } from "./model/principal.ts";
+import { DELIVERY_FUNCTION, deliveryInput } from "./registry/builtins/delivery-function.ts";
 import { CHAIN_FUNCTION, chainInput } from "./registry/builtins/chain-input.ts";
 import { parseInput } from "./registry/builtins/parse-input.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
@@ -42,15 +44,27 @@ import { RateLimiter } from "./limits/rate-limiter.ts";
 import { RateLimits } from "./limits/rate-limits.ts";
 import { RunnerPool } from "./runners/runner-pool.ts";
 import { openDatabase } from "./registry/database.ts";
+import { changesFor } from "./triggers/schedules/changes.ts";
+import { fireAll, type FirePorts } from "./triggers/schedules/fire.ts";
+import type { ChangesOrder, FireOrder } from "./triggers/schedules/messages.ts";
+import { Scheduler } from "./triggers/schedules/scheduler.ts";
+import { createSchedules, SchedulerObjects } from "./triggers/schedules/schedules.ts";
 import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
+import { deliver } from "./triggers/subscriptions/deliver.ts";
+import { switchOff } from "./triggers/subscriptions/switch-off.ts";
+import { tryOut } from "./triggers/subscriptions/try-out.ts";
+import { tellEnds, type TellPorts } from "./triggers/subscriptions/tell-ends.ts";
+import { createWanted } from "./triggers/subscriptions/wanted.ts";
 
-export { ExecutionShard, Gate, JobBoard, RateLimiter, RunnerPool };
+export { ExecutionShard, Gate, JobBoard, RateLimiter, RunnerPool, Scheduler };
 
 export type Bindings = ExecutorBindings &
   ShardEnv & {
     /** Self-hosted runners, an object for each environment. */
     RUNNERS: DurableObjectNamespace<RunnerPool>;
+    /** The clocks of schedules. */
+    SCHEDULER: DurableObjectNamespace<Scheduler>;
     /** Artifacts, and inputs and outputs too large for a row. */
     ARTIFACTS: R2Bucket;
     /** fetch on the team's own network, where the installation has one. */
@@ -77,7 +91,11 @@ declare const SWITCHYARD_VERSION: string | undefined;
 
 const version = typeof SWITCHYARD_VERSION === "string" ? SWITCHYARD_VERSION : "dev";
 
-type Wired = { platform: Platform; runner: RunnerPorts };
+type Wired = {
+  platform: Platform;
+  runner: RunnerPorts;
+  triggers: FirePorts & Omit<TellPorts, "read"> & { registry: Registry; look(): Promise<void> };
+};
 
 function wire(env: Bindings): Wired {
   const remote = env.REGISTRY;
@@ -108,7 +126,9 @@ function wire(env: Bindings): Wired {
       sleep: (ms) => scheduler.wait(ms),
     },
   });
+  const schedulers = new SchedulerObjects(env.SCHEDULER, waitUntil);
   const registry: Registry = createRegistry({
+    followers: { seen: (change) => schedulers.seen(change), wrote: (changes) => schedulers.tell(changes) },
     database: openDatabase({
       url: env.REGISTRY_URL,
       ...(env.REGISTRY_AUTH_TOKEN === undefined ? {} : { authToken: env.REGISTRY_AUTH_TOKEN }),
@@ -121,7 +141,12 @@ function wire(env: Bindings): Wired {
   });
   const rateLimits = new RateLimits(env.RATE_LIMITS, now);
   const namespace = env.EXECUTIONS;
-  const recorder = new Recorder(namespace, waitUntil);
+  const wanted = createWanted({
+    known: () => registry.knownTriggers("subscription"),
+    subscriptions: () => registry.triggers("subscription"),
+    now,
+  });
+  const recorder = new Recorder({ namespace, background: waitUntil, wanted });
   const payloads = new Payloads(new PayloadStore(env.ARTIFACTS));
   const waiting = new Waiting();
   const accepter = new Accepter({ namespace, background: waitUntil, waiting: () => waiting.size });
@@ -130,6 +155,7 @@ function wire(env: Bindings): Wired {
     accepter,
     payloads,
     waiting,
+    wanted,
     hold: (id, named) => artifacts.hold(id, named),
     now,
   });
@@ -142,11 +168,26 @@ function wire(env: Bindings): Wired {
     outputOf: (id) => executions.output(id),
     now,
   });
-  const wiredPorts = { executions, artifacts, environments: { check: checker(adapters) } };
+  const schedules = createSchedules({ objects: schedulers, registry, dispatch: () => platform.dispatch });
+  const wiredPorts = {
+    executions,
+    artifacts,
+    environments: { check: checker(adapters) },
+    schedules,
+    subscriptions: {
+      test: (name: string) =>
+        tryOut(name, {
+          subscription: (wanted) => registry.trigger("subscription", wanted),
+          dispatch: platform.dispatch,
+          now,
+        }),
+    },
+  };
   const builtins = (name: string, input: unknown, principal: Principal, caller?: Caller) =>
     runBuiltin(registry, name, input, principal, wiredPorts, caller);
   const runBuiltinCall = async (name: string, call: AdapterCall): Promise<Outcome> => {
     if (name === CHAIN_FUNCTION) return chain(call);
+    if (name === DELIVERY_FUNCTION) return delivered(call);
     const { output } = await builtins(name, call.inputValue, call.principal, call.meta.caller);
     return { ok: true, output: JSON.stringify(output), logs: [] };
   };
@@ -164,6 +205,25 @@ function wire(env: Bindings): Wired {
         dispatch: platform.dispatch,
         noteSteps: (id, attempt, noted) => shard(id).steps(id, attempt, noted),
         statusOf: async (id) => (await executions.find(id))?.status,
+      },
+    );
+  const delivered = ({ inputValue, principal, meta, depth, options }: AdapterCall): Promise<Outcome> =>
+    deliver(
+      {
+        input: parseInput(deliveryInput, inputValue, DELIVERY_FUNCTION),
+        principal,
+        meta,
+        depth,
+        cancellation: options?.cancellation,
+      },
+      {
+        subscription: (name) => registry.trigger("subscription", name),
+        secrets: (row) => registry.triggerSecrets(row),
+        fetchOn: networks(env).fetchOn,
+        switchOff: (row) => switchOff(row, registry),
+        dispatch: platform.dispatch,
+        userAgent: `Switchyard/${version}`,
+        now,
       },
     );
   const invokePorts = {
@@ -202,10 +262,19 @@ function wire(env: Bindings): Wired {
     ...invokePorts,
     registry,
     payloads,
+    wanted,
     ended: (id, outcome) => waiting.ended(id, outcome),
     giveWay: () => accepter.giveWay(),
   };
-  return { platform, runner };
+  const triggers = {
+    registry,
+    dispatch: platform.dispatch,
+    executions,
+    look: () => schedulers.look(),
+    subscriptions: () => registry.triggers("subscription"),
+    scheduleEnded: (name: string, id: string) => schedules.ended(name, id),
+  };
+  return { platform, runner, triggers };
 }
 
 /** Public addresses are reached directly; private ones through a service that this installation may have. */
@@ -265,6 +334,29 @@ export class AttemptRunner extends WorkerEntrypoint<Bindings> {
   }
 }
 
+/** Does for triggers' objects what needs the registry or dispatch, in an invocation of its own. Texts are JSON. */
+export class TriggerRunner extends WorkerEntrypoint<Bindings> {
+  /** FireOrder[] → FireAnswer[]. */
+  async fire(text: string): Promise<string> {
+    wired ??= wire(this.env);
+    return JSON.stringify(await fireAll(JSON.parse(text) as FireOrder[], wired.triggers));
+  }
+
+  /** ChangesOrder → ChangesAnswer. */
+  async schedules(text: string): Promise<string> {
+    wired ??= wire(this.env);
+    return JSON.stringify(await changesFor(JSON.parse(text) as ChangesOrder, wired.triggers.registry));
+  }
+
+  /** Ends that a shard has noted, JSON of EndNote[]; answers the ids that need not be told again, as JSON. */
+  async completed(shard: string, notes: string): Promise<string> {
+    wired ??= wire(this.env);
+    const stub = this.env.EXECUTIONS.getByName(shard);
+    const read: TellPorts["read"] = async (ids, options) => stub.ended([...ids], options);
+    return JSON.stringify(await tellEnds(JSON.parse(notes) as EndNote[], { ...wired.triggers, read }));
+  }
+}
+
 export default {
   fetch(request, env, context): Response | Promise<Response> {
     wired ??= wire(env);
@@ -272,6 +364,7 @@ export default {
       app = createApp(wired.platform);
       // What a process that was lost left behind goes on as soon as the next one answers its first request.
       if (env.INCARNATION !== undefined) waitUntil(wakeShards(env.EXECUTIONS));
+      waitUntil(wired.triggers.look());
     }
     return app.fetch(request, env, context);
   },

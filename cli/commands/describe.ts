@@ -39,6 +39,7 @@ async function describe(context: Context, kind: Kind, name: string): Promise<voi
   if (kind === "operation") parts.push(await operationTypes(context, name), examplesOf(entry));
   if (kind === "type") parts.push(await typeMembers(entry));
   if (kind === "module") parts.push(moduleExports(entry));
+  if (kind === "schedule") parts.push(await scheduleTimes(context, name));
   const revisions = await listRevisions(context.client, kind, name, HEAD + 1);
   parts.push(`Revisions\n${indent(revisionTable(revisions.slice(0, HEAD)))}`);
   if (revisions.length > HEAD) parts.push(`  … and older ones: opctl call list_${kind}_revision name=${name}`);
@@ -87,6 +88,18 @@ async function operationTypes(context: Context, name: string): Promise<string> {
   const answer = await context.client.request("GET", `/ops/${encodeURIComponent(name)}`);
   const types = parseAnswer(answer) as { input_schema?: unknown; output_schema?: unknown };
   return `Input\n${renderSchema(types.input_schema)}\n\nOutput\n${renderSchema(types.output_schema)}`;
+}
+
+async function scheduleTimes({ client }: Context, name: string): Promise<string> {
+  const { readFirings, readStatus } = await import("../schedules/status.ts");
+  const [{ next, waiting }, firings] = await Promise.all([readStatus(client, name), readFirings(client, name, HEAD)]);
+  const ahead = next.length === 0 ? "none" : next.join("\n");
+  const past = firings.map((each) => [each.due_at, each.status, each.execution_id, each.reason]);
+  const parts = [`Due next\n${indent(ahead)}`];
+  if (waiting > 0) parts.push(`Waiting to start\n  ${waiting}`);
+  if (past.length > 0)
+    parts.push(`Was due\n${indent(renderTable(["due_at", "status", "execution_id", "reason"], past))}`);
+  return parts.join("\n\n");
 }
 
 /** Each as it is called, and what it then answers. */

@@ -105,7 +105,7 @@ async function get(context: Context, kind: Kind, name: string | undefined, optio
     );
   }
   const format = formatOf(context, options);
-  const entries = await read(context, kind, name, options);
+  const entries = await toldOf(context, kind, await read(context, kind, name, options), options);
   const names = options.attribute ?? [];
   checkAttributes(names, entries);
   if (format === "table") {
@@ -128,6 +128,13 @@ async function get(context: Context, kind: Kind, name: string | undefined, optio
   const value = name === undefined ? shown : shown[0];
   if (format === "json") context.output.value(value);
   else context.output.data((await import("../yaml.ts")).toYaml(value));
+}
+
+/** Schedules say what they do, too: when they are due next and what became of the last due time. */
+async function toldOf(context: Context, kind: Kind, entries: Entry[], options: Options): Promise<Entry[]> {
+  if (kind !== "schedule" || options.revision !== undefined || options.output === "yaml") return entries;
+  const { withStatuses } = await import("../schedules/status.ts");
+  return withStatuses(context.client, entries);
 }
 
 async function read(context: Context, kind: Kind, name: string | undefined, options: Options): Promise<Entry[]> {

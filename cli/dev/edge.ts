@@ -1,6 +1,6 @@
 /** Runs the platform's worker in miniflare's workerd, served through a direct socket, and starts it again when it is lost. */
 import { createHmac, randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import type { Readable } from "node:stream";
@@ -88,6 +88,7 @@ export async function startEdge(options: EdgeOptions): Promise<{ close(): Promis
 async function launch(options: EdgeOptions): Promise<Launched> {
   const { port, script, folder, registry, executors } = options;
   process.env["MINIFLARE_WORKERD_PATH"] = mortalWorkerdScript(folder.sockets);
+  const tlsOptions = { trustBrowserCas: true, trustedCertificates: ownAuthorities() };
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const edge = new Miniflare({
     handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
@@ -110,10 +111,11 @@ async function launch(options: EdgeOptions): Promise<Launched> {
           EXECUTIONS: { className: "ExecutionShard", useSQLite: true },
           JOBS: { className: "JobBoard", useSQLite: true },
           RUNNERS: { className: "RunnerPool", useSQLite: true },
+          SCHEDULER: { className: "Scheduler", useSQLite: true },
           RATE_LIMITS: { className: "RateLimiter", useSQLite: true },
         },
         r2Buckets: { ARTIFACTS: "artifacts" },
-        outboundService: { network: { allow: ["public"], deny: ["64:ff9b::/96"] } },
+        outboundService: { network: { allow: ["public"], deny: ["64:ff9b::/96"], tlsOptions } },
         bindings: {
           REGISTRY_URL: "http://registry",
           REGISTRY_AUTH_TOKEN: registry.secret,
@@ -127,7 +129,9 @@ async function launch(options: EdgeOptions): Promise<Launched> {
         serviceBindings: {
           REGISTRY: external(`unix:${registry.socket}`),
           // For environments that name it: link-local addresses (the metadata services of clouds) stay out of reach.
-          PRIVATE_NETWORK: { network: { allow: ["public", "private"], deny: ["169.254.0.0/16", "fe80::/10"] } },
+          PRIVATE_NETWORK: {
+            network: { allow: ["public", "private"], deny: ["169.254.0.0/16", "fe80::/10"], tlsOptions },
+          },
           ...(executors === undefined
             ? {}
             : {
@@ -155,6 +159,13 @@ function mortalWorkerdScript(folder: string): string {
   const words = mortalWorkerd().map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`);
   writeFileSync(file, `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`, { mode: 0o700 });
   return file;
+}
+
+/** Certificates of the team's own authorities, from the file that Node itself reads. Without TLS options there is no TLS. */
+function ownAuthorities(): string[] {
+  const file = process.env["NODE_EXTRA_CA_CERTS"];
+  if (file === undefined || file === "") return [];
+  return readFileSync(file, "utf8").match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
 }
 
 function external(address: string): { external: { address: string; http: object } } {

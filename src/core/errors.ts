@@ -386,6 +386,27 @@ export const ERRORS = {
     title: "The artifact store does not answer",
     explain: "Inputs and outputs over 1 MiB and artifacts live there. Nothing was accepted or lost; send it again.",
   },
+  destination_forbidden: {
+    status: 422,
+    fault: "user",
+    title: "Nothing is sent there",
+    explain:
+      "Events go to https URLs at public addresses. A receiver in the team's own network needs `network: private` in the subscription's row, which an admin writes; link-local addresses are never reached.",
+  },
+  destination_unreachable: {
+    status: 502,
+    fault: "system",
+    title: "The receiver cannot be reached",
+    explain:
+      "No connection could be made, or it broke: no such name, nobody listening, failed TLS, or a name that leads to an address which the network forbids. It is tried again as the subscription's `retry` says; `opctl replay` tries it once more after that.",
+  },
+  delivery_refused: {
+    status: 502,
+    fault: "system",
+    title: "The receiver did not take the event",
+    explain:
+      "It must answer with a status of 2xx. What it answered is in the delivery's log: `opctl logs EXECUTION`. Redirects are not followed; 410 switches the subscription off.",
+  },
   secret_unavailable: {
     status: 503,
     fault: "system",

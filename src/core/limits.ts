@@ -44,6 +44,10 @@ export const LIMITS = {
   examples: 16,
   /** Steps of one chain. */
   chainSteps: 64,
+  /** Due times of one schedule that may wait for their start, or be made up for after the platform was down. */
+  scheduleBacklog: 1_000,
+  /** Firings of one schedule that are remembered. */
+  scheduleHistory: 100,
   /** The text of one expression, and how deep its syntax may nest. */
   expressionChars: 16_384,
   expressionNesting: 500,
@@ -63,6 +67,8 @@ export const LIMITS = {
   expressionSorted: 4_000,
   /** Instructions of all of its regular expressions, compiled. */
   expressionRegexProgram: 4_000,
+  /** An execution's output or input up to this is part of the event of its end. Bytes of JSON text. */
+  eventPayloadBytes: 256 * 1024,
   /** Log lines kept of one invocation, and characters of one line. */
   logLines: 200,
   logLineChars: 4_096,

@@ -12,6 +12,7 @@ import { SwitchyardError, toErrorData, toSwitchyardError, type ErrorData } from 
 import type { ParsedJson } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { LogLine } from "../model/invocation.ts";
+import type { RetryPolicy } from "../model/execution.ts";
 import type { ExecutionRecord, Outcome, PassedOver } from "../model/outcome.ts";
 import type { Caller, Principal } from "../model/principal.ts";
 import type { Limited, RateLimitsPort } from "../model/rate-limit.ts";
@@ -40,7 +41,12 @@ export type KeptCall = Pick<Call, "principal" | "caller" | "depth" | "traceparen
   idempotencyKey: string | undefined;
   delayMs: number;
   expiresMs: number | undefined;
+  /** In place of what the operation's row says. */
+  policy: Policy | undefined;
 };
+
+/** How often an asynchronous call is tried, and how long one attempt may take. */
+export type Policy = { retry: RetryPolicy; timeoutMs: number };
 
 /** `repeated`: the Idempotency-Key had been used for the same input, and this is its execution. */
 export type Kept = { id: string; repeated: boolean };
@@ -54,7 +60,10 @@ export interface KeeperPort {
   /** What it has come to; undefined when it has not ended within `waitMs`. */
   outcome(id: string, waitMs: number): Promise<Outcome | undefined>;
   /** The end of a kept synchronous call. Resolves when it is durable. */
-  finish(id: string, run: { outcome: Outcome; startedAt: number } & RanAt): Promise<void>;
+  finish(
+    id: string,
+    run: { operation: ResolvedOperation; caller: Caller; outcome: Outcome; startedAt: number } & RanAt,
+  ): Promise<void>;
 }
 
 export type DispatchPorts = InvokePorts & {
@@ -92,6 +101,8 @@ export type Call = {
   /** For kept calls: begin not before, and begin within. Milliseconds from now. */
   delayMs?: number;
   expiresMs?: number;
+  /** For asynchronous calls of the platform's own, whose tries another row than the operation's decides. */
+  policy?: Policy;
   /** Told of the operation's rate limit, where it has one, whether it let the call through or not. */
   limited?: (limited: Limited) => void;
 };
@@ -164,6 +175,8 @@ async function runNow(call: Call, checked: Checked, ports: DispatchPorts): Promi
     ports.recorder.add({
       id: executionId,
       operation: operation.name,
+      group: operation.group,
+      depth: call.depth,
       revision: operation.revision,
       digest: operation.digest,
       environment,
@@ -201,7 +214,7 @@ async function once(call: Call, checked: Checked, ports: DispatchPorts): Promise
     const error = toErrorData(toSwitchyardError(thrown));
     end = { outcome: { ok: false, error, retry: { kind: "may" }, logs: [] }, environment: null, passedOver: [] };
   }
-  await ports.keeper.finish(kept.id, { ...end, startedAt });
+  await ports.keeper.finish(kept.id, { ...end, operation, caller: call.caller, startedAt });
   return checked.answered(kept.id, end.outcome, kept);
 }
 
@@ -247,7 +260,7 @@ async function run(
 }
 
 function keptCall(call: Call, { mode, operation, input }: Pick<KeptCall, "mode" | "operation" | "input">): KeptCall {
-  const { principal, caller, depth, traceparent, idempotencyKey, expiresMs } = call;
+  const { principal, caller, depth, traceparent, idempotencyKey, expiresMs, policy } = call;
   return {
     mode,
     operation,
@@ -258,6 +271,7 @@ function keptCall(call: Call, { mode, operation, input }: Pick<KeptCall, "mode" 
     traceparent,
     idempotencyKey,
     expiresMs,
+    policy,
     delayMs: call.delayMs ?? 0,
   };
 }

@@ -15,6 +15,7 @@ import { getJobOrder, postJobReport } from "./routes/jobs.ts";
 import { openapi } from "./routes/openapi.ts";
 import { callOperation, describeOperation } from "./routes/ops.ts";
 import * as registry from "./routes/registry.ts";
+import { getSchedule, listFirings, listSchedules, triggerSchedule } from "./routes/schedules.ts";
 import { connectRunner, listRunners } from "./routes/runners.ts";
 import type { Route } from "./context.ts";
 
@@ -138,6 +139,40 @@ const EXECUTION_ROUTES: readonly Route[] = [
   },
 ];
 
+const SCHEDULE_ROUTES: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/schedules",
+    access: "registry:read",
+    summary: "When schedules are due, and what became of their last due times",
+    query: PAGED,
+    handle: listSchedules,
+  },
+  {
+    method: "GET",
+    path: "/schedules/:name",
+    access: "registry:read",
+    summary: "When one schedule is due, and what became of its last due time",
+    handle: getSchedule,
+  },
+  {
+    method: "GET",
+    path: "/schedules/:name/firings",
+    access: "registry:read",
+    summary: "What became of its due times, newest first",
+    query: PAGED,
+    handle: listFirings,
+  },
+  {
+    method: "POST",
+    path: "/schedules/:name/trigger",
+    access: "registry:write",
+    summary: "Start its operation now, as the schedule would",
+    status: 202,
+    handle: triggerSchedule,
+  },
+];
+
 export const ROUTES: readonly Route[] = [
   {
     method: "POST",
@@ -252,6 +287,7 @@ export const ROUTES: readonly Route[] = [
     handle: getModuleCode,
   },
   ...EXECUTION_ROUTES,
+  ...SCHEDULE_ROUTES,
   {
     method: "POST",
     path: "/environments/:name/check",

@@ -2,6 +2,7 @@
 import { shardOfExecutionId } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { ExecutionStatus } from "../model/execution-states.ts";
+import { notesOf } from "./_outbox.ts";
 import type { NewRow } from "./_store.ts";
 import { changeOf, headOf, leaseOf, tailOf, type ShardParts } from "./_shard-parts.ts";
 import type { Accept, AcceptReply, Claim, Head, KeyClaim } from "./messages.ts";
@@ -131,8 +132,13 @@ export class Acceptance {
 
   /** Records of synchronous calls. The same record twice is stored once. */
   record(rows: readonly Omit<NewRow, "seq">[]): void {
-    const { store, alarm } = this.#parts;
+    const { store, alarm, outbox } = this.#parts;
+    const notes = rows.flatMap(({ id, status, head }) =>
+      notesOf(id, status as ExecutionStatus, (head as Partial<Head>).wanted),
+    );
+    const there = store.statusesOf(notes.map(({ id }) => id));
     store.insert(rows.map((row) => ({ ...row, seq: ++this.#seq })));
+    outbox.add(notes.filter(({ id }) => !there.has(id)));
     for (const { due } of rows) if (due !== null) alarm.by(due);
   }
 }

@@ -3,6 +3,8 @@ import { LIMITS } from "../core/limits.ts";
 import { isFinal, type ExecutionStatus } from "../model/execution-states.ts";
 import type { Step } from "../model/execution.ts";
 import type { LogLine } from "../model/invocation.ts";
+import type { EndNote } from "../model/ended.ts";
+import { notesOf } from "./_outbox.ts";
 import type { Running } from "./_queue.ts";
 import { changeOf, headOf, leaseOf, LEASE_MS, runningOf, tailOf, type ShardParts } from "./_shard-parts.ts";
 import type { RowChange, StoredLine } from "./_store.ts";
@@ -66,8 +68,9 @@ export class Progress {
   }
 
   settle(settlements: readonly Settlement[], now: number): Settled {
-    const { store, queue, alarm, news } = this.#parts;
+    const { store, queue, alarm, news, outbox } = this.#parts;
     const changes: RowChange[] = [];
+    const notes: EndNote[] = [];
     const outputs: ({ seq: number; sha256: string } & Payload)[] = [];
     const lines: StoredLine[] = [];
     const settled = settlements.map((settlement): ExecutionStatus | null => {
@@ -82,12 +85,14 @@ export class Progress {
         outputs.push({ seq, sha256: ending.sha256 ?? "", ...ending.output });
       }
       changes.push({ seq, status, ready: 0, due, tail });
+      notes.push(...notesOf(settlement.id, status, settlement.wanted, head.wanted));
       if (due !== null) alarm.by(due);
       return status;
     });
     store.change(changes);
     store.addOutputs(outputs);
     store.addLogs(lines);
+    outbox.add(notes);
     for (const { id } of settlements) news.tell(id);
     return settled;
   }
@@ -175,8 +180,9 @@ export class Progress {
 
   /** Not for one that has ended. Its children, in whatever shard, are told later. */
   cancel(row: Row, now: number): void {
-    const { store, queue, alarm, news } = this.#parts;
+    const { store, queue, alarm, news, outbox } = this.#parts;
     const { id } = row;
+    const head = headOf(row);
     const running = queue.running.get(id);
     if (running !== undefined) queue.end(running);
     if (row.ready === 1) queue.ready -= 1;
@@ -184,8 +190,9 @@ export class Progress {
       ...(running?.tail ?? tailOf(row)),
       error: { code: "execution_cancelled" as const, detail: `Cannot finish the execution "${id}": it was cancelled` },
     };
-    const { status, due, tail: ended } = finish("cancel", headOf(row), tail, now, row.status as ExecutionStatus);
+    const { status, due, tail: ended } = finish("cancel", head, tail, now, row.status as ExecutionStatus);
     store.change([{ seq: row.seq, status, ready: 0, due, tail: ended }]);
+    outbox.add(notesOf(id, status, head.wanted));
     if (due !== null) alarm.by(due);
     if (row.attempt > 0) {
       store.noteCancelled(id);
@@ -196,8 +203,9 @@ export class Progress {
 
   /** Delays that are over make ready, waits that took too long expire. What was kept long enough is left as it is. */
   handleDue(rows: readonly Row[], now: number): void {
-    const { store, queue, alarm, news } = this.#parts;
+    const { store, queue, alarm, news, outbox } = this.#parts;
     const changes: RowChange[] = [];
+    const notes: EndNote[] = [];
     for (const row of rows) {
       const status = row.status as ExecutionStatus;
       if (isFinal(status)) continue;
@@ -206,6 +214,7 @@ export class Progress {
         if (row.ready === 1) queue.ready -= 1;
         const { due, ...ended } = finish("expire", head, tailOf(row), now, status);
         changes.push({ seq: row.seq, ready: 0, due, ...ended });
+        notes.push(...notesOf(row.id, ended.status, head.wanted));
         if (due !== null) alarm.by(due);
         news.tell(row.id);
       } else {
@@ -215,5 +224,6 @@ export class Progress {
       }
     }
     store.change(changes);
+    outbox.add(notes);
   }
 }

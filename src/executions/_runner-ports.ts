@@ -6,6 +6,7 @@ import type { Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import type { Ending } from "./messages.ts";
 import type { Payloads } from "./payloads.ts";
+import type { WantedPort } from "./port.ts";
 
 /** What a runner asks of the shard whose attempts it makes. */
 export type RunnerShard = {
@@ -20,6 +21,7 @@ export type RunnerPorts = InvokePorts & {
     principalById(id: string): Promise<Principal>;
   };
   payloads: Payloads;
+  wanted: WantedPort;
   /** What became of an execution, for those of this isolate who wait for it. */
   ended(id: string, outcome: Outcome): void;
   /** Waits a moment while there is more urgent work in this isolate. */

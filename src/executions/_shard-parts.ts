@@ -1,13 +1,14 @@
 /** What the parts of a shard share: the tables, the queue that repeats them in memory, the alarm and who waits for news. */
 import type { Head, Tail } from "./messages.ts";
 import type { ExecutionStatus } from "../model/execution-states.ts";
-import type { Alarm } from "./_alarm.ts";
-import type { News } from "./_news.ts";
+import type { Alarm } from "../objects/alarm.ts";
+import type { News } from "../objects/news.ts";
+import type { Outbox } from "./_outbox.ts";
 import type { Queue, Running } from "./_queue.ts";
 import type { RowChange, Store } from "./_store.ts";
 import type { Row } from "./_tables.ts";
 
-export type ShardParts = { store: Store; queue: Queue; alarm: Alarm; news: News };
+export type ShardParts = { store: Store; queue: Queue; alarm: Alarm; news: News; outbox: Outbox };
 
 /** A runner that has not been heard of for so long is taken for gone. */
 export const LEASE_MS = 10_000;

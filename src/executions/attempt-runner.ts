@@ -6,6 +6,7 @@ import { Cancellation } from "../core/cancellation.ts";
 import { ERRORS, SwitchyardError, toErrorData, toSwitchyardError } from "../core/errors.ts";
 import { invoke } from "../dispatch/invoke.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { ResolvedOperation } from "../model/resolved.ts";
 import { runBatch } from "./_batch-attempt.ts";
 import { endingOf } from "./_ending.ts";
 import type { Run, RunnerPorts, RunnerShard } from "./_runner-ports.ts";
@@ -55,7 +56,7 @@ type Options = { group: object; cancellation: Cancellation };
 
 async function attempt(claim: Claim, options: Options, shard: RunnerShard, ports: RunnerPorts): Promise<Ended> {
   const startedAt = ports.now();
-  let run: Run;
+  let run: Run & { operation?: ResolvedOperation };
   try {
     run = await runOnce(claim, options, shard, ports);
   } catch (thrown) {
@@ -65,7 +66,8 @@ async function attempt(claim: Claim, options: Options, shard: RunnerShard, ports
     const outcome: Outcome = { ok: false, error, retry: { kind: hopeless ? "never" : "may" }, logs: [] };
     run = { outcome, environment: null, passedOver: [], ending: await endingOf(claim, outcome, ports) };
   }
-  const { outcome, environment, passedOver, ending } = run;
+  const { outcome, environment, passedOver, ending, operation } = run;
+  const wanted = operation === undefined ? undefined : await ports.wanted(operation, claim.head.caller);
   return {
     outcome,
     settlement: {
@@ -77,11 +79,17 @@ async function attempt(claim: Claim, options: Options, shard: RunnerShard, ports
       finished_at: ports.now(),
       ending,
       ...(outcome.logs.length === 0 ? {} : { logs: outcome.logs }),
+      ...(wanted === undefined ? {} : { wanted }),
     },
   };
 }
 
-async function runOnce(claim: Claim, options: Options, shard: RunnerShard, ports: RunnerPorts): Promise<Run> {
+async function runOnce(
+  claim: Claim,
+  options: Options,
+  shard: RunnerShard,
+  ports: RunnerPorts,
+): Promise<Run & { operation: ResolvedOperation }> {
   const { operation: name, head } = claim;
   const { operation } = await ports.registry.resolve(name, { revision: head.revision });
   // Closing an operation holds back what waits for it; it goes on when the operation is opened again.
@@ -107,7 +115,10 @@ async function runOnce(claim: Claim, options: Options, shard: RunnerShard, ports
       timeout_ms: head.timeout_ms,
     },
   };
-  if (head.batch) return runBatch(claim, { ...call, items: JSON.parse(text) as unknown[] }, shard, ports);
+  if (head.batch) {
+    const run = await runBatch(claim, { ...call, items: JSON.parse(text) as unknown[] }, shard, ports);
+    return { ...run, operation };
+  }
   const input = { text, value: builtin ? (JSON.parse(text) as unknown) : undefined };
   const { outcome, environment, passedOver } = await invoke(
     {
@@ -118,5 +129,5 @@ async function runOnce(claim: Claim, options: Options, shard: RunnerShard, ports
     },
     ports,
   );
-  return { outcome, environment, passedOver, ending: await endingOf(claim, outcome, ports) };
+  return { outcome, environment, passedOver, ending: await endingOf(claim, outcome, ports), operation };
 }

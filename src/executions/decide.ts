@@ -76,7 +76,7 @@ function after(status: ExecutionStatus, event: ExecutionEvent): ExecutionStatus 
 }
 
 /** Full jitter: anywhere between nothing and a bound that doubles. */
-function jitter(policy: { initial_ms: number; max_ms: number }, count: number, random: () => number): number {
+export function jitter(policy: { initial_ms: number; max_ms: number }, count: number, random: () => number): number {
   return random() * Math.min(policy.max_ms, policy.initial_ms * 2 ** (count - 1));
 }
 

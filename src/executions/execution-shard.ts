@@ -14,9 +14,11 @@ import type { ExecutionLogLine, ExecutionQuery, ExecutionView, Step } from "../m
 import type { LogLine } from "../model/invocation.ts";
 import type { ItemOutcome } from "../model/outcome.ts";
 import { Acceptance } from "./_acceptance.ts";
-import { Alarm } from "./_alarm.ts";
+import { Alarm } from "../objects/alarm.ts";
 import { listIds, listOutputs, type IdRange } from "./_listing.ts";
-import { News } from "./_news.ts";
+import { News } from "../objects/news.ts";
+import { Outbox } from "./_outbox.ts";
+import { tellEnded } from "./_tell-ended.ts";
 import { Progress } from "./_progress.ts";
 import { Queue } from "./_queue.ts";
 import { headOf, LEASE_MS, leaseOf, runningOf, type ShardParts } from "./_shard-parts.ts";
@@ -60,7 +62,11 @@ export type ShardEnv = {
   INCARNATION?: string;
 };
 
-type Loopback = { AttemptRunner: { run(shard: string, claims: string): Promise<void> } };
+type Loopback = {
+  AttemptRunner: { run(shard: string, claims: string): Promise<void> };
+  TriggerRunner: { completed(shard: string, notes: string): Promise<string> };
+};
+const loopback = exports as unknown as Loopback;
 
 export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactShardRpc {
   readonly #parts: ShardParts;
@@ -76,7 +82,15 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
     const store = new Store(sql);
     const alarm = new Alarm(state.storage);
     const queue = new Queue(CAPACITY);
-    this.#parts = { store, queue, alarm, news: new News() };
+    const outbox = new Outbox({
+      sql,
+      // With what has ended on disk: nobody hears of an end that is taken back.
+      tell: (notes) => loopback.TriggerRunner.completed(state.id.name ?? "", notes),
+      write: (work) => this.#write(work),
+      wake: (at) => alarm.by(at),
+      now: Date.now,
+    });
+    this.#parts = { store, queue, alarm, news: new News(), outbox };
     this.#acceptance = new Acceptance(this.#parts);
     this.#progress = new Progress(this.#parts);
     const common = { shard: shardOfName(state.id.name), sql, bucket: env.ARTIFACTS, now: Date.now };
@@ -96,6 +110,7 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
     void state.blockConcurrencyWhile(async () => {
       await alarm.load();
       if (queue.ready > 0 || (reborn && queue.running.size > 0)) alarm.by(Date.now());
+      void outbox.send();
       this.#armForNext();
       await alarm.flush();
     });
@@ -216,6 +231,11 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
     return this.#parts.store.findAll(ids).map(toView);
   }
 
+  /** What is told of these, JSON of EndedExecution[]: as many of them, from the first, as go into one message. */
+  ended(ids: readonly string[], options: { inputs: boolean }): string {
+    return tellEnded(this.#parts.store, ids, options);
+  }
+
   logs(id: string, options: { after: number; limit: number }): ExecutionLogLine[] | undefined {
     const row = this.#parts.store.find(id);
     return row === undefined ? undefined : this.#parts.store.logs(row.seq, options);
@@ -298,7 +318,7 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
   }
 
   override async alarm(): Promise<void> {
-    const { store, alarm } = this.#parts;
+    const { store, alarm, outbox } = this.#parts;
     // A throw would be repeated a few times and then forgotten, and with it everything that is due.
     try {
       alarm.fired();
@@ -309,6 +329,7 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
         store.forgetKeys(now, DUE_AT_ONCE);
         this.#launch(this.#progress.pump(now));
       });
+      void outbox.send();
       await this.#forget(now);
       await this.#artifacts.sweep(now);
       await this.#payloads.sweep(now);
@@ -324,10 +345,11 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
 
   /** Executions that were kept long enough, with all that belongs to them. */
   async #forget(now: number): Promise<void> {
-    const { store } = this.#parts;
+    const { store, outbox } = this.#parts;
     const over = store.dueBy(now, DUE_AT_ONCE).filter(({ status }) => isFinal(status as ExecutionStatus));
     if (over.length === 0) return;
-    const ids = over.map(({ id }) => id);
+    const untold = outbox.holds(over.map(({ id }) => id));
+    const ids = over.flatMap(({ id }) => (untold.has(id) ? [] : [id]));
     await this.#artifacts.prepareRelease(ids, now);
     const keys = this.#write(() => {
       const free = new Set(this.#artifacts.release(ids, now));
@@ -362,10 +384,9 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
   }
 
   #launchGroup(claims: readonly Claim[]): void {
-    const { AttemptRunner: runner } = exports as unknown as Loopback;
     void (async () => {
       try {
-        await runner.run(this.ctx.id.name ?? "", JSON.stringify(claims));
+        await loopback.AttemptRunner.run(this.ctx.id.name ?? "", JSON.stringify(claims));
       } catch (error) {
         console.error(JSON.stringify({ level: "error", message: `executions: a runner was lost: ${String(error)}` }));
         const { running } = this.#parts.queue;
@@ -394,9 +415,9 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
   }
 
   #armForNext(): void {
-    const { store, queue, alarm } = this.#parts;
+    const { store, queue, alarm, outbox } = this.#parts;
     const now = Date.now();
-    const times = [store.nextDue(), this.#artifacts.nextDue(), this.#payloads.nextDue()];
+    const times = [store.nextDue(), outbox.nextDue(), this.#artifacts.nextDue(), this.#payloads.nextDue()];
     for (const at of times) if (at !== undefined) alarm.by(Math.max(at, now));
     if (store.cancelled().length > 0) alarm.by(now + 1_000);
     if (queue.running.size > 0) alarm.by(now + LEASE_MS);

@@ -146,6 +146,11 @@ export function createExecutions(ports: Ports): Executions {
           idempotencyKey: undefined,
           delayMs: 0,
           expiresMs: undefined,
+          // What was tried otherwise than the row says is tried so again.
+          policy:
+            operation.revision === original.head.revision && original.head.mode === "async"
+              ? { retry: original.head.retry, timeoutMs: original.head.timeout_ms }
+              : undefined,
         },
         id,
       );

@@ -11,8 +11,10 @@ import { newExecutionId, shardOfExecutionId } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Kept, KeeperPort, KeptCall } from "../dispatch/dispatch.ts";
 import { isFinal } from "../model/execution-states.ts";
+import type { Wanted } from "../model/ended.ts";
 import type { ExecutionView } from "../model/execution.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { Caller } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import { succeeded } from "./_ending.ts";
 import { inputKey } from "./artifacts/payload-store.ts";
@@ -21,6 +23,7 @@ import type { Accepter, Accepting, ExecutionNamespace } from "./accepter.ts";
 import { nameOfShard, SHARDS } from "./execution-shard.ts";
 import type { Accept, AcceptReply, Head, KeyClaim, Settlement } from "./messages.ts";
 import type { Payloads } from "./payloads.ts";
+import type { WantedPort } from "./port.ts";
 import type { Waiting } from "./waiting.ts";
 
 export type KeeperPorts = {
@@ -28,6 +31,8 @@ export type KeeperPorts = {
   accepter: Accepter;
   payloads: Payloads;
   waiting: Waiting;
+  /** Which ends of such a call somebody wants to hear of now. Never throws. */
+  wanted: WantedPort;
   /** Keeps artifacts for as long as the execution that names them. */
   hold(executionId: string, artifacts: string[]): Promise<void>;
   now(): number;
@@ -95,7 +100,11 @@ export class Keeper implements KeeperPort {
     const item: Accept = {
       id,
       operation: operation.name,
-      head: { ...headOf(call, this.#ports.now()), replay_of: original ?? null },
+      head: {
+        ...headOf(call, this.#ports.now()),
+        replay_of: original ?? null,
+        ...(await this.#wanted(operation, call.caller)),
+      },
       lane,
       max_queued: operation.concurrency?.max_queued ?? null,
       parent: call.caller.type === "execution" ? call.caller.id : null,
@@ -164,7 +173,7 @@ export class Keeper implements KeeperPort {
 
   async finish(
     id: string,
-    { outcome, environment, passedOver, startedAt }: Parameters<KeeperPort["finish"]>[1],
+    { operation, caller, outcome, environment, passedOver, startedAt }: Parameters<KeeperPort["finish"]>[1],
   ): Promise<void> {
     const settlement: Settlement = {
       id,
@@ -177,8 +186,14 @@ export class Keeper implements KeeperPort {
         ? await succeeded({ id, attempt: 1 }, outcome.output, this.#ports.payloads)
         : { kind: "failed", error: outcome.error, retry: { kind: "never" } },
       logs: outcome.logs,
+      ...(await this.#wanted(operation, caller)),
     };
     await this.#shardOf(id).settle(JSON.stringify([settlement]));
+  }
+
+  async #wanted(operation: ResolvedOperation, caller: Caller): Promise<{ wanted?: Wanted }> {
+    const wanted = await this.#ports.wanted(operation, caller);
+    return wanted === undefined ? {} : { wanted };
   }
 
   #shard(shard: number) {
@@ -196,7 +211,7 @@ function isChain({ implementation }: Pick<ResolvedOperation, "implementation">):
 }
 
 function headOf(call: KeptCall, now: number): Omit<Head, "replay_of"> {
-  const { mode, operation, caller, principal, traceparent, depth, expiresMs, idempotencyKey } = call;
+  const { mode, operation, caller, principal, traceparent, depth, expiresMs, idempotencyKey, policy } = call;
   const start = now + call.delayMs;
   return {
     mode,
@@ -207,8 +222,8 @@ function headOf(call: KeptCall, now: number): Omit<Head, "replay_of"> {
     traceparent,
     depth,
     accepted_at: now,
-    timeout_ms: mode === "sync" ? operation.timeoutMs : operation.attemptTimeoutMs,
-    retry: operation.retry,
+    timeout_ms: mode === "sync" ? operation.timeoutMs : (policy?.timeoutMs ?? operation.attemptTimeoutMs),
+    retry: policy?.retry ?? operation.retry,
     // A key stands for its execution for a day, so that is how long it must be there.
     retention_ms:
       idempotencyKey === undefined ? operation.retentionMs : Math.max(operation.retentionMs, LIMITS.idempotencyMs),

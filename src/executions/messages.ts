@@ -4,6 +4,7 @@
  */
 import type { ErrorData } from "../core/errors.ts";
 import type { Attempt, AttemptEnd, ExecutionStatus, RetryPolicy, Step } from "../model/execution.ts";
+import type { Wanted } from "../model/ended.ts";
 import type { LogLine, RetryAdvice } from "../model/invocation.ts";
 import type { ItemOutcome, PassedOver } from "../model/outcome.ts";
 import type { Caller } from "../model/principal.ts";
@@ -31,6 +32,7 @@ export type Head = {
   /** Its attempts do nothing but wait for other executions: they take no place that those would need. */
   waits?: boolean;
   replay_of: string | null;
+  wanted?: Wanted;
 };
 
 /** What attempts add. Absent members are empty. */
@@ -105,6 +107,8 @@ export type Settlement = {
   finished_at: number;
   ending: Ending;
   logs?: readonly LogLine[];
+  /** As it is when the attempt ends; the head says how it was when the execution was accepted. */
+  wanted?: Wanted;
 };
 
 /** What became of each settlement, in their order. null: refused, the attempt was no longer the one under way. */

@@ -7,12 +7,20 @@ import type {
   ExecutionQuery,
   ExecutionView,
 } from "../model/execution.ts";
-import type { Principal } from "../model/principal.ts";
+import type { Wanted } from "../model/ended.ts";
+import type { Caller, Principal } from "../model/principal.ts";
+import type { ResolvedOperation } from "../model/resolved.ts";
 
 export type Page<T> = { items: T[]; next_cursor: string | null };
 
 /** `version` rises with each change of the view; `logs` are the lines after the one asked for. */
 export type Watched = { version: number; view: ExecutionView; logs: ExecutionLogLine[] };
+
+/** Which ends of an operation's execution somebody wants to hear of, as things are now; undefined: none. Never throws. */
+export type WantedPort = (
+  operation: Pick<ResolvedOperation, "name" | "group">,
+  caller: Caller,
+) => Wanted | undefined | Promise<Wanted | undefined>;
 
 export interface Executions {
   /** undefined: no such execution, or it is no longer kept, or the text is not an id. The same holds below. */

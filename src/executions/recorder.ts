@@ -9,6 +9,7 @@ import type { ExecutionNamespace } from "./accepter.ts";
 import { nameOfShard, SHARDS } from "./execution-shard.ts";
 import type { NewRow } from "./_store.ts";
 import type { Head } from "./messages.ts";
+import type { WantedPort } from "./port.ts";
 import { toView } from "./view.ts";
 
 const FLUSH_MS = 250;
@@ -18,15 +19,17 @@ const MAX_WAITING = 20_000;
 export class Recorder {
   readonly #namespace: ExecutionNamespace;
   readonly #background: (work: Promise<void>) => void;
+  readonly #wanted: WantedPort;
   #waiting: ExecutionRecord[] = [];
   #flushing = false;
   /** Changes with every flush, so that the shards fill evenly while one flush stays one message. */
   shard = crypto.getRandomValues(new Uint8Array(1))[0]! % SHARDS;
 
   /** `background` keeps the work alive after the answer is sent (`waitUntil`). */
-  constructor(namespace: ExecutionNamespace, background: (work: Promise<void>) => void) {
-    this.#namespace = namespace;
-    this.#background = background;
+  constructor(ports: { namespace: ExecutionNamespace; background: (work: Promise<void>) => void; wanted: WantedPort }) {
+    this.#namespace = ports.namespace;
+    this.#background = ports.background;
+    this.#wanted = ports.wanted;
   }
 
   add(record: ExecutionRecord): void {
@@ -48,13 +51,23 @@ export class Recorder {
     return toView({ ...row, seq: 0, version: 1, head: JSON.stringify(row.head), tail: JSON.stringify(row.tail) });
   }
 
+  async #rows(records: readonly ExecutionRecord[]): Promise<Omit<NewRow, "seq">[]> {
+    const rows: Omit<NewRow, "seq">[] = [];
+    for (const record of records) {
+      const row = toRow(record);
+      const wanted = await this.#wanted({ name: record.operation, group: record.group }, record.caller);
+      rows.push(wanted === undefined ? row : { ...row, head: { ...row.head, wanted } });
+    }
+    return rows;
+  }
+
   async #flush(): Promise<void> {
     await scheduler.wait(FLUSH_MS);
     const batch = this.#waiting.slice(0, MAX_BATCH);
     try {
       this.shard = (this.shard + 1) % SHARDS;
       for (const [shard, records] of Map.groupBy(batch, (record) => Number.parseInt(record.id.slice(3, 5), 16))) {
-        await this.#namespace.getByName(nameOfShard(shard)).record(JSON.stringify(records.map(toRow)));
+        await this.#namespace.getByName(nameOfShard(shard)).record(JSON.stringify(await this.#rows(records)));
       }
       this.#waiting = this.#waiting.slice(batch.length);
     } catch (error) {
@@ -72,13 +85,14 @@ function toRow(record: ExecutionRecord): Omit<NewRow, "seq"> {
   const { id, operation, status, caller, environment, passed_over, error, started_at, finished_at } = record;
   const passed = passed_over === undefined ? {} : { passed_over };
   const end = record.status === "succeeded" ? "succeeded" : "failed";
-  const head: Omit<Head, "timeout_ms" | "retry" | "limit" | "batch" | "depth"> = {
+  const head: Omit<Head, "timeout_ms" | "retry" | "limit" | "batch"> = {
     mode: "sync",
     revision: record.revision,
     digest: record.digest,
     caller,
     principal: record.principal,
     traceparent: record.traceparent,
+    depth: record.depth,
     accepted_at: started_at,
     retention_ms: record.retention_ms,
     expires_at: null,

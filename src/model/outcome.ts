@@ -21,6 +21,9 @@ export type ItemOutcome = { ok: true; output: unknown } | { ok: false; error: Er
 export type ExecutionRecord = {
   id: string;
   operation: string;
+  /** The operation's group, and how deep in calls of calls it was: for those who want to hear of its end. */
+  group: string;
+  depth: number;
   revision: number;
   digest: string;
   environment: string | null;

@@ -78,6 +78,9 @@ export const WebhookSchema = v.strictObject({
 });
 export type Webhook = v.InferOutput<typeof WebhookSchema>;
 
+/** What may be left out, where another setting gives it no meaning. */
+export const SCHEDULE_DEFAULTS = { time_zone: "UTC", catch_up_ms: DAY_MS } as const;
+
 /** Calls the operation at due times. `active: false` is a pause. */
 export const ScheduleSchema = v.strictObject({
   name: NameSchema,
@@ -88,7 +91,7 @@ export const ScheduleSchema = v.strictObject({
   /** Five fields, or six with seconds first; or null with `every_ms`. */
   cron: v.optional(v.nullable(v.pipe(v.string(), v.minLength(1), v.maxLength(200))), null),
   /** An IANA time zone, for cron. */
-  time_zone: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(64)), "UTC"),
+  time_zone: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(64)), SCHEDULE_DEFAULTS.time_zone),
   /** A fixed interval, counted from the epoch. Milliseconds. */
   every_ms: v.optional(v.nullable(integer(1_000, 366 * DAY_MS)), null),
   /** Given to the operation as it is. */
@@ -98,11 +101,16 @@ export const ScheduleSchema = v.strictObject({
   /** Due times that passed while the platform was down: forgotten, made up for by the last of them, or by each. */
   catch_up: v.optional(v.picklist(["none", "last", "all"]), "last"),
   /** How far back `catch_up` looks. Milliseconds. */
-  catch_up_ms: v.optional(integer(0, 31 * DAY_MS), DAY_MS),
+  catch_up_ms: v.optional(integer(0, 31 * DAY_MS), SCHEDULE_DEFAULTS.catch_up_ms),
   /** Each start is put off by up to this, always the same for one due time. Milliseconds. */
   jitter_ms: v.optional(integer(0, DAY_MS), 0),
 });
 export type Schedule = v.InferOutput<typeof ScheduleSchema>;
+
+/** Some ten to thirty hours, full jitter being drawn. */
+export const DELIVERY_RETRY = { max_attempts: 12, initial_ms: 60_000, max_ms: 12 * 60 * 60_000 };
+/** How long one try at a URL may take. */
+export const DELIVERY_TIMEOUT_MS = 15_000;
 
 /** How executions end, as a subscription asks for it. */
 export const ENDINGS = ["succeeded", "failed", "dead", "cancelled", "expired"] as const;
@@ -133,9 +141,9 @@ export const SubscriptionSchema = v.strictObject({
   retry: v.optional(
     v.nullable(
       v.strictObject({
-        max_attempts: v.optional(integer(1, 100), 12),
-        initial_ms: v.optional(integer(1, DAY_MS), 5_000),
-        max_ms: v.optional(integer(1, DAY_MS), 60 * 60_000),
+        max_attempts: v.optional(integer(1, 100), DELIVERY_RETRY.max_attempts),
+        initial_ms: v.optional(integer(1, DAY_MS), DELIVERY_RETRY.initial_ms),
+        max_ms: v.optional(integer(1, DAY_MS), DELIVERY_RETRY.max_ms),
       }),
     ),
     null,
@@ -151,6 +159,8 @@ export type TriggerManifest = { webhook: Webhook; schedule: Schedule; subscripti
 export type TriggerHandle<K extends TriggerKind = TriggerKind> = TriggerManifest[K] & {
   readonly digest: string;
   readonly revision: number;
+  /** RFC 3339. */
+  readonly updated_at: string;
 };
 
 /** The principal's id of what a trigger starts. Token ids have no colon. */

@@ -37,6 +37,8 @@ export type RegistryOptions = {
   maxStaleMs?: number;
   /** Keeps work alive that nobody waits for (waitUntil). */
   background?: (work: Promise<unknown>) => void;
+  /** Told of what changes. `seen`: somebody wrote it, undefined: anything may have changed; `wrote`: this did, and waits. */
+  followers?: { seen(change: Change | undefined): void; wrote(changes: readonly Change[]): Promise<void> };
   /** Bounds of the cache of operations. */
   cache?: { maxEntries: number; maxBytes: number };
 };
@@ -71,12 +73,22 @@ export function createRegistry(options: RegistryOptions) {
   const tokens = new Tokens({ database, now, seen });
   const write = createWriter(database, ports, now);
 
+  let noting = false;
   function onChange(change: Change | undefined): void {
     operations.forget(change);
     tokens.forget(change);
     environments.forget(change);
     restPaths.forget(change);
     triggers.forget(change);
+    if (!noting) options.followers?.seen(change);
+  }
+
+  /** What this very registry wrote: whoever follows is told by the writer, who waits for it. */
+  async function note(changes: readonly Change[]): Promise<void> {
+    noting = true;
+    freshness.note(changes);
+    noting = false;
+    await options.followers?.wrote(changes);
   }
 
   async function atLeast(minRegistryRevision: number | undefined): Promise<void> {
@@ -144,6 +156,23 @@ export function createRegistry(options: RegistryOptions) {
       return triggers.all(kind, seen);
     },
 
+    /** Those of the names that there are; `fresh`: from the database and not from the cache. */
+    async triggersNamed<K extends TriggerKind>(
+      kind: K,
+      names: readonly string[],
+      { fresh = false } = {},
+    ): Promise<readonly TriggerHandle<K>[]> {
+      if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
+      return fresh ? triggers.fresh(kind, names, seen) : triggers.named(kind, names, seen);
+    },
+
+    /** Names of triggers that changed after the registry revision; this tells everything up to `upto`. */
+    triggersChangedSince: (kind: TriggerKind, since: number, limit: number) =>
+      triggers.changedSince(kind, since, limit),
+
+    /** The same, where it is known without a wait; as new as the last look at anything. */
+    knownTriggers: <K extends TriggerKind>(kind: K): readonly TriggerHandle<K>[] | undefined => triggers.known(kind),
+
     /** Values of the secrets that a trigger's row names, in its order. Throws secret_unavailable. */
     triggerSecrets: (handle: TriggerHandle<"webhook"> | TriggerHandle<"subscription">): Promise<readonly string[]> =>
       triggers.secretsOf(handle),
@@ -189,14 +218,14 @@ export function createRegistry(options: RegistryOptions) {
     /** Changes an entry. Checks no scope but secrets:use: that is for the built-in in front of it. */
     async write(change: Write, principal: Principal, caller?: Caller): Promise<Written> {
       const written = await write(change, principal, caller);
-      freshness.note(written.changes);
+      await note(written.changes);
       return written;
     },
 
     /** Creates and upgrades entries that come with the platform, in one batch. Leaves alone what somebody changed. */
     async install(entries: readonly Installable[]): Promise<Change[]> {
       const changes = await install(entries, { database, ports, now });
-      freshness.note(changes);
+      await note(changes);
       return changes;
     },
   };

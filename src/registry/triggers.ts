@@ -1,5 +1,5 @@
 /** The rows of triggers, cached until one changes; their principals; their secrets, opened when one is first asked for. */
-import { and, asc, eq } from "drizzle-orm";
+import { and, asc, eq, gt, inArray } from "drizzle-orm";
 import { SwitchyardError } from "../core/errors.ts";
 import type { Principal } from "../model/principal.ts";
 import {
@@ -12,14 +12,17 @@ import {
 } from "../model/triggers.ts";
 import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
-import type { Change } from "./draft.ts";
+import { currentRevision, type Change } from "./draft.ts";
 import { Lru } from "./lru.ts";
 import { openSecretValues } from "./modules.ts";
-import { entities } from "./schema.ts";
+import { changes, entities } from "./schema.ts";
 import type { MasterKey } from "./seal.ts";
 
 type Seen = () => number;
-type Stored = { manifest: Record<string, unknown>; digest: string; revision: number };
+type Stored = { manifest: Record<string, unknown>; digest: string; revision: number; updated_at: string };
+
+/** Names in one query: SQLite bounds its parameters. */
+const NAMES_AT_ONCE = 500;
 
 export class Triggers {
   readonly #database: Database;
@@ -39,11 +42,69 @@ export class Triggers {
     const cached = this.#cache.get(key);
     if (cached !== undefined) return cached as unknown as TriggerHandle<K>;
     const before = seen();
-    const [row] = await this.#read(kind, name);
+    const [row] = await this.#read(kind, [name]);
     if (row === undefined) return undefined;
     const handle = toHandle(row);
     if (before === seen()) this.#cache.set(key, handle, JSON.stringify(row.manifest).length + 500);
     return handle as unknown as TriggerHandle<K>;
+  }
+
+  /** Those of the names that there are. */
+  async named<K extends TriggerKind>(
+    kind: K,
+    names: readonly string[],
+    seen: Seen,
+  ): Promise<readonly TriggerHandle<K>[]> {
+    const unknown = names.filter((name) => this.#cache.get(triggerPrincipalId(kind, name)) === undefined);
+    const read = new Map<string, TriggerHandle<K>>();
+    for (const handle of unknown.length === 0 ? [] : await this.fresh(kind, unknown, seen))
+      read.set(handle.name, handle);
+    return names.flatMap((name) => {
+      const handle = read.get(name) ?? this.#cache.get(triggerPrincipalId(kind, name));
+      return handle === undefined ? [] : [handle as unknown as TriggerHandle<K>];
+    });
+  }
+
+  /** As named(), from the database and not from the cache. */
+  async fresh<K extends TriggerKind>(
+    kind: K,
+    names: readonly string[],
+    seen: Seen,
+  ): Promise<readonly TriggerHandle<K>[]> {
+    const handles: TriggerHandle<K>[] = [];
+    for (let at = 0; at < names.length; at += NAMES_AT_ONCE) {
+      const before = seen();
+      for (const row of await this.#read(kind, names.slice(at, at + NAMES_AT_ONCE))) {
+        const handle = toHandle(row);
+        const bytes = JSON.stringify(row.manifest).length + 500;
+        if (before === seen()) this.#cache.set(triggerPrincipalId(kind, handle.name), handle, bytes);
+        handles.push(handle as unknown as TriggerHandle<K>);
+      }
+    }
+    return handles;
+  }
+
+  /** Names of those that changed after the registry revision, up to another one, from the database. */
+  async changedSince(
+    kind: TriggerKind,
+    since: number,
+    limit: number,
+  ): Promise<{ names: readonly string[]; upto: number; more: boolean }> {
+    try {
+      // Before the changes: what is written in between is told the next time.
+      const upto = await currentRevision(this.#database);
+      const found = await this.#database
+        .select({ seq: changes.seq, name: changes.name })
+        .from(changes)
+        .where(and(eq(changes.kind, kind), gt(changes.seq, since)))
+        .orderBy(asc(changes.seq))
+        .limit(limit);
+      const more = found.length === limit;
+      const last = found.at(-1)?.seq ?? 0;
+      return { names: [...new Set(found.map(({ name }) => name))], upto: more ? last : Math.max(upto, last), more };
+    } catch (error) {
+      throw fromDatabaseError(error);
+    }
   }
 
   /** Every one of the kind, in the order of their names. */
@@ -54,6 +115,11 @@ export class Triggers {
     const all = (await this.#read(kind)).map(toHandle);
     if (before === seen()) this.#all.set(kind, all);
     return all as unknown as readonly TriggerHandle<K>[];
+  }
+
+  /** As all(), if that is known without a look. */
+  known<K extends TriggerKind>(kind: K): readonly TriggerHandle<K>[] | undefined {
+    return this.#all.get(kind) as unknown as readonly TriggerHandle<K>[] | undefined;
   }
 
   /** Values of the secrets that the row names, in its order. Throws secret_unavailable. */
@@ -99,12 +165,17 @@ export class Triggers {
     this.#all.delete(kind);
   }
 
-  async #read(kind: TriggerKind, name?: string): Promise<Stored[]> {
+  async #read(kind: TriggerKind, names?: readonly string[]): Promise<Stored[]> {
     try {
       return await this.#database
-        .select({ manifest: entities.manifest, digest: entities.digest, revision: entities.revision })
+        .select({
+          manifest: entities.manifest,
+          digest: entities.digest,
+          revision: entities.revision,
+          updated_at: entities.updated_at,
+        })
         .from(entities)
-        .where(and(eq(entities.kind, kind), ...(name === undefined ? [] : [eq(entities.name, name)])))
+        .where(and(eq(entities.kind, kind), ...(names === undefined ? [] : [inArray(entities.name, [...names])])))
         .orderBy(asc(entities.name));
     } catch (error) {
       throw fromDatabaseError(error);
@@ -112,6 +183,6 @@ export class Triggers {
   }
 }
 
-function toHandle({ manifest, digest, revision }: Stored): TriggerHandle {
-  return { ...(manifest as TriggerManifest[TriggerKind]), digest, revision };
+function toHandle({ manifest, ...row }: Stored): TriggerHandle {
+  return { ...(manifest as TriggerManifest[TriggerKind]), ...row };
 }

@@ -71,16 +71,25 @@ export function run(
 }
 
 export async function startDev(
-  options: { state?: string; port?: number; args?: readonly string[]; cwd?: string } = {},
+  options: {
+    state?: string;
+    port?: number;
+    args?: readonly string[];
+    cwd?: string;
+    /** A program that runs the one named after it: words to be put before `node`. */
+    through?: readonly string[];
+    env?: Record<string, string>;
+  } = {},
 ): Promise<Dev> {
   const state = options.state ?? temporaryFolder();
   const port = options.port ?? (await freePort());
+  const [program, ...words] = [...(options.through ?? []), process.execPath];
   const child = spawn(
-    process.execPath,
-    [OPCTL, "dev", "--port", String(port), "--state", state, ...(options.args ?? [])],
+    program,
+    [...words, OPCTL, "dev", "--port", String(port), "--state", state, ...(options.args ?? [])],
     {
       cwd: options.cwd ?? ROOT,
-      env: { ...process.env, NO_COLOR: "1" },
+      env: { ...process.env, NO_COLOR: "1", ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
     },
   );

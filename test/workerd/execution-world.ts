@@ -12,6 +12,7 @@ import {
   SHARDS,
   type ShardEnv,
 } from "../../src/executions/execution-shard.ts";
+import type { EndNote } from "../../src/model/ended.ts";
 import type { Accept, AcceptReply, Claim, Ending, Head, Settled, Settlement } from "../../src/executions/messages.ts";
 
 type Namespace = DurableObjectNamespace<RealShard>;
@@ -97,12 +98,32 @@ export class AttemptRunner extends WorkerEntrypoint {
   }
 }
 
+/** Takes notes of ends and answers for those that the test does not hold back. */
+export class TriggerRunner extends WorkerEntrypoint {
+  async completed(shard: string, text: string): Promise<string> {
+    const world = worldOf(shard);
+    const notes = JSON.parse(text) as EndNote[];
+    world.told.push(notes.map(({ id }) => id));
+    world.groups.push(...notes.map(({ group }) => group));
+    await world.beforeTold?.();
+    if (world.tellersAreLost) throw new Error("no teller starts");
+    return JSON.stringify(notes.flatMap(({ id }) => (world.untold.has(id) ? [] : [id])));
+  }
+}
+
 export class TestWorld {
   readonly name = crypto.randomUUID();
   incarnation: string | undefined;
   runnersAreLost = false;
   /** Shards that do not answer. */
   readonly silent = new Set<string>();
+  /** What was told, message by message; the last answer may have been lost. */
+  readonly told: string[][] = [];
+  readonly groups: string[] = [];
+  /** Ends that cannot be told. */
+  readonly untold = new Set<string>();
+  tellersAreLost = false;
+  beforeTold: (() => Promise<void>) | undefined;
   readonly launched: Claim[] = [];
   /** How often each attempt was launched, by `<id> <attempt>`. */
   readonly launches = new Map<string, number>();

@@ -4,6 +4,8 @@ import { Health } from "../../src/dispatch/health.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SwitchyardError, type ErrorCode } from "../../src/core/errors.ts";
 import { shardOfExecutionId } from "../../src/core/ids.ts";
+import type { WantedPort } from "../../src/executions/port.ts";
+import type { Wanted } from "../../src/model/ended.ts";
 import type { KeptCall } from "../../src/dispatch/dispatch.ts";
 import { Accepter } from "../../src/executions/accepter.ts";
 import type { RunnerPorts, RunnerShard } from "../../src/executions/_runner-ports.ts";
@@ -93,6 +95,7 @@ function setUp(handler: Handler, more: Partial<RunnerPorts> = {}) {
     payloads: new Payloads({ put: async () => undefined, get: async (key) => `"large ${key}"` }),
     ended: (id: string, outcome: Outcome) => void told.push([id, outcome]),
     giveWay: async () => undefined,
+    wanted: () => undefined,
     now: () => clock.now,
     environments: { environment: async (name: string) => environmentOf(name), environments: async () => [] },
     health: new Health(),
@@ -165,6 +168,20 @@ describe("runClaims()", () => {
       { id: "b", attempt: 7 },
     ]);
     expect(told.map(([id]) => id)).toEqual(["a", "b"]);
+  });
+
+  it("says with an end who wants to hear of it, where the operation was found", async () => {
+    const asked: unknown[] = [];
+    const wanted: RunnerPorts["wanted"] = ({ name, group }, caller) => {
+      asked.push([name, group, caller.id]);
+      return { group, on: ["dead"] };
+    };
+    const { ports, shard, settled } = setUp(async () => done, { wanted });
+    const run = runClaims([claim("a")], shard, ports);
+    await waits.pass(100);
+    await run;
+    expect(asked).toEqual([[operation.name, operation.group, "tok"]]);
+    expect(settled).toMatchObject([{ id: "a", wanted: { group: operation.group, on: ["dead"] } }]);
   });
 
   it("renews every second what goes on, and stops with the last", async () => {
@@ -389,7 +406,7 @@ describe("placeOf()", () => {
   });
 });
 
-function setUpKeeper(world: TestWorld) {
+function setUpKeeper(world: TestWorld, wanted: WantedPort = () => undefined) {
   const namespace = world.namespace();
   const waiting = new Waiting();
   const accepter = new Accepter({ namespace, background: () => undefined, waiting: () => waiting.size });
@@ -397,7 +414,7 @@ function setUpKeeper(world: TestWorld) {
   return {
     waiting,
     accepter,
-    keeper: new Keeper({ namespace, accepter, payloads, waiting, hold: async () => undefined, now: Date.now }),
+    keeper: new Keeper({ namespace, accepter, payloads, waiting, wanted, hold: async () => undefined, now: Date.now }),
   };
 }
 
@@ -413,6 +430,7 @@ function kept(changes: Partial<KeptCall> = {}): KeptCall {
     idempotencyKey: undefined,
     delayMs: 0,
     expiresMs: undefined,
+    policy: undefined,
     ...changes,
   };
 }
@@ -422,6 +440,42 @@ const limited = { ...operation, concurrency: { limit: 1, key: "/n", max_queued: 
 const shardOf = (id: string): number => shardOfExecutionId(id) ?? -1;
 
 describe("Keeper", () => {
+  it("notes with a call who wants to hear of its end, and with the end of a synchronous one again", async () => {
+    const world = new TestWorld();
+    const asked: unknown[] = [];
+    let wanted: Wanted | undefined = { group: operation.group, on: ["dead"] };
+    const { keeper } = setUpKeeper(world, (...asks) => {
+      asked.push(asks);
+      return wanted;
+    });
+    const { id } = await keeper.keep(kept());
+    expect(asked).toEqual([[operation, { type: "token", id: "tok" }]]);
+    expect((await world.shard(shardOf(id)).original(id))?.head).toMatchObject({ wanted });
+    wanted = undefined;
+    const call = kept({ mode: "sync", idempotencyKey: "k" });
+    const sync = await keeper.keep(call);
+    wanted = { group: operation.group, on: ["failed"] };
+    await keeper.finish(sync.id, {
+      operation,
+      caller: call.caller,
+      outcome: failure("implementation_failed"),
+      environment: "inline",
+      passedOver: [],
+      startedAt: clock.now,
+    });
+    await until(() => world.told.length > 0);
+    expect(world.told).toEqual([[sync.id]]);
+  });
+
+  it("takes tries and time-out of the call before those of the row", async () => {
+    const world = new TestWorld();
+    const { keeper } = setUpKeeper(world);
+    const policy = { retry: { max_attempts: 12, initial_ms: 60_000, max_ms: 60_000 }, timeoutMs: 1_500 };
+    const { id } = await keeper.keep(kept({ policy }));
+    const original = await world.shard(shardOf(id)).original(id);
+    expect(original?.head).toMatchObject({ retry: policy.retry, timeout_ms: 1_500 });
+  });
+
   it("sends calls that come together in one message, and answers each its own", async () => {
     const world = new TestWorld();
     const { keeper, accepter } = setUpKeeper(world);
@@ -564,6 +618,8 @@ describe("Keeper", () => {
     const { id } = await keeper.keep(call);
     expect(await keeper.outcome(id, 0)).toBeUndefined();
     await keeper.finish(id, {
+      operation,
+      caller: call.caller,
       outcome: failure("implementation_failed"),
       environment: "inline",
       passedOver: [],

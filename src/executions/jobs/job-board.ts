@@ -9,8 +9,8 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { sha256 } from "../../core/hash.ts";
-import { Alarm } from "../_alarm.ts";
-import { News } from "../_news.ts";
+import { Alarm } from "../../objects/alarm.ts";
+import { News } from "../../objects/news.ts";
 import { TextPieces } from "./_pieces.ts";
 
 /** What has been closed, or whose ticket has ended, is known for so long, to answer callbacks that come late. */

@@ -5,8 +5,8 @@ import type { Scope } from "../../model/scope.ts";
 /** What can be done with a kind of entry. */
 export type KindVerb = "list" | "get" | "create" | "edit" | "put" | "delete" | "duplicate" | "rollback" | "revisions";
 
-/** `audit`: one of AUDIT_FUNCTIONS. `wired`: one of WIRED_FUNCTIONS. `chain`: see chain-input.ts. */
-export type Verb = KindVerb | "audit" | "wired" | "chain";
+/** `audit`: one of AUDIT_FUNCTIONS. `wired`: one of WIRED_FUNCTIONS. `chain`, `delivery`: see chain-input.ts, delivery-function.ts. */
+export type Verb = KindVerb | "audit" | "wired" | "chain" | "delivery";
 
 export type Builtin = {
   name: string;

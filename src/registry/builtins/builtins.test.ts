@@ -20,6 +20,7 @@ afterAll(() => base.close());
 const none = async () => undefined;
 const empty = async () => ({ items: [], next_cursor: null });
 const nothingKept: WiredPorts = {
+  subscriptions: { test: async () => ({ executionId: "ex_1", outcome: undefined }) },
   environments: {
     check: async ({ name, adapter, active }) => ({
       name,
@@ -34,6 +35,7 @@ const nothingKept: WiredPorts = {
   },
   executions: { find: none, list: empty, cancel: none, replay: none },
   artifacts: { find: none, list: empty },
+  schedules: { summaries: async () => new Map(), history: empty, trigger: async () => "ex_1" },
 };
 const holding = (...scopes: Scope[]): Principal => ({ id: "p", name: "p", scopes });
 

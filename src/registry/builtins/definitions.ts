@@ -9,6 +9,7 @@ import { JsonObjectSchema, KINDS, type CodeType, type Kind } from "../../model/e
 import type { Scope } from "../../model/scope.ts";
 import type { Builtin, Verb } from "./builtin.ts";
 import { CHAIN_FUNCTION, chainInput } from "./chain-input.ts";
+import { DELIVERY_FUNCTION, deliveryInput, deliveryOutput } from "./delivery-function.ts";
 import { WIRED_FUNCTIONS } from "./wired-functions.ts";
 import * as schemas from "./schemas.ts";
 
@@ -139,6 +140,14 @@ const CHAIN: Row = {
   output: () => v.unknown(),
 };
 
+const DELIVERY: Row = {
+  verb: "delivery",
+  name: DELIVERY_FUNCTION,
+  description: "Tells a subscription of one event: signed to its URL, or as the input of its operation.",
+  input: () => deliveryInput,
+  output: () => deliveryOutput,
+};
+
 export const BUILTINS: Readonly<Record<string, Builtin>> = Object.fromEntries(
   [
     ...(Object.keys(KINDS) as Kind[]).flatMap((kind) =>
@@ -146,6 +155,7 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = Object.fromEntries(
     ),
     ...AUDIT_FUNCTIONS.map((row) => define({ ...row, verb: "audit" }, undefined, row.scope)),
     define(CHAIN, undefined, "ops:invoke"),
+    define(DELIVERY, undefined, "ops:invoke"),
     ...WIRED_FUNCTIONS.map((row) => define({ ...row, verb: "wired" }, undefined, row.scope)),
   ].map((builtin) => [builtin.name, builtin]),
 );

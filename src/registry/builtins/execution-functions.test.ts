@@ -68,6 +68,12 @@ const ARTIFACT: ArtifactView = {
 /** Each thing asked of the ports, in order. */
 let asked: unknown[];
 const ports: WiredPorts = {
+  schedules: {
+    summaries: async () => new Map(),
+    history: async () => ({ items: [], next_cursor: null }),
+    trigger: async () => "ex_1",
+  },
+  subscriptions: { test: async () => ({ executionId: ID, outcome: undefined }) },
   environments: {
     check: async ({ name, adapter, active }) => ({
       name,

@@ -11,8 +11,10 @@ import { allows, mayControl, type Principal } from "../../model/principal.ts";
 import type { Page } from "../read.ts";
 import type { Registry } from "../registry.ts";
 import type { EnvironmentPorts } from "./environment-functions.ts";
+import type { SchedulePorts } from "./schedule-functions.ts";
 import * as schemas from "./execution-schemas.ts";
 import { optional, parseInput } from "./parse-input.ts";
+import type { SubscriptionPorts } from "./subscription-functions.ts";
 
 /** undefined always means: there is none of that id, or it is no longer kept. Who may do it is no matter of theirs. */
 export type ExecutionPorts = {
@@ -34,13 +36,13 @@ export type ExecutionPorts = {
 };
 
 /** What functions that need more than the registry are given. */
-export type WiredPorts = ExecutionPorts & EnvironmentPorts;
+export type WiredPorts = ExecutionPorts & EnvironmentPorts & SchedulePorts & SubscriptionPorts;
 
 type Call = {
   input: unknown;
   principal: Principal;
   ports: WiredPorts;
-  registry: Pick<Registry, "resolve" | "environment">;
+  registry: Pick<Registry, "resolve" | "environment" | "trigger" | "database">;
 };
 type Run = (name: string, call: Call) => Promise<unknown>;
 

@@ -13,7 +13,7 @@ export function installBuiltins(registry: Registry): Promise<Change[]> {
       description,
       group: "registry",
       implemented_at: `builtin:${name}`,
-      is_async: verb === "chain",
+      is_async: verb === "chain" || verb === "delivery",
       input_type: input.schema,
       output_type: output.schema,
     },

@@ -12,6 +12,7 @@ import type { BuiltinResult, KindVerb } from "./builtin.ts";
 import { chainInput } from "./chain-input.ts";
 import { builtinOf } from "./definitions.ts";
 import type { WiredPorts } from "./execution-functions.ts";
+import { deliveryInput } from "./delivery-function.ts";
 import { WIRED_FUNCTIONS } from "./wired-functions.ts";
 import { optional, parseInput } from "./parse-input.ts";
 import * as schemas from "./schemas.ts";
@@ -40,9 +41,9 @@ export async function runBuiltin(
     if (ports === undefined || found === undefined) throw notWired(name);
     return { output: await found.run(name, { input, principal, ports, registry }) };
   }
-  if (verb === "chain") {
-    // Whatever runs chains takes them before they come here; a wrong input is still said first.
-    parseInput(chainInput, input, name);
+  if (verb === "chain" || verb === "delivery") {
+    // Whatever runs these takes them before they come here; a wrong input is still said first.
+    parseInput(verb === "chain" ? chainInput : deliveryInput, input, name);
     throw notWired(name);
   }
   if (verb === "audit" || kind === undefined) {

@@ -1,5 +1,12 @@
 /** The built-in functions that need more than the registry: what they use is given to whoever runs them. */
 import { ENVIRONMENT_FUNCTIONS } from "./environment-functions.ts";
+import { SCHEDULE_FUNCTIONS } from "./schedule-functions.ts";
 import { EXECUTION_FUNCTIONS, type WiredFunction } from "./execution-functions.ts";
+import { SUBSCRIPTION_FUNCTIONS } from "./subscription-functions.ts";
 
-export const WIRED_FUNCTIONS: readonly WiredFunction[] = [...EXECUTION_FUNCTIONS, ...ENVIRONMENT_FUNCTIONS];
+export const WIRED_FUNCTIONS: readonly WiredFunction[] = [
+  ...EXECUTION_FUNCTIONS,
+  ...ENVIRONMENT_FUNCTIONS,
+  ...SCHEDULE_FUNCTIONS,
+  ...SUBSCRIPTION_FUNCTIONS,
+];

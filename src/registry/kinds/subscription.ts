@@ -1,16 +1,20 @@
 /** Subscriptions: a URL or an operation, and what is sent to a URL is signed unless the row says otherwise. */
 import { SwitchyardError } from "../../core/errors.ts";
+import { destinationFault } from "../../model/destination.ts";
 import type { Subscription } from "../../model/triggers.ts";
 import { allows } from "../../model/principal.ts";
 import type { Use } from "../draft.ts";
+import { DELIVERY_FUNCTION } from "../builtins/delivery-function.ts";
 import { refuse, type KindRules } from "./rules.ts";
-import { checkScopes, startedOperation, useSecrets } from "./trigger.ts";
+import { checkExpression, checkScopes, startedOperation, useSecrets } from "./trigger.ts";
 
 export const subscriptionRules: KindRules<"subscription"> = {
   restore: (manifest, _resolved, context) => subscriptionRules.settle(manifest, context),
   async settle(manifest, context) {
     const { name, operation, secrets, network } = manifest;
     checkTarget(manifest);
+    checkRetry(manifest);
+    await checkExpression("subscription", manifest, "mapping");
     checkScopes("subscription", manifest, context);
     if (network === "private" && !allows(context.principal, "admin")) {
       throw new SwitchyardError(
@@ -41,6 +45,21 @@ function checkTarget(manifest: Subscription): void {
       `Cannot store the subscription "${name}": unsigned must be true without secrets, and false with some; it is ${String(unsigned)} with ${secrets.length}`,
     );
   }
+  const fault = url === null ? undefined : destinationFault(url, manifest.network);
+  if (fault !== undefined) {
+    throw refuse(
+      "destination_forbidden",
+      "/url",
+      `Cannot store the subscription "${name}": its url ${fault}; it is ${url}`,
+    );
+  }
+  if (operation === DELIVERY_FUNCTION) {
+    throw refuse(
+      "definition_invalid",
+      "/operation",
+      `Cannot store the subscription "${name}": it must start an operation of the team's; ${DELIVERY_FUNCTION} is how subscriptions are told`,
+    );
+  }
   if (operation !== null && operations.includes(operation)) {
     throw refuse(
       "definition_invalid",
@@ -59,4 +78,13 @@ function checkTarget(manifest: Subscription): void {
       `Cannot store the subscription "${name}": ${field} has a meaning only with a url; it calls the operation "${operation}"`,
     );
   }
+}
+
+function checkRetry({ name, retry }: Subscription): void {
+  if (retry === null || retry.initial_ms <= retry.max_ms) return;
+  throw refuse(
+    "definition_invalid",
+    "/retry/initial_ms",
+    `Cannot store the subscription "${name}": initial_ms must be at most max_ms, which is ${retry.max_ms}; it is ${retry.initial_ms}`,
+  );
 }

@@ -2,12 +2,13 @@
  * What webhooks, schedules and subscriptions have in common: their rights are never more than those of whoever writes the
  * row, at every write; what they start must be there and open to them; a secret is used only by who may use secrets.
  */
-import { SwitchyardError } from "../../core/errors.ts";
+import { SwitchyardError, toSwitchyardError } from "../../core/errors.ts";
 import type { Operation } from "../../model/entities.ts";
 import { allows, type Principal } from "../../model/principal.ts";
 import type { Scope } from "../../model/scope.ts";
 import { triggerPrincipalId, type TriggerKind } from "../../model/triggers.ts";
 import type { Row, Use } from "../draft.ts";
+import { compileExpression } from "../../expressions/index.ts";
 import { named, refuse, type WriteContext } from "./rules.ts";
 
 type Named = { name: string; scopes: readonly Scope[] };
@@ -69,4 +70,20 @@ export async function useSecrets(
     );
   }
   return unique.map((secret) => ({ kind: "secret", name: secret, written: true }));
+}
+
+/** An expression that cannot be compiled would fail for every event. Throws expression_invalid at the field. */
+export async function checkExpression<Field extends string>(
+  kind: TriggerKind,
+  manifest: { name: string } & { [F in Field]: string | null },
+  field: Field,
+): Promise<void> {
+  const source = manifest[field];
+  if (source === null) return;
+  try {
+    await compileExpression(source);
+  } catch (thrown) {
+    const { code, message } = toSwitchyardError(thrown);
+    throw refuse(code, `/${field}`, `Cannot store the ${kind} "${manifest.name}": ${message}`);
+  }
 }

@@ -1,4 +1,4 @@
-/** Those who wait for a change of an execution, in memory: whoever is lost with it asks again. */
+/** Those who wait for a change of an execution or a job, in memory: whoever is lost with it asks again. */
 export class News {
   readonly #listeners = new Map<string, Set<() => void>>();
 
