@@ -111,6 +111,7 @@ async function launch(options: EdgeOptions): Promise<Launched> {
           EXECUTIONS: { className: "ExecutionShard", useSQLite: true },
           JOBS: { className: "JobBoard", useSQLite: true },
           RUNNERS: { className: "RunnerPool", useSQLite: true },
+          AGENTS: { className: "AgentObject", useSQLite: true },
           SCHEDULER: { className: "Scheduler", useSQLite: true },
           RATE_LIMITS: { className: "RateLimiter", useSQLite: true },
         },

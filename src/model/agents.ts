@@ -63,6 +63,29 @@ export const JobSchema = v.strictObject({
 });
 export type JobRow = v.InferOutput<typeof JobSchema>;
 
+/** Reads a part of the state: an operation whose output is the value at the path. */
+const SensorSchema = v.strictObject({
+  /** Within the state; no parameters. */
+  path: v.pipe(
+    PathSchema,
+    v.check((path) => !/\/[:*]/.test(path), "must be a place in the state, without parameters"),
+  ),
+  operation: NameSchema,
+  /** Given to the operation as it is. */
+  input: v.optional(v.unknown(), {}),
+  /** null: read before each plan and no other time. Milliseconds. */
+  every_ms: v.optional(v.nullable(integer(1_000, 31 * 24 * 60 * 60_000)), null),
+});
+export type SensorRow = v.InferOutput<typeof SensorSchema>;
+
+const RetrySchema = v.strictObject({
+  initial_ms: v.optional(integer(1, 24 * 60 * 60_000), 1_000),
+  max_ms: v.optional(integer(1, 24 * 60 * 60_000), 5 * 60_000),
+  /** Failures in a row after which it gives up. */
+  max_failures: v.optional(integer(1, 1_000), 10),
+});
+export type AgentRetry = v.InferOutput<typeof RetrySchema>;
+
 export const AgentSchema = v.strictObject({
   name: NameSchema,
   description,
@@ -73,6 +96,10 @@ export const AgentSchema = v.strictObject({
   initial: v.optional(v.unknown(), {}),
   /** What its executions may do. */
   scopes: v.optional(v.pipe(v.array(ScopeSchema), v.minLength(1), v.maxLength(32)), ["ops:invoke"]),
+  /** How it learns what the state is. Others tell it by sense_agent. */
+  sensors: v.optional(v.pipe(v.array(SensorSchema), v.maxLength(64)), []),
+  /** After a step that failed it waits, twice as long each time, and plans again from the state as it is. */
+  retry: v.optional(RetrySchema, { initial_ms: 1_000, max_ms: 5 * 60_000, max_failures: 10 }),
   /** How much the search may try, and how many steps a plan may have. */
   limits: v.optional(
     v.strictObject({ tries: v.optional(integer(1, 1_000_000), 50_000), steps: v.optional(integer(1, 10_000), 1_000) }),
