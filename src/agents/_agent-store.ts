@@ -9,6 +9,7 @@ import type { ErrorData } from "../core/errors.ts";
 import type { AgentPhase, StepStatus } from "../model/agent-states.ts";
 import type { JobRow } from "../model/agents.ts";
 import type { Json, Step, Unmet, Value } from "../planner/index.ts";
+import type { AgentEvent } from "./port.ts";
 import type { Intent } from "./decide.ts";
 import type { AgentSettings, StepData } from "./messages.ts";
 
@@ -66,8 +67,6 @@ export type StepRow = {
   startedAt: number | null;
   endedAt: number | null;
 };
-
-export type AgentEvent = { seq: number; at: number; type: string; [key: string]: unknown };
 
 type RawStep = {
   id: number;

@@ -12,9 +12,10 @@ import type { AgentPhase } from "../model/agent-states.ts";
 import { Alarm } from "../objects/alarm.ts";
 import { News } from "../objects/news.ts";
 import type { Json, Value } from "../planner/index.ts";
-import { AgentStore, type AgentEvent, type Head, type StepRow } from "./_agent-store.ts";
+import { AgentStore, type Head, type StepRow } from "./_agent-store.ts";
 import { Reckoning } from "./_reckoning.ts";
 import { decide } from "./decide.ts";
+import type { AgentEvent } from "./port.ts";
 import type {
   AgentSettings,
   LookAnswer,
@@ -220,7 +221,7 @@ export class AgentObject extends DurableObject<unknown> {
     const order: PlanOrder = {
       agent: this.#name(),
       state: this.#store.state(),
-      target: head.target as Json,
+      target: head.target,
       sensors: due,
     };
     this.#send(async (runner) => {

@@ -4,20 +4,19 @@ import type { TriggerHandle } from "../model/triggers.ts";
 import { toDecisions, toMermaid, toSentences, type Step } from "../planner/index.ts";
 import type { AgentPorts, AgentStatusView } from "../registry/builtins/agent-functions.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { AgentEvent } from "./_agent-store.ts";
 import type { AgentObject, AgentStatus } from "./agent-object.ts";
+import type { AgentWatch } from "./port.ts";
 import { planAgent } from "./plan-agent.ts";
 import { jobRows, settingsOf } from "./rows.ts";
 
 type Row = TriggerHandle<"agent">;
 type Change = { kind: string; name: string };
 
-export type Agents = AgentPorts["agents"] & {
-  /** Events after the one; waits for the next. */
-  watch(name: string, options: { after: number; waitMs: number }): Promise<AgentEvent[]>;
-  /** Rows were written. Resolves when the objects know, or cannot be told: they look by themselves when they plan next. */
-  tell(changes: readonly Change[]): Promise<void>;
-};
+export type Agents = AgentPorts["agents"] &
+  AgentWatch & {
+    /** Rows were written. Resolves when the objects know, or cannot be told: they look by themselves when they plan next. */
+    tell(changes: readonly Change[]): Promise<void>;
+  };
 
 export function createAgents(ports: {
   namespace: DurableObjectNamespace<AgentObject>;

@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import type { DispatchPorts } from "../dispatch/dispatch.ts";
 import type { Capabilities } from "../dispatch/capability.ts";
-import type { Agents } from "../agents/agents.ts";
+import type { AgentWatch } from "../agents/port.ts";
 import type { Artifacts, Executions } from "../executions/port.ts";
 import type { JobCallbacks } from "../executions/jobs/job-callbacks.ts";
 import type { Scope } from "../model/scope.ts";
@@ -23,7 +23,7 @@ export type Platform = {
   executions: Executions;
   artifacts: Artifacts;
   /** What agents did, as it comes. */
-  agents: Pick<Agents, "watch">;
+  agents: AgentWatch;
   /** What jobs come back to, with their tickets. */
   jobs: JobCallbacks;
   /** Answers the supervisor of executor processes; undefined where there is none (Cloudflare). */
