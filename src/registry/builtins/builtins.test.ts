@@ -5,6 +5,7 @@ import type { Scope } from "../../model/scope.ts";
 import type { Principal } from "../../model/principal.ts";
 import { ADMIN, fixture, storeModule, STRING_FIELD, type Fixture } from "../_fixture.node.ts";
 import type { Json } from "../schema.ts";
+import { IDLE_AGENTS } from "./_agents.test-util.ts";
 import { BUILTINS } from "./definitions.ts";
 import type { WiredPorts } from "./execution-functions.ts";
 import { installBuiltins } from "./install-builtins.ts";
@@ -20,6 +21,7 @@ afterAll(() => base.close());
 const none = async () => undefined;
 const empty = async () => ({ items: [], next_cursor: null });
 const nothingKept: WiredPorts = {
+  agents: IDLE_AGENTS,
   subscriptions: { test: async () => ({ executionId: "ex_1", outcome: undefined }) },
   environments: {
     check: async ({ name, adapter, active }) => ({
