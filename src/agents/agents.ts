@@ -20,7 +20,7 @@ export type Agents = AgentPorts["agents"] &
 
 export function createAgents(ports: {
   namespace: DurableObjectNamespace<AgentObject>;
-  registry: Pick<Registry, "database" | "triggers">;
+  registry: Pick<Registry, "manifests" | "triggers">;
 }): Agents {
   const { namespace, registry } = ports;
   const object = (name: string) => namespace.getByName(name);

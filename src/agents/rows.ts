@@ -2,11 +2,10 @@
 import { SwitchyardError } from "../core/errors.ts";
 import type { JobRow } from "../model/agents.ts";
 import type { TriggerHandle } from "../model/triggers.ts";
-import { manifestsOf } from "../registry/read.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { AgentSettings } from "./messages.ts";
 
-export type RowsRegistry = Pick<Registry, "triggersNamed" | "database">;
+export type RowsRegistry = Pick<Registry, "triggersNamed" | "manifests">;
 
 export async function agentRow(
   name: string,
@@ -18,9 +17,9 @@ export async function agentRow(
 /** In the agent's order. */
 export async function jobRows(
   { name, jobs }: { name: string; jobs: readonly string[] },
-  { database }: Pick<Registry, "database">,
+  registry: Pick<Registry, "manifests">,
 ): Promise<JobRow[]> {
-  const found = await manifestsOf(database, "job", jobs);
+  const found = await registry.manifests("job", jobs);
   return jobs.map((job) => {
     const row = found.get(job);
     if (row !== undefined) return row as JobRow;
