@@ -67,7 +67,7 @@ export class AgentObject extends DurableObject<unknown> {
   readonly #alarm: Alarm;
   readonly #news = new News();
   /** Steps, and sensors by their path, that somebody was asked about. */
-  readonly #asked = new Map<number, symbol>();
+  readonly #asked = new Map<string, symbol>();
   readonly #sensing = new Set<string>();
   #planning = false;
 
@@ -163,7 +163,7 @@ export class AgentObject extends DurableObject<unknown> {
     if (this.#store.head() === undefined) return;
     const answer = JSON.parse(text) as StepAnswer;
     this.#write((now) => {
-      if (answer.plan === this.#head().plan && answer.kind === "unknown") this.#asked.delete(answer.step);
+      if (answer.kind === "unknown") this.#asked.delete(keyOf(answer));
       this.#reckoning.took(this.#head(), answer, now);
     });
   }
@@ -247,10 +247,11 @@ export class AgentObject extends DurableObject<unknown> {
     const orders: StepOrder[] = [];
     const token = Symbol("a message");
     for (const row of this.#store.started()) {
-      if (this.#asked.has(row.id) || (row.retryAt ?? 0) > now || row.data === null) continue;
+      const place = keyOf({ plan: head.plan, step: row.id });
+      if (this.#asked.has(place) || (row.retryAt ?? 0) > now || row.data === null) continue;
       const job = this.#store.job(row.step.job);
       if (job === undefined) continue;
-      this.#asked.set(row.id, token);
+      this.#asked.set(place, token);
       const key = `${this.#name()} ${head.life} ${head.plan} ${row.id}`;
       orders.push({
         agent: this.#name(),
@@ -272,7 +273,7 @@ export class AgentObject extends DurableObject<unknown> {
       try {
         await runner.run(this.#name(), JSON.stringify(orders));
       } finally {
-        for (const { step } of orders) if (this.#asked.get(step) === token) this.#asked.delete(step);
+        for (const place of orders.map(keyOf)) if (this.#asked.get(place) === token) this.#asked.delete(place);
       }
     });
   }
@@ -390,4 +391,9 @@ export class AgentObject extends DurableObject<unknown> {
       throw error;
     }
   }
+}
+
+/** Steps of different plans have the same numbers. */
+function keyOf({ plan, step }: { plan: number; step: number }): string {
+  return `${plan} ${step}`;
 }

@@ -115,9 +115,13 @@ export class AgentRunner extends WorkerEntrypoint {
     });
   }
 
-  run(agent: string, text: string): Promise<void> {
+  /** Each by itself, so that those that wait for an execution can be told from the others. */
+  async run(agent: string, text: string): Promise<void> {
     const world = worldOf(agent);
-    return world.during(() => agentRunner.runText(agent, text, world.ports));
+    const orders = JSON.parse(text) as unknown[];
+    await Promise.all(
+      orders.map((order) => world.during(() => agentRunner.runText(agent, JSON.stringify([order]), world.ports))),
+    );
   }
 
   sense(text: string): Promise<string> {
