@@ -4,7 +4,6 @@
  * on a registry and a keeper of executions that are plain objects: they lie outside of the object, where they survive it. The
  * clock stands still, years ahead: no alarm fires unless a test rings it.
  */
-import { evictDurableObject } from "cloudflare:test";
 import { env as bindings, WorkerEntrypoint } from "cloudflare:workers";
 import * as v from "valibot";
 import { AgentObject as RealAgentObject, type AgentStatus } from "../../src/agents/agent-object.ts";
@@ -49,9 +48,9 @@ export class AgentObject extends RealAgentObject {
     const own = storage.transactionSync.bind(storage);
     storage.transactionSync = <T>(work: () => T): T => {
       const step = ++world.writes;
-      if (step === world.dieBefore) die(state);
+      if (step === world.dieBefore) die(state, world);
       const result = own(work);
-      if (step === world.dieAfter) die(state);
+      if (step === world.dieAfter) die(state, world);
       return result;
     };
     super(state, env);
@@ -68,11 +67,30 @@ export class AgentObject extends RealAgentObject {
   /** What is written is on disk, so messages have left, and what they brought is written. */
   async rest(): Promise<void> {
     const world = worldOf(this.ctx.id.name);
-    for (let quiet = 0, writes = world.writes; quiet < 3; quiet = world.writes === writes ? quiet + 1 : 0) {
-      writes = world.writes;
+    // Between a message that leaves and whoever takes it nothing is on its way for a moment; what was lost is not waited for.
+    for (let quiet = 0, writes = world.writes, turns = 0; quiet < 3 && turns < 100; turns++) {
       await this.ctx.storage.sync();
       await world.rest();
+      quiet = world.writes === writes && !this.#isAnswered(world) ? quiet + 1 : 0;
+      writes = world.writes;
     }
+  }
+
+  /** Something is asked for that nothing holds back. */
+  #isAnswered(world: TestWorld): boolean {
+    const { sql } = this.ctx.storage;
+    const head = sql.exec<{ head: string }>("SELECT head FROM agent").toArray()[0];
+    if (head !== undefined && (JSON.parse(head.head) as { phase: string }).phase === "planning") return true;
+    const steps = sql.exec<{ execution_id: string | null }>(
+      "SELECT execution_id FROM steps WHERE status = 'started' AND retry_at IS NULL",
+    );
+    const held = new Set(world.executions.filter(({ outcome }) => outcome === undefined).map(({ id }) => id));
+    return steps.toArray().some(({ execution_id: id }) => id === null || !held.has(id));
+  }
+
+  /** Memory is gone, tables are there. */
+  kill(): void {
+    die(this.ctx, worldOf(this.ctx.id.name));
   }
 
   /** Rings each alarm that is due by then, in order; what each sets off comes to rest before the next. */
@@ -93,7 +111,8 @@ export class AgentObject extends RealAgentObject {
   }
 }
 
-function die(state: DurableObjectState): never {
+function die(state: DurableObjectState, world: TestWorld): never {
+  world.forget();
   state.abort("killed by the test");
   throw new Error("killed by the test");
 }
@@ -167,6 +186,7 @@ export class TestWorld {
   dieAfter: number | undefined;
   #underWay = 0;
   #revision = 0;
+  #life = 0;
 
   constructor() {
     clock.now = START;
@@ -250,7 +270,7 @@ export class TestWorld {
 
   /** Memory is gone, tables are there. */
   async restart(): Promise<void> {
-    await evictDurableObject(this.stub);
+    await this.stub.kill().catch(() => undefined);
   }
 
   async status(): Promise<AgentStatus> {
@@ -276,12 +296,19 @@ export class TestWorld {
     await this.stub.rest();
   }
 
+  /** With an object ends what it was asked for: the runtime lets go of it in the middle. */
+  forget(): void {
+    this.#life += 1;
+    this.#underWay = 0;
+  }
+
   async during<T>(work: () => Promise<T>): Promise<T> {
+    const life = this.#life;
     this.#underWay += 1;
     try {
       return await work();
     } finally {
-      this.#underWay -= 1;
+      if (life === this.#life) this.#underWay -= 1;
     }
   }
 
@@ -374,10 +401,11 @@ export class TestWorld {
     const kept = this.executions.find((each) => each.id === id);
     if (kept === undefined) return failure("entity_not_found");
     if (kept.outcome !== undefined) return kept.outcome;
+    const life = this.#life;
     this.#underWay -= 1;
     // No promise of another object's may be waited for.
     for (let ms = 0; ms < 5_000 && kept.outcome === undefined; ms++) await scheduler.wait(1);
-    this.#underWay += 1;
+    if (life === this.#life) this.#underWay += 1;
     return kept.outcome;
   }
 }
