@@ -1,0 +1,134 @@
+/** Agents on the real platform: the example, followed by opctl, a fleet, and kill -9 between steps. */
+import { execFileSync } from "node:child_process";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { install, startDev, waitUntil, type Dev } from "./_platform.ts";
+
+let dev: Dev;
+beforeAll(async () => {
+  dev = await startDev();
+  const deployed = await dev.opctl(["deploy", "examples/counters.ts#plus_one"]);
+  expect(deployed.stderr + deployed.stdout).toContain("plus_one@1");
+  expect((await dev.opctl(["apply", "-f", "examples/counters/"])).code).toBe(0);
+});
+afterAll(async () => {
+  await dev.stop();
+});
+
+type Status = {
+  phase: string;
+  reason: string | null;
+  state: { counters: Record<string, number> };
+  plan: { steps: { status: string; execution_id: string }[] } | null;
+};
+
+async function status(name: string): Promise<Status> {
+  return (await (await dev.request(`/agents/${name}/status`)).json()) as Status;
+}
+
+async function put(path: string, body: object): Promise<void> {
+  const response = await dev.request(path, { method: "PUT", body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
+}
+
+const target = (counters: Record<string, number>): string => JSON.stringify({ counters });
+
+describe("an agent", () => {
+  test("is planned for without being started", async () => {
+    const { code, stdout } = await dev.opctl(["plan", "counters", "--target", target({ a: 3, b: 1 })]);
+    expect(stdout.split("\n").slice(0, 4)).toEqual(["1. a + 1", "2. a + 1, after 1", "3. a + 1, after 2", "4. b + 1"]);
+    expect(code).toBe(0);
+    expect(await status("counters")).toMatchObject({ phase: "idle", state: { counters: { a: 0, b: 0 } } });
+  });
+
+  test("is followed to its target by opctl seek --wait", async () => {
+    const { code, stderr } = await dev.opctl(["seek", "counters", "--target", target({ a: 3, b: 1 }), "--wait"]);
+    expect(stderr).toMatch(/plan 1 +4 steps[^]*started +1\. a \+ 1[^]*state +\/counters\/a = 3[^]*reached/);
+    expect(code).toBe(0);
+    const { plan } = await status("counters");
+    const id = plan?.steps[0]?.execution_id ?? "";
+    const execution = (await (await dev.request(`/executions/${id}`)).json()) as object;
+    expect(execution).toMatchObject({
+      operation: "plus_one",
+      caller: { type: "agent", id: "counters" },
+      principal: "agent:counters",
+    });
+  });
+
+  test("says that it cannot, with exit code 1", async () => {
+    const { code, stderr } = await dev.opctl(["seek", "counters", "-t", target({ a: -1 }), "--wait"]);
+    expect(stderr).toContain("unreachable: no way to /counters/a");
+    expect(code).toBe(1);
+    await dev.opctl(["agent", "stop", "counters"]);
+    expect((await status("counters")).phase).toBe("stopped");
+  });
+
+  test("is directed only by who has its rights", async () => {
+    const created = await dev.opctl(["token", "create", "reader", "--scope", "registry:read", "--json"]);
+    const { token } = JSON.parse(created.stdout) as { token: string };
+    const body = JSON.stringify({ target: {} });
+    for (const what of ["seek", "stop", "sense"]) {
+      const response = await dev.request(`/agents/counters/${what}`, { method: "POST", body, token });
+      expect([what, response.status]).toEqual([what, 403]);
+    }
+    expect((await dev.request("/agents/counters/status", { token })).status).toBe(200);
+  });
+});
+
+test("a fleet goes after its canary, and stops when that fails", async () => {
+  for (const name of ["edge-1", "edge-2", "edge-3"]) {
+    await put(`/registry/agents/${name}`, {
+      jobs: ["plus_one"],
+      initial: { counters: { a: name === "edge-1" ? 5 : 0 } },
+    });
+  }
+  const stopped = await dev.opctl(["seek", "edge-*", "-t", target({ a: 2 }), "--canary", "1"]);
+  expect(stopped.stdout).toContain("0 of 3 there, 1 not, 2 not asked: edge-2 edge-3");
+  expect(stopped.code).toBe(1);
+  expect((await status("edge-2")).phase).toBe("idle");
+  const all = await dev.opctl(["seek", "edge-*", "-t", target({ a: 6 }), "--canary", "1"]);
+  expect(all.stdout).toContain("3 of 3 there");
+  expect(all.code).toBe(0);
+});
+
+test("killed between steps it goes on, and does none twice", async () => {
+  await install(
+    dev,
+    "slow_plus",
+    "export async function slow_plus(input) { await new Promise((r) => setTimeout(r, 150)); return input; }",
+  );
+  await put("/registry/jobs/slow_plus", {
+    path: "/counters/:name",
+    when: "value < target",
+    effect: "value + 1",
+    operation: "slow_plus",
+    input: '{"path": path, "value": value}',
+  });
+  await put("/registry/agents/slow", { jobs: ["slow_plus"], initial: { counters: { a: 0 } } });
+  const seeking = dev.opctl(["seek", "slow", "--target", target({ a: 8 }), "--wait"]);
+  for (const least of [2, 5]) {
+    await waitUntil(
+      async () => ((await status("slow").catch(() => undefined))?.state.counters["a"] ?? 0) >= least,
+      30_000,
+    );
+    killEdge();
+    await waitUntil(async () => (await dev.request("/health").catch(() => undefined))?.ok === true, 30_000);
+  }
+  const { code, stderr } = await seeking;
+  expect(stderr).toContain("reached");
+  expect(code).toBe(0);
+  expect((await status("slow")).state).toEqual({ counters: { a: 8 } });
+  const response = await dev.request("/executions?operation=slow_plus&limit=1000");
+  const { items } = (await response.json()) as { items: { id: string; status: string }[] };
+  expect(items.map((each) => each.status)).toEqual(Array.from({ length: 8 }, () => "succeeded"));
+});
+
+/** kill -9 for the workerd that holds the objects: the child of this test's own platform that listens on its port. */
+function killEdge(): void {
+  const children = execFileSync("ps", ["-o", "pid=,ppid=,args=", "-e"], { encoding: "utf8" })
+    .split("\n")
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
+    .filter((match) => match !== null);
+  const edge = children.find((match) => Number(match[2]) === dev.child.pid && /workerd/.test(match[3] ?? ""));
+  if (edge === undefined) throw new Error(`no workerd is a child of ${dev.child.pid}`);
+  process.kill(Number(edge[1]), "SIGKILL");
+}
