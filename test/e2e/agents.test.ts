@@ -1,5 +1,5 @@
 /** Agents on the real platform: the example, followed by opctl, a fleet, and kill -9 between steps. */
-import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { install, startDev, waitUntil, type Dev } from "./_platform.ts";
 
@@ -122,13 +122,10 @@ test("killed between steps it goes on, and does none twice", async () => {
   expect(items.map((each) => each.status)).toEqual(Array.from({ length: 8 }, () => "succeeded"));
 });
 
-/** kill -9 for the workerd that holds the objects: the child of this test's own platform that listens on its port. */
+/** kill -9 for the workerd that holds the objects. Miniflare hands it its configuration in binary form; executors read a file. */
 function killEdge(): void {
-  const children = execFileSync("ps", ["-o", "pid=,ppid=,args=", "-e"], { encoding: "utf8" })
-    .split("\n")
-    .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
-    .filter((match) => match !== null);
-  const edge = children.find((match) => Number(match[2]) === dev.child.pid && /workerd/.test(match[3] ?? ""));
-  if (edge === undefined) throw new Error(`no workerd is a child of ${dev.child.pid}`);
-  process.kill(Number(edge[1]), "SIGKILL");
+  const pids = readFileSync(`/proc/${dev.child.pid}/task/${dev.child.pid}/children`, "utf8").trim().split(" ");
+  const edge = pids.find((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("--binary"));
+  if (edge === undefined) throw new Error("no process below opctl dev is the edge");
+  process.kill(Number(edge), "SIGKILL");
 }
