@@ -19,8 +19,10 @@ export default defineConfig({
           exclude: [
             "test/workerd/agents*.test.ts",
             "test/workerd/artifacts*.test.ts",
+            "test/workerd/deliveries*.test.ts",
             "test/workerd/executions*.test.ts",
             "test/workerd/jobs*.test.ts",
+            "test/workerd/metrics-*.test.ts",
             "test/workerd/limits*.test.ts",
             "test/workerd/runner-*.test.ts",
             "test/workerd/schedules*.test.ts",
@@ -39,6 +41,19 @@ export default defineConfig({
           }),
         ],
         test: { name: "workerd-runners", include: ["test/workerd/runner-*.test.ts"] },
+      },
+      {
+        // The board of metrics.
+        plugins: [
+          cloudflareTest({
+            main: "./src/metrics/metrics-board.ts",
+            miniflare: {
+              compatibilityDate: "2026-07-01",
+              durableObjects: { METRICS_BOARD: { className: "MetricsBoard", useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: "workerd-metrics", include: ["test/workerd/metrics-*.test.ts"] },
       },
       {
         // Artifacts by themselves: on shards that keep nothing else, whose store and whose clock the tests hold.
@@ -122,6 +137,19 @@ export default defineConfig({
           }),
         ],
         test: { name: "workerd-limits", include: ["test/workerd/limits*.test.ts"] },
+      },
+      {
+        // The logs of deliveries to webhooks.
+        plugins: [
+          cloudflareTest({
+            main: "./test/workerd/deliveries-world.ts",
+            miniflare: {
+              compatibilityDate: "2026-07-01",
+              durableObjects: { DELIVERIES: { className: "DeliveryLog", useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: "workerd-deliveries", include: ["test/workerd/deliveries*.test.ts"] },
       },
       {
         // What adapters meet that we did not write. What is not on the machine is skipped, by name.

@@ -28,12 +28,17 @@ export async function startBare(): Promise<Served> {
   return { port, token: "", state: "", pid: child.pid!, stop: () => end(child) };
 }
 
-export async function startPlatform(executor: "process" | "inline", given?: string): Promise<Served> {
+/** `more`: further arguments of `opctl dev`. */
+export async function startPlatform(
+  executor: "process" | "inline",
+  given?: string,
+  more: readonly string[] = [],
+): Promise<Served> {
   const state = given ?? mkdtempSync(path.join(os.tmpdir(), "sy-bench-"));
   const port = await freePort();
   const child = spawn(
     process.execPath,
-    [path.join(ROOT, "cli/opctl.js"), "dev", "--port", String(port), "--state", state, "--executor", executor],
+    [path.join(ROOT, "cli/opctl.js"), "dev", "--port", String(port), "--state", state, "--executor", executor, ...more],
     { cwd: ROOT, stdio: ["ignore", process.env["BENCH_LOG"] ? "inherit" : "ignore", "pipe"] },
   );
   try {
@@ -126,7 +131,7 @@ export function memoryOf(pid: number): { name: string; megabytes: number }[] {
 const TICKS_PER_SECOND = 100;
 
 /** Processor time of a process and all below it since each began, by process id. Seconds. */
-export function processorTimeOf(pid: number): Map<number, { name: string; seconds: number }> {
+function processorTimeOf(pid: number): Map<number, { name: string; seconds: number }> {
   const found = new Map<number, { name: string; seconds: number }>();
   for (const id of processTree(pid)) {
     try {
@@ -138,6 +143,11 @@ export function processorTimeOf(pid: number): Map<number, { name: string; second
     }
   }
   return found;
+}
+
+/** Processor time of a platform's processes so far. Seconds; what others do on the machine changes it little. */
+export function processorSeconds({ pid }: Served): number {
+  return [...processorTimeOf(pid).values()].reduce((sum, { seconds }) => sum + seconds, 0);
 }
 
 /** What a platform uses of a core over `windowMs`, nothing being asked of it. */

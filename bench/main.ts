@@ -1,20 +1,20 @@
-/** `npm run bench [-- calls|scale|cold|cli|durable|adapters|planner]`: every number the README names, measured here and now. */
+/** `npm run bench [-- calls|scale|cold|cli|durable|adapters|planner|triggers]`: every number the README names, measured here and now. */
 import { ADAPTER_PARTS, adapters } from "./adapters.ts";
 import { calls } from "./calls.ts";
 import { cli } from "./cli.ts";
 import { cold } from "./cold.ts";
 import { durable, DURABLE_PARTS, missingPeers } from "./durable.ts";
 import { machine } from "./_harness.ts";
-import { rateLimitBench } from "./rate-limits.ts";
 import { planner } from "./planner.ts";
 import { scale } from "./scale.ts";
+import { TRIGGER_PARTS, triggers } from "./triggers.ts";
 
-const BENCHMARKS = { calls, scale, cold, cli, durable, adapters, planner };
+const BENCHMARKS = { calls, scale, cold, cli, durable, adapters, planner, triggers };
 /** Run only when they are named. */
 const PARTS: Record<string, () => Promise<void>> = {
   ...DURABLE_PARTS,
   ...ADAPTER_PARTS,
-  "rate-limits": rateLimitBench,
+  ...TRIGGER_PARTS,
 };
 
 const wanted = process.argv.slice(2);

@@ -57,6 +57,7 @@ const VALUES_FROM: Readonly<Record<string, string>> = {
   "--environment": "environment",
   "--parent": "execution",
   "--execution": "execution",
+  "--webhook": "webhook",
 };
 
 function optionsOf(command: Command): string[] {

@@ -8,7 +8,7 @@ import type { Kind, Manifest } from "../src/model/entities.ts";
 
 type KindWords<K extends Kind> = {
   readonly plural: string;
-  /** Fields that are plain text: `-s field=value` takes the value as it stands, even when it looks like JSON. */
+  /** Fields that are plain text, or an expression: `-s field=value` takes the value as it stands, even if it looks like JSON. */
   readonly text: readonly (keyof Manifest[K])[];
   /** What `opctl get` shows when no -a says otherwise. */
   readonly columns: readonly string[];
@@ -43,7 +43,7 @@ export const KIND_WORDS: { readonly [K in Kind]: KindWords<K> } = {
   },
   webhook: {
     plural: "webhooks",
-    text: ["name", "description", "operation", "scheme", "response"],
+    text: ["name", "description", "operation", "scheme", "mapping", "response", "dedupe"],
     columns: ["name", "revision", "active", "scheme", "operation", "response"],
   },
   schedule: {
@@ -53,7 +53,7 @@ export const KIND_WORDS: { readonly [K in Kind]: KindWords<K> } = {
   },
   subscription: {
     plural: "subscriptions",
-    text: ["name", "description", "network"],
+    text: ["name", "description", "network", "mapping"],
     columns: ["name", "revision", "active", "operations", "on", "url", "operation"],
   },
   job: {

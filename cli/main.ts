@@ -22,10 +22,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   chain: { summary: "call operations one after another: 'a(x=1) | b'", load: () => import("./commands/chain.ts") },
   logs: { summary: "show what an execution's handler wrote", load: () => import("./commands/logs.ts") },
   cancel: { summary: "stop executions", load: () => import("./commands/cancel.ts") },
-  replay: { summary: "run an execution again", load: () => import("./commands/replay.ts") },
+  replay: { summary: "run an execution or a delivery again", load: () => import("./commands/replay.ts") },
   artifact: { summary: "fetch a stored result", load: () => import("./commands/artifact.ts") },
   get: {
-    summary: "list entries, executions, artifacts or changes, or show one",
+    summary: "list entries, executions, artifacts, changes or deliveries, or show one",
     load: () => import("./commands/get.ts"),
   },
   describe: { summary: "show one entry in full, for people", load: () => import("./commands/describe.ts") },
@@ -47,6 +47,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "check the places where operations run, or install the host there",
     load: () => import("./commands/environment.ts"),
   },
+  webhook: { summary: "try a webhook with a signed sample", load: () => import("./commands/webhook.ts") },
   schedule: {
     summary: "preview, pause, resume or start schedules, or see what they did",
     load: () => import("./commands/schedule.ts"),

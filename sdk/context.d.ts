@@ -32,6 +32,8 @@ export type Context = {
     readonly operation: string;
     readonly revision: number;
     readonly caller: { readonly type: "token" | "execution" | "webhook" | "schedule" | "agent"; readonly id: string };
+    /** W3C Trace Context: send it as the header of that name with what you ask of others, and they are part of the trace. */
+    readonly traceparent: string;
   };
 };
 

@@ -8,14 +8,17 @@ import { waitUntil, WorkerEntrypoint } from "cloudflare:workers";
 import type { AdapterCall, AdapterPorts } from "./adapters/adapter.ts";
 import { checker } from "./adapters/check.ts";
 import { createAdapters, offeredAdapters } from "./adapters/index.ts";
-import { SwitchyardError } from "./core/errors.ts";
+import { SwitchyardError, toErrorData, toSwitchyardError } from "./core/errors.ts";
 import { shardOfExecutionId } from "./core/ids.ts";
 import { LIMITS } from "./core/limits.ts";
+import { log } from "./core/log.ts";
+import { noteSecrets } from "./core/redact.ts";
 import { Capabilities } from "./dispatch/capability.ts";
 import { Health } from "./dispatch/health.ts";
 import { Tickets } from "./dispatch/ticket.ts";
 import { createApp } from "./edge/app.ts";
 import type { Platform } from "./edge/context.ts";
+import { problem } from "./edge/problem.ts";
 import { Accepter } from "./executions/accepter.ts";
 import { ShardedArtifacts } from "./executions/artifacts/artifacts.ts";
 import { PayloadStore } from "./executions/artifacts/payload-store.ts";
@@ -33,6 +36,8 @@ import { Recorder } from "./executions/recorder.ts";
 import { Waiting } from "./executions/waiting.ts";
 import { createExecutor, type ExecutorBindings } from "./executor/create-executor.ts";
 import { Gate } from "./executor/gate.ts";
+import { MetricsBoard } from "./metrics/metrics-board.ts";
+import { wireTelemetry } from "./metrics/wire-telemetry.ts";
 import type { EndNote } from "./model/ended.ts";
 import type { Outcome } from "./model/outcome.ts";
 import type { Caller, Principal } from "./model/principal.ts";
@@ -42,6 +47,7 @@ import { parseInput } from "./registry/builtins/parse-input.ts";
 import { runBuiltin } from "./registry/builtins/run-builtin.ts";
 import { RateLimiter } from "./limits/rate-limiter.ts";
 import { RateLimits } from "./limits/rate-limits.ts";
+import { readTelemetrySettings } from "./telemetry/settings.ts";
 import { RunnerPool } from "./runners/runner-pool.ts";
 import { openDatabase } from "./registry/database.ts";
 import { changesFor } from "./triggers/schedules/changes.ts";
@@ -59,8 +65,13 @@ import { switchOff } from "./triggers/subscriptions/switch-off.ts";
 import { tryOut } from "./triggers/subscriptions/try-out.ts";
 import { tellEnds, type TellPorts } from "./triggers/subscriptions/tell-ends.ts";
 import { createWanted } from "./triggers/subscriptions/wanted.ts";
+import { createDeliveries } from "./triggers/webhooks/deliveries.ts";
+import { DeliveryLog } from "./triggers/webhooks/delivery-log.ts";
+import { DeliveryRecorder } from "./triggers/webhooks/delivery-recorder.ts";
+import { nameOfLog } from "./triggers/webhooks/delivery-shards.ts";
+import { createWebhooks } from "./triggers/webhooks/webhooks.ts";
 
-export { AgentObject, ExecutionShard, Gate, JobBoard, RateLimiter, RunnerPool, Scheduler };
+export { AgentObject, DeliveryLog, ExecutionShard, Gate, JobBoard, MetricsBoard, RateLimiter, RunnerPool, Scheduler };
 
 export type Bindings = ExecutorBindings &
   ShardEnv & {
@@ -74,8 +85,12 @@ export type Bindings = ExecutorBindings &
     ARTIFACTS: R2Bucket;
     /** fetch on the team's own network, where the installation has one. */
     PRIVATE_NETWORK?: Fetcher;
+    /** Adds up what isolates have counted. */
+    METRICS_BOARD: DurableObjectNamespace<MetricsBoard>;
     /** Jobs that run elsewhere and report back. */
     JOBS: DurableObjectNamespace<JobBoard>;
+    /** Deliveries to webhooks. */
+    DELIVERIES: DurableObjectNamespace<DeliveryLog>;
     /** Counts, an object for each rate limit. */
     RATE_LIMITS: DurableObjectNamespace<RateLimiter>;
     /** Where jobs and hosts reach the platform, such as https://switchyard.example.com. */
@@ -90,6 +105,8 @@ export type Bindings = ExecutorBindings &
     CAPABILITY_KEY: string;
     /** Milliseconds an isolate may trust its cache before it looks at the registry's counter again. */
     REGISTRY_MAX_STALE_MS?: string;
+    /** "off": nothing is counted. OTEL_… beside it, as telemetry/settings.ts reads them. */
+    METRICS?: string;
   };
 
 declare const SWITCHYARD_VERSION: string | undefined;
@@ -104,6 +121,7 @@ type Wired = {
 };
 
 function wire(env: Bindings): Wired {
+  noteSecrets([env.MASTER_KEY, env.CAPABILITY_KEY, env.REGISTRY_AUTH_TOKEN, env.EXECUTOR_SECRET]);
   const remote = env.REGISTRY;
   const now = Date.now;
   const { executor, control } = createExecutor(env);
@@ -111,7 +129,11 @@ function wire(env: Bindings): Wired {
   // Adapters are made before the registry, which checks rows by what they say of themselves; they use it only later.
   const source: JobsOptions["registry"] = {
     isolateId: (operation) => registry.isolateId(operation),
-    loadIsolate: (operation) => registry.loadIsolate(operation),
+    loadIsolate(operation) {
+      // Whoever asks for the code does not have it: an isolate or a host that starts cold.
+      telemetry?.meter?.count("cold_starts", operation.name);
+      return registry.loadIsolate(operation);
+    },
     resolve: (name, wanted) => registry.resolve(name, wanted),
   };
   const platformUrl = env.PUBLIC_URL?.replace(/\/+$/, "");
@@ -182,23 +204,25 @@ function wire(env: Bindings): Wired {
     now,
   });
   const schedules = createSchedules({ objects: schedulers, registry, dispatch: () => platform.dispatch });
-  const wiredPorts = {
-    executions,
-    artifacts,
-    environments: { check: checker(adapters) },
-    schedules,
-    agents,
-    subscriptions: {
-      test: (name: string) =>
-        tryOut(name, {
-          subscription: (wanted) => registry.trigger("subscription", wanted),
-          dispatch: platform.dispatch,
-          now,
-        }),
-    },
+  const builtins = (name: string, input: unknown, principal: Principal, caller?: Caller) => {
+    const wiredPorts = {
+      executions,
+      artifacts,
+      environments: { check: checker(adapters) },
+      webhooks: platform.webhooks,
+      schedules,
+      agents,
+      subscriptions: {
+        test: (subscription: string) =>
+          tryOut(subscription, {
+            subscription: (wanted) => registry.trigger("subscription", wanted),
+            dispatch: platform.dispatch,
+            now,
+          }),
+      },
+    };
+    return runBuiltin(registry, name, input, principal, wiredPorts, caller);
   };
-  const builtins = (name: string, input: unknown, principal: Principal, caller?: Caller) =>
-    runBuiltin(registry, name, input, principal, wiredPorts, caller);
   const runBuiltinCall = async (name: string, call: AdapterCall): Promise<Outcome> => {
     if (name === CHAIN_FUNCTION) return chain(call);
     if (name === DELIVERY_FUNCTION) return delivered(call);
@@ -221,6 +245,23 @@ function wire(env: Bindings): Wired {
         statusOf: async (id) => (await executions.find(id))?.status,
       },
     );
+  const { telemetry, exposition } = wireTelemetry(readTelemetrySettings(env), {
+    board: env.METRICS_BOARD,
+    gauges: {
+      shards: Array.from(
+        { length: SHARDS },
+        (_, number) => async () => namespace.getByName(nameOfShard(number)).load(),
+      ),
+      pools: async () => (await registry.environments()).filter(isPool).map(({ name }) => name),
+      pool: async (environment) => env.RUNNERS.getByName(environment).status(),
+      registryAgeMs: () => registry.ageMs(),
+    },
+    send: collectorFetch(env),
+    background: waitUntil,
+    now,
+    sleep: (ms) => scheduler.wait(ms),
+    version,
+  });
   const delivered = ({ inputValue, principal, meta, depth, options }: AdapterCall): Promise<Outcome> =>
     deliver(
       {
@@ -241,25 +282,38 @@ function wire(env: Bindings): Wired {
       },
     );
   const invokePorts = {
+    telemetry,
     environments: registry,
     adapters,
     health: new Health(),
     now,
     capability: (principalId: string, depth: number) => capabilities.issue(principalId, depth),
   };
+  const dispatchPorts: Platform["dispatch"] = {
+    ...invokePorts,
+    registry,
+    recorder,
+    keeper,
+    rateLimits,
+    log: (execution, { name, traceparent }, lines) => {
+      for (const { level, message, at_ms: atMs } of lines) {
+        log(level, message, { execution, operation: name, traceparent, atMs });
+      }
+    },
+  };
+  const deliveryRecorder = new DeliveryRecorder({
+    log: (shard) => env.DELIVERIES.getByName(nameOfLog(shard)),
+    background: waitUntil,
+    sleep: (ms) => scheduler.wait(ms),
+    now,
+  });
+  const deliveries = createDeliveries({ namespace: env.DELIVERIES, recorder: deliveryRecorder });
+  const record = deliveryRecorder.add.bind(deliveryRecorder);
   const platform: Platform = {
     registry,
     runBuiltin: builtins,
-    dispatch: {
-      ...invokePorts,
-      registry,
-      recorder,
-      keeper,
-      rateLimits,
-      log: (execution, operation, lines) => {
-        for (const line of lines) console.log(JSON.stringify({ ...line, execution, operation }));
-      },
-    },
+    dispatch: dispatchPorts,
+    webhooks: createWebhooks({ registry, dispatch: dispatchPorts, record, now }, deliveries),
     capabilities,
     rateLimits,
     executions,
@@ -271,7 +325,11 @@ function wire(env: Bindings): Wired {
       pool: (environment) => env.RUNNERS.getByName(environment),
       connect: (environment, request) => env.RUNNERS.getByName(environment).fetch(request),
     },
+    telemetry,
+    exposition,
+    background: waitUntil,
     version,
+    publicUrl: platformUrl,
   };
   const runner: RunnerPorts = {
     ...invokePorts,
@@ -296,6 +354,15 @@ function wire(env: Bindings): Wired {
     took: async (agent: string, text: string) => env.AGENTS.getByName(agent).took(text),
   };
   return { platform, runner, triggers, agents: directed };
+}
+
+function isPool({ active, adapter }: { active: boolean; adapter: string }): boolean {
+  return active && adapter === "runner";
+}
+
+/** A collector is mostly beside the platform: where there is a network of the team's own, it is asked through that. */
+function collectorFetch({ PRIVATE_NETWORK: own }: Bindings): (request: Request) => Promise<Response> {
+  return own === undefined ? (request) => fetch(request) : (request) => own.fetch(request);
 }
 
 /** Public addresses are reached directly; private ones through a service that this installation may have. */
@@ -407,7 +474,12 @@ export class AgentRunner extends WorkerEntrypoint<Bindings> {
 
 export default {
   fetch(request, env, context): Response | Promise<Response> {
-    wired ??= wire(env);
+    try {
+      wired ??= wire(env);
+    } catch (thrown) {
+      // A binding that cannot be honoured: whoever asks is told which, until it is mended.
+      return problem(toErrorData(toSwitchyardError(thrown)));
+    }
     if (app === undefined) {
       app = createApp(wired.platform);
       // What a process that was lost left behind goes on as soon as the next one answers its first request.

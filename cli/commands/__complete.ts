@@ -6,7 +6,7 @@ import { createProgram } from "../main.ts";
 import type { Client } from "../client.ts";
 import type { Kind } from "../../src/model/entities.ts";
 import { listChanges } from "../audit/api.ts";
-import { listArtifacts, listExecutions } from "../executions/api.ts";
+import { listArtifacts, listDeliveries, listExecutions } from "../executions/api.ts";
 import { parseAnyKind, type RecordKind } from "../executions/records.ts";
 import { listEntries } from "../registry.ts";
 
@@ -54,6 +54,6 @@ async function namesOf(client: Client, kind: Kind, prefix: string): Promise<stri
 async function newestIds(client: Client, kind: RecordKind): Promise<string[]> {
   const query = new URLSearchParams();
   if (kind === "change") return (await listChanges(client, query, IDS)).items.map(({ seq }) => String(seq));
-  const list = kind === "execution" ? listExecutions : listArtifacts;
-  return (await list(client, query, IDS)).items.map(({ id }) => id);
+  const lists = { execution: listExecutions, artifact: listArtifacts, delivery: listDeliveries };
+  return (await lists[kind](client, query, IDS)).items.map(({ id }) => id);
 }

@@ -39,7 +39,7 @@ async function generate(context: Context, { group = [], operation = [], all = fa
   const found = await readOperations(context.client, selection);
   const text = generateClient(found, selection);
   if (output === undefined) context.output.data(text);
-  else writeFileSync(output, text);
+  else write(output, text);
   const count = found.operations.length;
   context.output.say(`${count} operation${count === 1 ? "" : "s"}${output === undefined ? "" : ` in ${output}`}.`);
 }
@@ -61,6 +61,20 @@ async function checkFile(context: Context, file: string): Promise<void> {
   if (changes.length === 0) return context.output.say(`${file} is what would be written now.`);
   context.output.say(`Write it anew: opctl client typescript, with the options that it was written with.`);
   context.exitWith(1);
+}
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (cause) {
+    throw new SwitchyardError(
+      "usage",
+      `Cannot write "${file}": its folder must be there and writable; ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    );
+  }
 }
 
 function read(file: string): string {

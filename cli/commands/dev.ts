@@ -1,9 +1,18 @@
 /** `opctl dev`: the whole platform on this machine, until it is stopped. */
 import type { Command } from "commander";
 import { SwitchyardError } from "../../src/core/errors.ts";
+import { redactLine } from "../../src/core/redact.ts";
+import { readTelemetrySettings } from "../../src/telemetry/settings.ts";
 import { contextOf, examples, type CommandModule } from "../command.ts";
 
-type Options = { port: string; executor: string; publicUrl?: string; examples?: boolean };
+type Options = {
+  port: string;
+  executor: string;
+  publicUrl?: string;
+  metrics: boolean;
+  otlpEndpoint?: string;
+  examples?: boolean;
+};
 
 export const command: CommandModule = {
   define(command: Command) {
@@ -17,6 +26,11 @@ export const command: CommandModule = {
       .option(
         "--public-url <url>",
         "where jobs and hosts elsewhere reach this platform, through a tunnel or a proxy (else its own address)",
+      )
+      .option("--no-metrics", "count nothing: GET /metrics is not there")
+      .option(
+        "--otlp-endpoint <url>",
+        "send traces to this OpenTelemetry collector, such as http://127.0.0.1:4318; OTEL_… variables say the rest",
       )
       .option("--examples", "register the examples of this package, call one and show the result")
       .action(async (options: Options, command: Command) => {
@@ -36,7 +50,8 @@ export const command: CommandModule = {
           state: globals.state,
           executor: options.executor,
           ...(options.publicUrl === undefined ? {} : { publicUrl: publicUrlOf(options.publicUrl) }),
-          log: (line) => output.say(formatLogLine(line)),
+          telemetry: telemetryOf(options),
+          log: (line) => output.say(formatLogLine(redactLine(line))),
         });
         const stopped = stopSignal();
         try {
@@ -59,10 +74,24 @@ export const command: CommandModule = {
     examples(command, [
       ["opctl dev", "on port 8787, state in .switchyard/"],
       ["opctl dev --port 8788 --state other", "a second platform beside it"],
+      ["opctl dev --otlp-endpoint http://127.0.0.1:4318", "with traces sent to a collector"],
       ["opctl dev --examples", "with the examples registered"],
     ]);
   },
 };
+
+/** Throws setting_unsupported. Variables of OpenTelemetry count only where traces are asked for: others use them too. */
+function telemetryOf({ metrics, otlpEndpoint }: Options): Record<string, string> {
+  const bindings: Record<string, string> = metrics ? {} : { METRICS: "off" };
+  if (otlpEndpoint !== undefined) {
+    for (const [name, value] of Object.entries(process.env)) {
+      if (name.startsWith("OTEL_") && value !== undefined) bindings[name] = value;
+    }
+    bindings["OTEL_EXPORTER_OTLP_ENDPOINT"] = otlpEndpoint;
+  }
+  readTelemetrySettings(bindings);
+  return bindings;
+}
 
 function publicUrlOf(text: string): string {
   const url = URL.parse(text);

@@ -4,10 +4,11 @@ import { SwitchyardError } from "../../src/core/errors.ts";
 import type { Kind } from "../../src/model/entities.ts";
 import { attributeOf, cellOf, checkAttributes } from "../attributes.ts";
 import { collect, contextOf, examples, type CommandModule, type Context } from "../command.ts";
+import { DELIVERY_STATUSES } from "../../src/model/delivery.ts";
 import { EXECUTION_STATUSES } from "../../src/model/execution-states.ts";
 import { CALLER_TYPES } from "../../src/model/principal.ts";
 import { getRecords, RECORD_CONDITIONS, type Format, type RecordOptions } from "../executions/get-records.ts";
-import { ALL_KIND_NAMES, parseAnyKind, type RecordKind } from "../executions/records.ts";
+import { ALL_KIND_NAMES, parseAnyKind, RECORD_PLURALS, type RecordKind } from "../executions/records.ts";
 import { parseFilter } from "../filter.ts";
 import { KIND_WORDS } from "../kinds.ts";
 import { parseCount } from "../numbers.ts";
@@ -28,7 +29,7 @@ export const command: CommandModule = {
   define(command: Command) {
     command
       .argument("<kind>", `${ALL_KIND_NAMES.join(", ")}; singular or plural`)
-      .argument("[name]", "only this entry; the id of an execution, the number of a change")
+      .argument("[name]", "only this entry; the id of an execution or a delivery, the number of a change")
       .option("-a, --attribute <name>", "a column to show, also of meta (revision, updated_at); repeatable", collect)
       .option(
         "-f, --filter <filter>",
@@ -36,19 +37,25 @@ export const command: CommandModule = {
         collect,
       )
       .option("--all", "built-in operations too; a filter looks among all in any case")
-      .option("-l, --limit <n>", "at most this many; 50 executions, artifacts or changes if not given")
+      .option("-l, --limit <n>", "at most this many; 50 of what is no entry of the registry if not given")
       .option("--revision <n>", "the entry as it was at this revision")
       .option("-o, --output <format>", "table, json or yaml", "table")
       .option("--operation <name>", "executions and artifacts: of this operation")
-      .addOption(new Option("--status <status>", "executions: with this status").choices(EXECUTION_STATUSES))
+      .addOption(
+        new Option("--status <status>", "executions and deliveries: with this status").choices([
+          ...EXECUTION_STATUSES,
+          ...DELIVERY_STATUSES,
+        ]),
+      )
       .addOption(new Option("--trigger <what>", "executions: started by such a caller").choices(CALLER_TYPES))
       .option("--parent <id>", "executions: that this execution started")
-      .option("--since <when>", "executions, changes: since then; how long ago (2h, 7d) or an RFC 3339 time")
+      .option("--since <when>", "executions, deliveries, changes: since then; how long ago (2h) or an RFC 3339 time")
       .option("--until <when>", "changes: until then")
       .option("--kind <kind>", "changes: of such entries")
       .option("--name <name>", "changes: of this entry")
       .option("--author <token>", "changes: by this token, its name or id")
       .option("--execution <id>", "artifacts: of this execution")
+      .option("--webhook <name>", "deliveries: to this webhook")
       .action(async (word: string, name: string | undefined, options: Options) => {
         const context = contextOf(command);
         const kind = parseAnyKind(word, "get");
@@ -65,6 +72,10 @@ export const command: CommandModule = {
       [`opctl get types --filter '{"name":{"op":"$like","value":"echo%"}}' --json`, "as JSON"],
       ["opctl get executions --operation report --status dead --since 7d", "what ran, newest first"],
       ["opctl get execution ex_…", "one of them, laid out for people"],
+      [
+        "opctl get deliveries --webhook pushes --status refused",
+        "what senders sent, newest first, and why it was refused",
+      ],
       ["opctl get changes --kind token --since 7d", "who changed what, newest first"],
       ["opctl get change 42", "what one of them changed, as a diff"],
     ]);
@@ -85,11 +96,15 @@ async function getOfRecord(
 ): Promise<void> {
   const wrong = (["filter", "all", "revision"] as const).find((name) => options[name] !== undefined);
   if (wrong !== undefined) {
-    throw new SwitchyardError("usage", `Cannot use --${wrong} with ${kind}s: it is for entries of the registry`, {
-      hint: "`opctl help get` shows the conditions that executions, artifacts and changes have.",
-    });
+    throw new SwitchyardError(
+      "usage",
+      `Cannot use --${wrong} with ${RECORD_PLURALS[kind]}: it is for entries of the registry`,
+      {
+        hint: `\`opctl help get\` shows the conditions that ${RECORD_PLURALS[kind]} have.`,
+      },
+    );
   }
-  const singular = !word.toLowerCase().endsWith("s");
+  const singular = word.toLowerCase() === kind;
   await getRecords(context, kind, id, { ...options, format: formatOf(context, options), singular });
 }
 

@@ -1,11 +1,14 @@
-/** `opctl replay`: an execution once more, with its input, as a new execution that knows the old one. */
+/**
+ * `opctl replay`: an execution once more, with its input; or a delivery to a webhook, mapped as the webhook is now. What is new
+ * knows what it repeats.
+ */
 import type { Command } from "commander";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import { parseAnswer } from "../client.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
-import { readExecution, replayExecution } from "../executions/api.ts";
+import { readExecution, replayDelivery, replayExecution } from "../executions/api.ts";
 import { accepted } from "../executions/send-call.ts";
-import { parseWait } from "../executions/wait.ts";
+import { parseWait, type Wait } from "../executions/wait.ts";
 import { parseCount } from "../numbers.ts";
 
 type Options = { revision?: string; wait?: string | true };
@@ -13,8 +16,8 @@ type Options = { revision?: string; wait?: string | true };
 export const command: CommandModule = {
   define(command: Command) {
     command
-      .argument("<id>", "the execution; it must have ended")
-      .option("--revision <n>", "run this revision, or `latest`; else the one that was run before")
+      .argument("<id>", "the execution, which must have ended; or the delivery")
+      .option("--revision <n>", "executions: run this revision, or `latest`; else the one that was run before")
       .option("--wait [duration]", "wait for its end and print its output")
       .action(async (id: string, options: Options) => {
         await replay(contextOf(command), id, options);
@@ -22,6 +25,7 @@ export const command: CommandModule = {
     examples(command, [
       ["opctl replay ex_…", "the same input and the same revision"],
       ["opctl replay ex_… --revision latest --wait", "with the code mended since"],
+      ["opctl replay dl_…", "what a sender sent, with the webhook's mapping mended since"],
     ]);
   },
 };
@@ -29,8 +33,28 @@ export const command: CommandModule = {
 async function replay(context: Context, id: string, options: Options): Promise<void> {
   const wait = options.wait === undefined ? undefined : parseWait(options.wait);
   const revision = options.revision === undefined ? undefined : revisionOf(options.revision);
+  if (id.startsWith("dl_")) return again(context, id, { revision, wait });
   if (revision === undefined) await sayNewer(context, id);
   await accepted(context, await replayExecution(context.client, id, revision), wait);
+}
+
+/** It runs what the webhook's row names now, in the revision that is in force. */
+async function again(
+  context: Context,
+  id: string,
+  { revision, wait }: { revision: number | "latest" | undefined; wait: Wait | undefined },
+): Promise<void> {
+  if (revision !== undefined) {
+    throw new SwitchyardError(
+      "usage",
+      `Cannot use --revision with the delivery "${id}": it runs the operation of its webhook as both are now`,
+    );
+  }
+  const text = await replayDelivery(context.client, id);
+  const { execution_id: execution } = parseAnswer({ text }) as { execution_id: string | null };
+  if (execution !== null) return accepted(context, text, wait);
+  context.output.data(text);
+  context.output.say("It started nothing: it asks only whether somebody is there.");
 }
 
 function revisionOf(text: string): number | "latest" {

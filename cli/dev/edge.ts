@@ -22,13 +22,17 @@ export type EdgeOptions = {
   registry: RunningRegistry;
   /** Where jobs and hosts elsewhere reach the platform; else only what runs on this machine does. */
   publicUrl?: string;
+  /** METRICS and OTEL_…, as telemetry/settings.ts reads them. */
+  telemetry?: Readonly<Record<string, string>>;
   /** Executor processes and the secret they share with the edge; without, handlers run in the edge's own process. */
   executors?: { running: Executors; secret: string };
   inspectorPort?: number;
   log: (line: string) => void;
 };
 
+// As in wrangler.toml.
 const COMPATIBILITY_DATE = "2026-07-01";
+const COMPATIBILITY_FLAGS = ["enable_request_signal"];
 /** That the process has ended is known at once; this finds one that lives and listens no more. */
 const LOOK_EVERY_MS = 5_000;
 const TRY_AGAIN_MS = 500;
@@ -106,9 +110,12 @@ async function launch(options: EdgeOptions): Promise<Launched> {
           { type: "ESModule", path: PLUGINS_MODULE, contents: options.adapters },
         ],
         compatibilityDate: COMPATIBILITY_DATE,
+        compatibilityFlags: COMPATIBILITY_FLAGS,
         unsafeDirectSockets: [{ host: "127.0.0.1", port }],
         durableObjects: {
+          DELIVERIES: { className: "DeliveryLog", useSQLite: true },
           EXECUTIONS: { className: "ExecutionShard", useSQLite: true },
+          METRICS_BOARD: { className: "MetricsBoard", useSQLite: true },
           JOBS: { className: "JobBoard", useSQLite: true },
           RUNNERS: { className: "RunnerPool", useSQLite: true },
           AGENTS: { className: "AgentObject", useSQLite: true },
@@ -125,6 +132,7 @@ async function launch(options: EdgeOptions): Promise<Launched> {
           CAPABILITY_KEY: createHmac("sha256", folder.masterKey).update("capabilities").digest("hex"),
           PUBLIC_URL: options.publicUrl ?? `http://127.0.0.1:${port}`,
           INCARNATION: randomBytes(16).toString("hex"),
+          ...options.telemetry,
           ...(executors === undefined ? {} : { EXECUTOR_SECRET: executors.secret }),
         },
         serviceBindings: {
@@ -195,15 +203,22 @@ function listens(port: number): Promise<boolean> {
 
 async function waitForHealth(port: number): Promise<void> {
   const giveUpAt = Date.now() + READY_WITHIN_MS;
-  for (let last = "nothing"; Date.now() < giveUpAt; await new Promise((resolve) => setTimeout(resolve, 20))) {
+  // A setting that the worker refuses is refused at every try.
+  const refused = 422;
+  for (
+    let last = "nothing", status = 0;
+    Date.now() < giveUpAt;
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  ) {
     try {
       const response = await fetch(`http://127.0.0.1:${port}/health`, { signal: AbortSignal.timeout(2_000) });
       if (response.ok) return;
+      ({ status } = response);
       last = await response.text();
     } catch (error) {
       last = String(error);
     }
-    if (Date.now() + 20 >= giveUpAt) {
+    if (status === refused || Date.now() + 20 >= giveUpAt) {
       throw new SwitchyardError(
         "internal",
         `Cannot start the platform: /health must answer within ${READY_WITHIN_MS} ms; it said ${last}`,

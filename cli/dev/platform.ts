@@ -10,6 +10,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { chmodSync, writeFileSync } from "node:fs";
+import { noteSecrets } from "../../src/core/redact.ts";
 import { SECRET_HEADER } from "../../src/executor/protocol.ts";
 import { startExecutors } from "../../src/executor/supervisor.node.ts";
 import { buildWorkers } from "../build/workers.ts";
@@ -26,6 +27,8 @@ export type PlatformOptions = {
   executor: "process" | "inline";
   /** Where jobs and hosts elsewhere reach the platform, through a tunnel or a proxy. */
   publicUrl?: string;
+  /** METRICS and OTEL_…, as telemetry/settings.ts reads them. */
+  telemetry?: Readonly<Record<string, string>>;
   /** Opens the edge's inspector (Chrome DevTools protocol) on this port. */
   inspectorPort?: number;
   /** What the runtime and the handlers print, a line at a time. */
@@ -54,6 +57,8 @@ export async function startPlatform(options: PlatformOptions): Promise<RunningPl
     const workers = valueOf(build);
     const url = `http://127.0.0.1:${options.port}`;
     const control = randomBytes(32).toString("hex");
+    // What the runtime prints when it breaks down is printed on.
+    noteSecrets([folder.masterKey, registry.secret, registry.token, control]);
     const executors =
       options.executor === "inline"
         ? undefined

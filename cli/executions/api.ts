@@ -1,5 +1,6 @@
-/** The routes of executions and artifacts, as the commands use them. */
+/** The routes of executions, artifacts and deliveries, as the commands use them. */
 import { SwitchyardError } from "../../src/core/errors.ts";
+import type { DeliveryContent, DeliveryView } from "../../src/model/delivery.ts";
 import type { ArtifactView, ExecutionLogLine, ExecutionView } from "../../src/model/execution.ts";
 import { parseAnswer, type Client } from "../client.ts";
 
@@ -28,6 +29,22 @@ export function artifactRoute(id: string): string {
   });
 }
 
+export function deliveryRoute(id: string): string {
+  if (/^dl_[0-9a-z_]+$/.test(id)) return `/deliveries/${id}`;
+  throw new SwitchyardError("usage", `Cannot find a delivery by "${id}": its id must begin with dl_`, {
+    hint: "`opctl get deliveries` lists deliveries with their ids; a sender finds it in the header Delivery-Id.",
+  });
+}
+
+export async function readDelivery(client: Client, id: string): Promise<DeliveryContent> {
+  return parseAnswer(await client.request("GET", deliveryRoute(id))) as DeliveryContent;
+}
+
+/** The text of the answer, `{"delivery_id": …, "execution_id": …}`. */
+export async function replayDelivery(client: Client, id: string): Promise<string> {
+  return (await client.request("POST", `${deliveryRoute(id)}/replay`)).text;
+}
+
 export async function readExecution(client: Client, id: string): Promise<ExecutionView> {
   return parseAnswer(await client.request("GET", executionRoute(id))) as ExecutionView;
 }
@@ -41,6 +58,10 @@ export function listExecutions(client: Client, query: URLSearchParams, limit: nu
 
 export function listArtifacts(client: Client, query: URLSearchParams, limit: number): Promise<Listing<ArtifactView>> {
   return listRows(client, "/artifacts", query, limit);
+}
+
+export function listDeliveries(client: Client, query: URLSearchParams, limit: number): Promise<Listing<DeliveryView>> {
+  return listRows(client, "/deliveries", query, limit);
 }
 
 export async function listRows<T>(

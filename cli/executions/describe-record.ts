@@ -13,7 +13,7 @@ const LOG_TAIL = 20;
 const TEXT_CHARS = 2000;
 
 export async function describeRecord(context: Context, kind: RecordKind, id: string): Promise<void> {
-  // What there is to say of an artifact or a change is the same in both.
+  // What there is to say of an artifact, a change or a delivery is the same in both.
   if (kind !== "execution") return getRecords(context, kind, id, { format: "table", singular: true });
   const execution = await readExecution(context.client, id);
   if (context.globals.json) return context.output.value(execution);

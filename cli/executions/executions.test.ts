@@ -195,7 +195,7 @@ describe("opctl replay", () => {
 test.each([
   [["get", "exec"], "execution\nexecutions\n"],
   [["edit", "exec"], ""],
-  [["get", "executions", "--status", "r"], "retrying\nrunning\n"],
+  [["get", "executions", "--status", "r"], "refused\nretrying\nrunning\n"],
   [["get", "executions", "--operation", "d"], "demo\n"],
   [["logs", "ex_"], `${ID}\n`],
   [["cancel", ID, "ex_"], `${ID}\n`],

@@ -1,5 +1,6 @@
-/** `opctl get` for executions, artifacts and changes: the table, the records themselves, or one of them for people. */
+/** `opctl get` for what is no entry of the registry: the table, the records themselves, or one of them for people. */
 import { SwitchyardError } from "../../src/core/errors.ts";
+import type { DeliveryView } from "../../src/model/delivery.ts";
 import type { ArtifactView, ExecutionView } from "../../src/model/execution.ts";
 import { attributeOf, checkAttributes } from "../attributes.ts";
 import type { Context } from "../command.ts";
@@ -10,9 +11,17 @@ import { parseKind } from "../kinds.ts";
 import { parseCount } from "../numbers.ts";
 import type { Entry } from "../registry.ts";
 import { renderTable } from "../render/table.ts";
-import { artifactRoute, listArtifacts, listExecutions, readExecution, type Listing } from "./api.ts";
+import {
+  artifactRoute,
+  listArtifacts,
+  listDeliveries,
+  listExecutions,
+  readDelivery,
+  readExecution,
+  type Listing,
+} from "./api.ts";
 import { renderTook, tookMs } from "./lines.ts";
-import type { RecordKind } from "./records.ts";
+import { RECORD_PLURALS, type RecordKind } from "./records.ts";
 
 export type RecordOptions = {
   attribute?: string[];
@@ -22,6 +31,7 @@ export type RecordOptions = {
   trigger?: string;
   parent?: string;
   execution?: string;
+  webhook?: string;
   since?: string;
   until?: string;
   kind?: string;
@@ -35,6 +45,7 @@ const CONDITIONS: Readonly<Record<RecordKind, readonly (keyof RecordOptions)[]>>
   execution: ["operation", "status", "trigger", "parent", "since"],
   artifact: ["operation", "execution"],
   change: ["kind", "name", "author", "since", "until"],
+  delivery: ["webhook", "status", "since"],
 };
 export const RECORD_CONDITIONS = [
   "operation",
@@ -47,11 +58,13 @@ export const RECORD_CONDITIONS = [
   "kind",
   "name",
   "author",
+  "webhook",
 ] as const;
 
 const COLUMNS: Readonly<Record<RecordKind, readonly string[]>> = {
   execution: ["id", "operation", "status", "attempt", "accepted", "took"],
   artifact: ["id", "kind", "name", "content_type", "size_bytes", "execution_id", "created_at"],
+  delivery: ["id", "webhook", "status", "code", "execution_id", "at"],
   change: ["seq", "at", "who", "action", "kind", "name", "revision", "digests"],
 };
 
@@ -70,18 +83,17 @@ export async function getRecords(
   );
   if (wrong !== undefined) {
     const rule =
-      id === undefined ? `it is no condition on ${kind}s` : "it is a condition of a listing, and an id is given";
+      id === undefined
+        ? `it is no condition on ${RECORD_PLURALS[kind]}`
+        : "it is a condition of a listing, and an id is given";
     throw new SwitchyardError("usage", `Cannot use --${wrong}: ${rule}`);
   }
   if (id !== undefined) return getRecord(context, kind, id, options);
   if (options.singular) {
-    throw new SwitchyardError(
-      "usage",
-      `Cannot show ${kind === "change" ? "a" : "an"} ${kind}: its ${kind === "change" ? "number" : "id"} is missing`,
-      {
-        hint: `Did you mean \`opctl get ${kind}s\`? It lists them.`,
-      },
-    );
+    const what = kind === "change" ? "number" : "id";
+    throw new SwitchyardError("usage", `Cannot show one ${kind}: its ${what} is missing`, {
+      hint: `Did you mean \`opctl get ${RECORD_PLURALS[kind]}\`? It lists them.`,
+    });
   }
   const limit = options.limit === undefined ? DEFAULT_LIMIT : parseCount("--limit", options.limit);
   const { items, more } = await list(context, kind, queryOf(kind, options), limit);
@@ -92,7 +104,7 @@ export async function getRecords(
   if (format !== "table") {
     const shown = attributes.length === 0 ? items : entries.map((entry) => pick(entry, attributes));
     await print(context, format, shown);
-  } else if (items.length === 0) context.output.say(`There are no ${kind}s that fit.`);
+  } else if (items.length === 0) context.output.say(`There are no ${RECORD_PLURALS[kind]} that fit.`);
   else {
     const columns = attributes.length > 0 ? attributes : COLUMNS[kind];
     context.output.data(
@@ -121,18 +133,22 @@ async function getRecord(
     const { showChange } = await import("../audit/show-change.ts");
     return showChange(context, id, (value) => print(context, options.format, value), options);
   }
-  const execution = await readExecution(context.client, id);
+  const record = await (kind === "delivery" ? readDelivery(context.client, id) : readExecution(context.client, id));
   const attributes = options.attribute ?? [];
-  const entry = execution as unknown as Entry;
+  const entry = record as unknown as Entry;
   checkAttributes(attributes.filter(isRead), [entry]);
   if (options.format !== "table") {
-    return print(context, options.format, attributes.length === 0 ? execution : pick(entry, attributes));
+    return print(context, options.format, attributes.length === 0 ? record : pick(entry, attributes));
   }
   if (attributes.length > 0) {
     return context.output.data(renderTable(attributes, [attributes.map((name) => cellOf(entry, name))]));
   }
+  if ("webhook" in record) {
+    const { renderDelivery } = await import("./render-delivery.ts");
+    return context.output.data(renderDelivery(record));
+  }
   const { renderExecution } = await import("./render-execution.ts");
-  context.output.data(renderExecution(execution));
+  context.output.data(renderExecution(record));
 }
 
 function list(
@@ -140,11 +156,18 @@ function list(
   kind: RecordKind,
   query: URLSearchParams,
   limit: number,
-): Promise<Listing<ExecutionView | ArtifactView | ChangeView>> {
-  if (kind === "change") return listChanges(context.client, query, limit);
-  return kind === "execution"
-    ? listExecutions(context.client, query, limit)
-    : listArtifacts(context.client, query, limit);
+): Promise<Listing<ExecutionView | ArtifactView | ChangeView | DeliveryView>> {
+  const { client } = context;
+  switch (kind) {
+    case "execution":
+      return listExecutions(client, query, limit);
+    case "artifact":
+      return listArtifacts(client, query, limit);
+    case "change":
+      return listChanges(client, query, limit);
+    case "delivery":
+      return listDeliveries(client, query, limit);
+  }
 }
 
 function queryOf(kind: RecordKind, options: RecordOptions): URLSearchParams {

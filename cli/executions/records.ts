@@ -1,13 +1,13 @@
 /**
- * The words for what is no registry entry and can be listed and shown all the same: executions, artifacts and changes.
- * They have an id or a number instead of a name and are never edited, so only `get` and `describe` know them.
+ * The words for what is no registry entry and can be listed and shown all the same: executions, artifacts, changes and
+ * deliveries. They have an id or a number instead of a name and are never edited, so only `get` and `describe` know them.
  */
 import { didYouMean } from "../../src/core/did-you-mean.ts";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import type { Kind } from "../../src/model/entities.ts";
 import { KIND_NAMES, KIND_WORDS, parseKind } from "../kinds.ts";
 
-export type RecordKind = "execution" | "artifact" | "change";
+export type RecordKind = "execution" | "artifact" | "change" | "delivery";
 const RECORD_WORDS: Readonly<Record<string, RecordKind>> = {
   execution: "execution",
   executions: "execution",
@@ -15,6 +15,14 @@ const RECORD_WORDS: Readonly<Record<string, RecordKind>> = {
   artifacts: "artifact",
   change: "change",
   changes: "change",
+  delivery: "delivery",
+  deliveries: "delivery",
+};
+export const RECORD_PLURALS: Readonly<Record<RecordKind, string>> = {
+  execution: "executions",
+  artifact: "artifacts",
+  change: "changes",
+  delivery: "deliveries",
 };
 
 /** All words that `get` and `describe` take for a kind. */
@@ -23,7 +31,7 @@ export const ALL_KIND_WORDS: readonly string[] = [
   ...KIND_NAMES.map((kind) => KIND_WORDS[kind].plural),
   ...Object.keys(RECORD_WORDS),
 ];
-export const ALL_KIND_NAMES: readonly string[] = [...KIND_NAMES, "execution", "artifact", "change"];
+export const ALL_KIND_NAMES: readonly string[] = [...KIND_NAMES, "execution", "artifact", "change", "delivery"];
 
 export type AnyKind = { record: RecordKind } | { entry: Kind };
 
@@ -31,10 +39,11 @@ export function parseAnyKind(word: string, verb: string): AnyKind {
   const lower = word.toLowerCase();
   const record = Object.hasOwn(RECORD_WORDS, lower) ? RECORD_WORDS[lower] : undefined;
   if (record !== undefined) return { record };
-  const id = /^(?:ex|ar)_/.exec(lower)?.[0];
+  const id = /^(?:ex|ar|dl)_/.exec(lower)?.[0];
   if (id !== undefined) {
+    const kind = id === "ex_" ? "execution" : "delivery";
     throw new SwitchyardError("usage", `Cannot read the kind "${word}": the kind comes first, then the id`, {
-      hint: id === "ex_" ? `opctl ${verb} execution ${lower}` : `opctl artifact get ${lower}`,
+      hint: id === "ar_" ? `opctl artifact get ${lower}` : `opctl ${verb} ${kind} ${lower}`,
     });
   }
   const near = didYouMean(lower, ALL_KIND_WORDS);

@@ -1,5 +1,6 @@
 /** Runs a runner until it has drained or is refused. */
 import { describeAllow } from "../../src/host/allow.ts";
+import { noteSecrets, redactLine } from "../../src/core/redact.ts";
 import { createHost } from "../../src/host/core.node.ts";
 import { openRunnerDoor } from "../../src/host/runner-door.node.ts";
 import type { Context } from "../command.ts";
@@ -17,7 +18,8 @@ export async function startRunner(context: Context, settings: RunnerSettings): P
   output.say("  Nothing else is run, whatever an operation says.");
   const has = Object.entries(capabilities).map(([word, value]) => `${word}=${String(value)}`);
   output.say(`  it has ${has.join(" ")}`);
-  const log = (line: string): void => output.say(line);
+  noteSecrets([token]);
+  const log = (line: string): void => output.say(redactLine(line));
   const host = createHost({ runtime, allow, slots, platformUrl: url, log });
   const door = openRunnerDoor({
     url,

@@ -98,6 +98,7 @@ async function read(types: typeof TYPES, selection: Selection = ALL): Promise<Ty
       name,
       revision: 1,
       path: null,
+      annotations: null,
       examples: [],
       input: JSON.stringify(input),
       output: JSON.stringify(output),
@@ -213,6 +214,10 @@ describe("the header of a generated file", () => {
     const header = parseHeader(file, "ops.ts");
     expect([header.selection, header.digest]).toEqual([ALL, before.digest]);
     expect(compare(header, before.operations)).toEqual([]);
+    const identified = { input: { $id: "https://x.example/b", type: "object" }, output: TYPES["identified"]?.output };
+    expect(compare(header, (await read({ ...TYPES, identified })).operations)).toEqual([
+      { operation: "identified", change: "changed" },
+    ]);
     const { echo, tuple: _gone, ...rest } = TYPES;
     const tree = {
       ...rest["tree"],

@@ -137,7 +137,8 @@ export function createClient(options: ClientOptions): Client {
     const { signal, idempotencyKey } = options;
     return request("POST", "/ops/" + name, {
       signal,
-      body: JSON.stringify(input),
+      // Nothing is said as null: a call always has an input.
+      body: JSON.stringify(input === undefined ? null : input),
       headers: {
         "content-type": "application/json",
         ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }),

@@ -1,4 +1,5 @@
 /** The plugin against a real nats-server (Debian's package): the contract of adapters, and the platform that loads it. */
+import type { TraceContext } from "../../src/core/trace.ts";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { describe } from "vitest";
 import { describeAdapterContract, type Behaviour } from "../../test/contracts/adapter/contract.ts";
@@ -27,7 +28,7 @@ async function setUp() {
     },
   );
   let runs = 0;
-  let trace: string | undefined;
+  let trace: TraceContext | undefined;
   let behaviour: Behaviour = { kind: "echo" };
   const secrets = { user: USER.user, password: USER.pass };
   let subject = `/${SUBJECT}`;
@@ -41,7 +42,11 @@ async function setUp() {
         continue;
       }
       runs += 1;
-      trace = headers.get("traceparent");
+      const tracestate = headers.get("tracestate");
+      trace = {
+        traceparent: headers.get("traceparent") ?? "none",
+        ...(tracestate === undefined ? {} : { tracestate }),
+      };
       await answer(replyTo, payload);
     }
   };

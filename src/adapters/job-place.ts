@@ -1,5 +1,6 @@
 /** What places that run jobs of containers have in common: what a job is told, and what its end without a report means. */
 import { SwitchyardError } from "../core/errors.ts";
+import { traceVariables } from "../core/trace.ts";
 import type { Outcome } from "../model/outcome.ts";
 import {
   outcomeOfThrown,
@@ -22,7 +23,7 @@ export function jobVariables({ operation, meta, input }: AdapterCall, ticket: Jo
   return [
     { name: "SWITCHYARD_JOB_URL", value: ticket.url },
     { name: "SWITCHYARD_JOB_TOKEN", value: ticket.token },
-    ...(isContainer ? [{ name: "TRACEPARENT", value: meta.traceparent }] : []),
+    ...(isContainer ? traceVariables(meta) : []),
     ...(isContainer && input.length <= INPUT_CHARS ? [{ name: "SWITCHYARD_INPUT", value: input }] : []),
   ];
 }

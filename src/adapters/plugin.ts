@@ -14,4 +14,6 @@ export type {
 export type { Outcome } from "../model/outcome.ts";
 export type { Implementation, ResolvedOperation } from "../model/resolved.ts";
 export type { ErrorCode } from "../core/errors.ts";
+/** traceparent and tracestate, to be handed on to what is asked: `{ ...contextOf(call.meta) }`. */
+export { contextOf } from "../core/trace.ts";
 export { Cancellation } from "../core/cancellation.ts";

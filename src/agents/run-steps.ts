@@ -3,7 +3,7 @@
  * the same whoever starts it and what it is given is kept by the object, so a crash before the answer comes to the one execution.
  */
 import { ERRORS, toErrorData, toSwitchyardError } from "../core/errors.ts";
-import { continueTrace } from "../core/trace.ts";
+import { beginTrace } from "../core/trace.ts";
 import { dispatch, type DispatchPorts } from "../dispatch/dispatch.ts";
 import { compileExpression } from "../expressions/index.ts";
 import type { ExecutionView } from "../model/execution.ts";
@@ -118,7 +118,7 @@ export async function call(
       principal: { id, name: id, scopes: row.scopes },
       caller: { type: "agent", id: row.name },
       depth: 0,
-      traceparent: continueTrace(undefined),
+      ...beginTrace(),
       async: true,
       waitMs,
       ...(key === undefined ? {} : { idempotencyKey: key }),

@@ -72,6 +72,13 @@ export const ERRORS = {
     title: "The token was revoked",
     explain: "Somebody set the token's `active` to false. Make a new one with `opctl token create`.",
   },
+  webhook_unverified: {
+    status: 401,
+    fault: "user",
+    title: "The request does not prove where it comes from",
+    explain:
+      "Its signature, token or time is missing, malformed, or not what the webhook's scheme and secrets ask for. The answer does not say which; the delivery's record does: `opctl get deliveries ID`, with the id from the Delivery-Id header.",
+  },
   forbidden: {
     status: 403,
     fault: "user",
@@ -224,6 +231,13 @@ export const ERRORS = {
     title: "Too many calls in too little time",
     explain:
       "The rate_limit of the operation's or the token's row is reached. Nothing has run. Send it again later: the Retry-After header and after_ms say when.",
+  },
+  too_many_streams: {
+    status: 503,
+    fault: "system",
+    title: "Too many clients listen already",
+    explain:
+      "Each agent that wants to hear of new tools keeps a connection open, and this instance holds as many as it takes. Connect again later, or list the tools when you need them.",
   },
   // Content that does not fit.
   idempotency_key_reused: {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { firstExecutionIdAt, newExecutionId, randomId, shardOfExecutionId } from "./ids.ts";
-import { continueTrace } from "./trace.ts";
 
 describe("newExecutionId()", () => {
   it("carries its shard and sorts by time", () => {
@@ -31,25 +30,4 @@ describe("shardOfExecutionId()", () => {
     "ex_00_000000000000000000000000i",
     `${newExecutionId(1, 1)}0`,
   ])("refuses %j", (text) => expect(shardOfExecutionId(text)).toBeUndefined());
-});
-
-describe("continueTrace()", () => {
-  const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-  it("keeps the trace and its flags, with a span of its own", () => {
-    const next = continueTrace(`00-${trace}-00f067aa0ba902b7-00`);
-    expect(next).toMatch(new RegExp(`^00-${trace}-[0-9a-f]{16}-00$`));
-    expect(next).not.toContain("00f067aa0ba902b7");
-  });
-
-  it.each([
-    undefined,
-    null,
-    "",
-    "garbage",
-    `00-${"0".repeat(32)}-00f067aa0ba902b7-01`,
-    `ff-${trace}-00f067aa0ba902b7-01`,
-  ])("begins a trace where %j came", (incoming) => {
-    expect(continueTrace(incoming)).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
-    expect(continueTrace(incoming)).not.toBe(continueTrace(incoming));
-  });
 });

@@ -30,13 +30,34 @@ export function newExecutionId(shard: number, nowMs: number): string {
 
 /** No execution of the shard that began before `timeMs` has an id as high as this, and none after has a lower one. */
 export function firstExecutionIdAt(shard: number, timeMs: number): string {
-  // A time beyond what nine characters hold (1970 to 3084) is still before or after all others.
-  const time = Math.min(Math.max(timeMs, 0), 32 ** 9 - 1);
-  return `ex_${shard.toString(16).padStart(2, "0")}_${base32(time, 9)}`;
+  return firstIdAt("ex", shard, timeMs);
 }
 
 /** The shard written in an execution's id, or undefined when the text is not one. */
 export function shardOfExecutionId(id: string): number | undefined {
-  const match = /^ex_([0-9a-f]{2})_[0-9a-hjkmnp-tv-z]{25}$/.exec(id);
-  return match?.[1] === undefined ? undefined : Number.parseInt(match[1], 16);
+  return shardOf("ex", id);
+}
+
+/** A delivery's id, made as an execution's is. */
+export function newDeliveryId(shard: number, nowMs: number): string {
+  return firstDeliveryIdAt(shard, nowMs) + randomId(16);
+}
+
+export function firstDeliveryIdAt(shard: number, timeMs: number): string {
+  return firstIdAt("dl", shard, timeMs);
+}
+
+export function shardOfDeliveryId(id: string): number | undefined {
+  return shardOf("dl", id);
+}
+
+function firstIdAt(prefix: "ex" | "dl", shard: number, timeMs: number): string {
+  // A time beyond what nine characters hold (1970 to 3084) is still before or after all others.
+  const time = Math.min(Math.max(timeMs, 0), 32 ** 9 - 1);
+  return `${prefix}_${shard.toString(16).padStart(2, "0")}_${base32(time, 9)}`;
+}
+
+function shardOf(prefix: "ex" | "dl", id: string): number | undefined {
+  const match = /^([a-z]{2})_([0-9a-f]{2})_[0-9a-hjkmnp-tv-z]{25}$/.exec(id);
+  return match?.[2] === undefined || match[1] !== prefix ? undefined : Number.parseInt(match[2], 16);
 }

@@ -34,6 +34,8 @@ export const LIMITS = {
   delayMaxMs: 366 * 24 * 60 * 60_000,
   /** How long a request may wait for an execution (Prefer: wait). */
   waitMaxMs: 5 * 60_000,
+  /** How long a call of an agent waits for an execution when it does not ask for progress: clients give up after a minute. */
+  agentWaitMs: 50_000,
   /** Executions that may wait in one shard before new ones are refused. */
   queuedPerShard: 100_000,
   /** Items of one call of a batch operation, and how many of them run at once. */
@@ -71,7 +73,21 @@ export const LIMITS = {
   eventPayloadBytes: 256 * 1024,
   /** What one agent knows, as JSON text. Characters. */
   agentStateChars: 1_000_000,
+  /** Deliveries of one subscription that are under way at once, in each of the shards. */
+  deliveriesAtOnce: 8,
   /** Log lines kept of one invocation, and characters of one line. */
   logLines: 200,
   logLineChars: 4_096,
+  /** Of a delivery's body its record keeps so much; of one that was not verified, which cannot be replayed, less. */
+  deliveryBodyBytes: 256 * 1024,
+  unverifiedBodyBytes: 4 * 1024,
+  /** Requests to one webhook that are not verified and yet recorded, in one minute of one isolate; the rest is counted. */
+  unverifiedPerMinute: 60,
+  /** All that is kept of one webhook's deliveries, the oldest going first; and of its unverified ones, on their own. */
+  deliveriesBytes: 256 * 1024 * 1024,
+  unverifiedBytes: 8 * 1024 * 1024,
+  /** How long a delivery is kept. */
+  deliveryRetentionMs: 3 * 24 * 60 * 60_000,
+  /** How long a webhook that answers with the output waits for an asynchronous operation. */
+  webhookWaitMs: 30_000,
 } as const;

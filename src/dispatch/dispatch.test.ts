@@ -77,7 +77,7 @@ function setUp(changes: Partial<ResolvedOperation> = {}, outcome: Outcome = { ok
     rateLimits: { take: never },
     keeper: { keep: never, keepAndWait: never, outcome: never, finish: never },
     capability: (principal, depth) => `${principal}/${depth}`,
-    log: (_id, name, lines) => void logged.push(...lines.map((line) => `${name}: ${line.message}`)),
+    log: (_id, { name }, lines) => void logged.push(...lines.map((line) => `${name}: ${line.message}`)),
     now: () => (clock += 10),
   };
   const call: Call = {

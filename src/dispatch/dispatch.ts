@@ -11,6 +11,7 @@ import { newExecutionId } from "../core/ids.ts";
 import { SwitchyardError, toErrorData, toSwitchyardError, type ErrorData } from "../core/errors.ts";
 import type { ParsedJson } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
+import { contextOf } from "../core/trace.ts";
 import type { LogLine } from "../model/invocation.ts";
 import type { RetryPolicy } from "../model/execution.ts";
 import type { ExecutionRecord, Outcome, PassedOver } from "../model/outcome.ts";
@@ -22,6 +23,7 @@ import { batchOutput, checkBatchInput, invokeBatch } from "./batch.ts";
 import { checkInput } from "./check-input.ts";
 import { invoke, type InvokePorts } from "./invoke.ts";
 import { limit } from "./limit.ts";
+import { observed } from "./observe.ts";
 
 /** Where finished executions go. `add` returns at once: the record is written off the way of the call. */
 export interface RecorderPort {
@@ -34,7 +36,7 @@ export interface RecorderPort {
 export type RanAt = { environment: string | null; passedOver: readonly PassedOver[] };
 
 /** One call that is to be kept before it runs. */
-export type KeptCall = Pick<Call, "principal" | "caller" | "depth" | "traceparent"> & {
+export type KeptCall = Pick<Call, "principal" | "caller" | "depth" | "traceparent" | "tracestate"> & {
   mode: "sync" | "async";
   operation: ResolvedOperation;
   input: { text: string; value: unknown };
@@ -43,6 +45,7 @@ export type KeptCall = Pick<Call, "principal" | "caller" | "depth" | "traceparen
   expiresMs: number | undefined;
   /** In place of what the operation's row says. */
   policy: Policy | undefined;
+  beside: string | undefined;
 };
 
 /** How often an asynchronous call is tried, and how long one attempt may take. */
@@ -77,7 +80,7 @@ export type DispatchPorts = InvokePorts & {
   keeper: KeeperPort;
   rateLimits: RateLimitsPort;
   /** What the handler said while it ran. Called only when it said something. */
-  log(executionId: string, operation: string, lines: readonly LogLine[]): void;
+  log(executionId: string, call: Pick<Call, "name" | "traceparent">, lines: readonly LogLine[]): void;
 };
 
 export type Call = {
@@ -91,6 +94,9 @@ export type Call = {
   /** 0 for a call from outside, one more for each ctx.call. */
   depth: number;
   traceparent: string;
+  tracestate?: string;
+  /** The trace begins with this call: see core/trace.ts. */
+  isRoot?: true;
   /** Check the input and go no further. */
   validateOnly?: boolean;
   /** Keep it and run it later, whatever its row says (Prefer: respond-async). */
@@ -103,6 +109,11 @@ export type Call = {
   expiresMs?: number;
   /** For asynchronous calls of the platform's own, whose tries another row than the operation's decides. */
   policy?: Policy;
+  /**
+   * The execution near which it is kept, so that many such calls of one moment are few messages. A call that comes again under
+   * its idempotencyKey must name the same.
+   */
+  beside?: string;
   /** Told of the operation's rate limit, where it has one, whether it let the call through or not. */
   limited?: (limited: Limited) => void;
 };
@@ -112,6 +123,8 @@ export type Answer = {
   operation: ResolvedOperation;
   /** undefined: it is kept and will run, but has not ended. */
   outcome: Outcome | undefined;
+  /** Where it ran, when it ran now. */
+  environment?: string | null;
   /** It was kept: now, or before under the same Idempotency-Key. */
   kept?: Kept;
   /** The registry did not answer: this ran from what was cached. */
@@ -120,7 +133,11 @@ export type Answer = {
   timings: { resolve: number; run: number; total: number };
 };
 
-export async function dispatch(call: Call, ports: DispatchPorts): Promise<Answer> {
+export function dispatch(call: Call, ports: DispatchPorts): Promise<Answer> {
+  return ports.telemetry === undefined ? go(call, ports) : observed(call, ports, ports.telemetry, go);
+}
+
+async function go(call: Call, ports: DispatchPorts): Promise<Answer> {
   const startedAt = ports.now();
   if (call.depth > LIMITS.callDepth) {
     throw new SwitchyardError(
@@ -136,10 +153,10 @@ export async function dispatch(call: Call, ports: DispatchPorts): Promise<Answer
   const given = typeof call.input === "function" ? call.input(operation) : call.input;
   const input = operation.batch ? checkBatchInput(operation, given) : checkInput(operation, given);
   const resolvedAt = ports.now();
-  const answered = (executionId: string | undefined, outcome: Outcome | undefined, kept?: Kept): Answer => {
+  const answered: Answered = (executionId, outcome, { kept, environment = null } = {}) => {
     const now = ports.now();
     const timings = { resolve: resolvedAt - startedAt, run: now - resolvedAt, total: now - startedAt };
-    return { executionId, operation, outcome, stale, timings, ...(kept === undefined ? {} : { kept }) };
+    return { executionId, operation, outcome, environment, stale, timings, ...(kept === undefined ? {} : { kept }) };
   };
   if (call.validateOnly === true) return answered(undefined, { ok: true, output: input.text, logs: [] });
 
@@ -150,10 +167,10 @@ export async function dispatch(call: Call, ports: DispatchPorts): Promise<Answer
     const toKeep = keptCall(call, { mode, operation, input });
     if (call.waitMs === undefined || call.waitMs === 0) {
       const kept = await ports.keeper.keep(toKeep);
-      return answered(kept.id, undefined, kept);
+      return answered(kept.id, undefined, { kept });
     }
     const { kept, outcome } = await ports.keeper.keepAndWait(toKeep, call.waitMs);
-    return answered(kept.id, outcome, kept);
+    return answered(kept.id, outcome, { kept });
   }
   if (call.idempotencyKey !== undefined) return once(call, { operation, input, startedAt, answered }, ports);
   return runNow(call, { operation, input, startedAt, answered }, ports);
@@ -163,8 +180,14 @@ type Checked = {
   operation: ResolvedOperation;
   input: { text: string; value: unknown };
   startedAt: number;
-  answered(executionId: string, outcome: Outcome, kept?: Kept): Answer;
+  answered: Answered;
 };
+
+type Answered = (
+  executionId: string | undefined,
+  outcome: Outcome | undefined,
+  more?: { kept?: Kept; environment?: string | null },
+) => Answer;
 
 async function runNow(call: Call, checked: Checked, ports: DispatchPorts): Promise<Answer> {
   const { operation, startedAt } = checked;
@@ -191,7 +214,7 @@ async function runNow(call: Call, checked: Checked, ports: DispatchPorts): Promi
       error: failure,
     });
   }
-  return checked.answered(executionId, outcome);
+  return checked.answered(executionId, outcome, { environment });
 }
 
 /** A synchronous call with an Idempotency-Key is kept before it runs, and its result before it is answered. */
@@ -200,7 +223,7 @@ async function once(call: Call, checked: Checked, ports: DispatchPorts): Promise
   const kept = await ports.keeper.keep(keptCall(call, { mode: "sync", operation, input }));
   if (kept.repeated) {
     const outcome = await ports.keeper.outcome(kept.id, 0);
-    if (outcome !== undefined) return checked.answered(kept.id, outcome, kept);
+    if (outcome !== undefined) return checked.answered(kept.id, outcome, { kept });
     throw new SwitchyardError(
       "idempotency_in_progress",
       `Cannot call "${operation.name}" with this Idempotency-Key yet: the call it stands for must have ended; ${kept.id} is still running`,
@@ -215,7 +238,7 @@ async function once(call: Call, checked: Checked, ports: DispatchPorts): Promise
     end = { outcome: { ok: false, error, retry: { kind: "may" }, logs: [] }, environment: null, passedOver: [] };
   }
   await ports.keeper.finish(kept.id, { ...end, operation, caller: call.caller, startedAt });
-  return checked.answered(kept.id, end.outcome, kept);
+  return checked.answered(kept.id, end.outcome, { kept, environment: end.environment });
 }
 
 type Run = RanAt & {
@@ -230,14 +253,14 @@ async function run(
   ports: DispatchPorts,
   executionId: string,
 ): Promise<Run> {
-  const { principal, caller, depth, traceparent } = call;
+  const { principal, caller, depth } = call;
   const meta = {
     execution_id: executionId,
     attempt: 1,
     operation: operation.name,
     revision: operation.revision,
     caller,
-    traceparent,
+    ...contextOf(call),
     timeout_ms: operation.timeoutMs,
   };
   let end: Run;
@@ -255,12 +278,12 @@ async function run(
     const { outcome, environment, passedOver } = await invoke({ operation, input, principal, depth, meta }, ports);
     end = { outcome, environment, passedOver, failure: outcome.ok ? null : outcome.error };
   }
-  if (end.outcome.logs.length > 0) ports.log(executionId, operation.name, end.outcome.logs);
+  if (end.outcome.logs.length > 0) ports.log(executionId, call, end.outcome.logs);
   return end;
 }
 
 function keptCall(call: Call, { mode, operation, input }: Pick<KeptCall, "mode" | "operation" | "input">): KeptCall {
-  const { principal, caller, depth, traceparent, idempotencyKey, expiresMs, policy } = call;
+  const { principal, caller, depth, idempotencyKey, expiresMs, policy, beside } = call;
   return {
     mode,
     operation,
@@ -268,10 +291,11 @@ function keptCall(call: Call, { mode, operation, input }: Pick<KeptCall, "mode" 
     principal,
     caller,
     depth,
-    traceparent,
+    ...contextOf(call),
     idempotencyKey,
     expiresMs,
     policy,
+    beside,
     delayMs: call.delayMs ?? 0,
   };
 }

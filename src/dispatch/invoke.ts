@@ -5,7 +5,10 @@ import type { InvocationMeta } from "../model/invocation.ts";
 import type { Outcome, PassedOver } from "../model/outcome.ts";
 import type { Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { SpanStart } from "../telemetry/tracer.ts";
 import { checkOutput } from "./check-output.ts";
+import { withoutSecrets } from "./without-secrets.ts";
 import { candidatesOf, noEnvironment, type EnvironmentPort } from "./choose.ts";
 import type { Health } from "./health.ts";
 
@@ -16,6 +19,7 @@ export type InvokePorts = {
   now(): number;
   /** What the handler presents for ctx.call: this principal, at this depth. */
   capability(principalId: string, depth: number): string | Promise<string>;
+  telemetry?: Telemetry | undefined;
 };
 
 export type Invocation = {
@@ -40,14 +44,17 @@ export type Place = { environment: string; passedOver: readonly PassedOver[] };
  */
 export async function invoke(invocation: Invocation, ports: InvokePorts): Promise<{ outcome: Outcome } & Place> {
   const { operation, input, principal, depth, meta, options, steps } = invocation;
+  const { telemetry } = ports;
   const { candidates, passedOver } = await candidatesOf(operation, ports.environments, ports.adapters);
+  if (telemetry !== undefined) for (const each of passedOver) notePassedOver(meta, each, telemetry);
   if (candidates.length === 0) throw noEnvironment(operation, passedOver);
   const ordered = ports.health.order(candidates, ports.now());
   const capability = await ports.capability(principal.id, depth + 1);
   for (const [place, { adapter, environment }] of ordered.entries()) {
     const isLast = place === ordered.length - 1;
     const refused = closed(operation, environment, ports);
-    const invoked =
+    const span = telemetry?.tracer?.begin(meta, attemptSpan(adapter, environment));
+    const came =
       refused ??
       (await adapter.invoke({
         operation,
@@ -55,17 +62,23 @@ export async function invoke(invocation: Invocation, ports: InvokePorts): Promis
         input: input.text,
         inputValue: input.value,
         principal,
-        meta: { ...meta, capability },
+        meta: { ...meta, ...span?.trace, capability },
         depth,
         isLast,
         ...(options === undefined ? {} : { options }),
         ...(steps === undefined ? {} : { steps }),
       }));
+    const invoked = came.ok && came.logs.length === 0 ? came : await withoutSecrets(came, environment);
+    span?.end(
+      invoked.ok ? {} : { "switchyard.unstarted": invoked.unstarted },
+      invoked.ok ? {} : { error: invoked.error.code },
+    );
     if (refused === undefined) ports.health.note(environment, invoked, ports.now());
     if (isLast || invoked.ok || invoked.unstarted !== true) {
       return { outcome: checkOutput(operation, invoked), environment: environment.name, passedOver };
     }
     passedOver.push({ environment: environment.name, code: invoked.error.code, reason: invoked.error.detail });
+    telemetry?.meter?.count("passed_over", environment.name, invoked.error.code);
   }
   throw noEnvironment(operation, passedOver);
 }
@@ -79,4 +92,20 @@ function closed(operation: ResolvedOperation, environment: EnvironmentHandle, po
     `Cannot run "${operation.name}" in "${environment.name}" now: it asked to be left alone; it will be asked again in ${ms} ms`,
     { retry: { kind: "after", after_ms: ms } },
   );
+}
+
+function attemptSpan({ name: adapter }: Adapter, { name }: EnvironmentHandle): SpanStart {
+  const attributes = { "switchyard.environment": name, "switchyard.adapter": adapter };
+  return { name: `invoke ${adapter}`, kind: "client", attributes };
+}
+
+/** An environment that was not even asked leaves a span without length. */
+function notePassedOver(
+  meta: Invocation["meta"],
+  { environment, code }: PassedOver,
+  { meter, tracer }: Telemetry,
+): void {
+  meter?.count("passed_over", environment, code);
+  const attributes = { "switchyard.environment": environment, "switchyard.unstarted": true };
+  tracer?.begin(meta, { name: "pass over", kind: "internal", attributes })?.end({}, { error: code });
 }

@@ -1,6 +1,7 @@
 /** The Hono application: the route table, who may use each route, and errors as problems. */
 import { Hono } from "hono";
 import { SwitchyardError, toErrorData, toSwitchyardError } from "../core/errors.ts";
+import { logError } from "../core/log.ts";
 import { KINDS, kindOfPlural } from "../model/entities.ts";
 import { allows, type Principal } from "../model/principal.ts";
 import type { Scope } from "../model/scope.ts";
@@ -10,14 +11,23 @@ import { problem } from "./problem.ts";
 import { limitToken, rateLimitHeaders, withRateLimits } from "./rate-limits.ts";
 import { ROUTES } from "./routes.ts";
 import { callAtPath, findPath } from "./routes/rest-paths.ts";
+import { traced, type Tracing } from "./traced.ts";
 
 /** Where the supervisor of executor processes reports, with a secret of its own. Not part of the public surface. */
 const CONTROL_PATH = "/internal/executors";
 
 export function createApp(platform: Platform): Hono<Env> {
   const app = new Hono<Env>();
+  const { meter, tracer } = platform.telemetry ?? {};
+  const failed = (thrown: unknown, context: RouteContext): Response => {
+    const error = toSwitchyardError(thrown);
+    if (error.code === "internal") logError("internal error", error.cause, { stack: error.stack });
+    meter?.count("errors", error.code);
+    return problem(toErrorData(error), rateLimitHeaders(context.get("limits") ?? []));
+  };
+  const tracing: Tracing | undefined = tracer === undefined ? undefined : { tracer, failed };
   for (const route of ROUTES) {
-    app.on(route.method, route.path, async (context) => {
+    const serve = async (context: RouteContext): Promise<Response> => {
       context.set("platform", platform);
       context.set("routes", ROUTES);
       context.set("limits", []);
@@ -29,21 +39,17 @@ export function createApp(platform: Platform): Hono<Env> {
         context.set("identity", identity);
       }
       return withRateLimits(await route.handle(context), context.get("limits"));
-    });
+    };
+    app.on(route.method, route.path, tracing === undefined ? serve : traced(route, serve, tracing));
   }
   const { control } = platform;
   if (control !== undefined) app.post(CONTROL_PATH, (context) => control(context.req.raw));
   app.notFound(async (context) => {
     context.set("platform", platform);
     context.set("limits", []);
-    return withRateLimits(await elsewhere(context, app), context.get("limits"));
+    return withRateLimits(await elsewhere(context, app, tracing), context.get("limits"));
   });
-  app.onError((thrown, context) => {
-    const error = toSwitchyardError(thrown);
-    if (error.code === "internal")
-      console.error(JSON.stringify({ level: "error", message: String(error.cause), stack: error.stack }));
-    return problem(toErrorData(error), rateLimitHeaders(context.get("limits") ?? []));
-  });
+  app.onError(failed);
   return app;
 }
 
@@ -115,13 +121,17 @@ function refuseForeignAccept(accept: string | undefined, route: Pick<Route, "pro
 }
 
 /** A path of no route: an operation's own, or none that there is. The platform's routes have been looked at before. */
-async function elsewhere(context: RouteContext, app: Hono<Env>): Promise<Response> {
+async function elsewhere(context: RouteContext, app: Hono<Env>, tracing: Tracing | undefined): Promise<Response> {
   const { method, path } = context.req;
   const ours = ROUTES.filter((route) => app.router.match(route.method, path)[0].length > 0);
   const found = ours.length > 0 ? { allowed: ours.map((route) => route.method) } : await findPath(context);
   if ("allowed" in found) return unknownRoute(method, path, [...new Set(found.allowed)]);
-  refuseForeignAccept(context.req.header("accept"), {});
-  return callAtPath(context, found, await identify(context));
+  const serve = async (): Promise<Response> => {
+    refuseForeignAccept(context.req.header("accept"), {});
+    return callAtPath(context, found, await identify(context));
+  };
+  if (tracing === undefined) return serve();
+  return traced({ method: found.method, path: found.match.route }, serve, tracing)(context);
 }
 
 /** Who is asking, within the token's own rate limit. What a running handler asks for is no request of the token's. */

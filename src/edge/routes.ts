@@ -11,9 +11,12 @@ import { getEvents } from "./routes/execution-events.ts";
 import { getExecution, getInput, getLogs, getOutput, listExecutions } from "./routes/executions.ts";
 import { appendLogs, putArtifact } from "./routes/handler-reports.ts";
 import { health } from "./routes/health.ts";
+import { metrics } from "./routes/metrics.ts";
 import { getModuleCode, putModuleCode } from "./routes/modules.ts";
 import { getJobOrder, postJobReport } from "./routes/jobs.ts";
+import { mcp } from "./routes/mcp.ts";
 import { openapi } from "./routes/openapi.ts";
+import { getDelivery, listDeliveries, receiveWebhook, replayDelivery, testWebhook } from "./routes/hooks.ts";
 import { callOperation, describeOperation } from "./routes/ops.ts";
 import * as registry from "./routes/registry.ts";
 import { getSchedule, listFirings, listSchedules, triggerSchedule } from "./routes/schedules.ts";
@@ -26,6 +29,11 @@ const EXECUTION = "/executions/:id";
 const JSON_TYPE = "application/json";
 
 const PAGED = { limit: "1 to 1000, else 100", cursor: "The next_cursor of the page before" };
+
+const MCP_VIEW = {
+  group: "Only tools of this group; may be given more than once",
+  builtins: "`true`: also the platform's own functions",
+};
 
 /** Whose execution it is decides each of these, see _access.ts; hence `invoke`, the least that a token can have. */
 const EXECUTION_ROUTES: readonly Route[] = [
@@ -195,6 +203,58 @@ const AGENT_ROUTES: readonly Route[] = [
   },
 ];
 
+/** What reaches a webhook, and what is known of it. A hook is public, since each verifies its own signature. */
+const WEBHOOK_ROUTES: readonly Route[] = [
+  {
+    method: "POST",
+    path: "/hooks/:name",
+    access: "public",
+    summary: "A request to a webhook, which starts its operation once it is verified",
+    // Senders ask for all sorts of things that they do not read.
+    produces: "*/*",
+    status: 202,
+    body: JSON_TYPE,
+    handle: receiveWebhook,
+  },
+  {
+    method: "POST",
+    path: "/webhooks/:name/test",
+    access: "registry:write",
+    summary: "Send a webhook a request that is signed with its own secret",
+    body: JSON_TYPE,
+    handle: testWebhook,
+  },
+  {
+    method: "GET",
+    path: "/deliveries",
+    access: "registry:read",
+    summary: "List deliveries to webhooks, newest first",
+    query: {
+      webhook: "Its webhook's name",
+      status: "accepted, duplicate, refused or failed",
+      since: "Came then or later: RFC 3339 or milliseconds since 1970",
+      until: "Came before: RFC 3339 or milliseconds since 1970",
+      ...PAGED,
+    },
+    handle: listDeliveries,
+  },
+  {
+    method: "GET",
+    path: "/deliveries/:id",
+    access: "registry:read",
+    summary: "One delivery: what came, and what became of it",
+    handle: getDelivery,
+  },
+  {
+    method: "POST",
+    path: "/deliveries/:id/replay",
+    access: "registry:write",
+    summary: "Map and run a verified delivery again, as a new one",
+    status: 202,
+    handle: replayDelivery,
+  },
+];
+
 const SCHEDULE_ROUTES: readonly Route[] = [
   {
     method: "GET",
@@ -343,6 +403,7 @@ export const ROUTES: readonly Route[] = [
     handle: getModuleCode,
   },
   ...EXECUTION_ROUTES,
+  ...WEBHOOK_ROUTES,
   ...SCHEDULE_ROUTES,
   ...AGENT_ROUTES,
   {
@@ -385,6 +446,25 @@ export const ROUTES: readonly Route[] = [
     handle: listRunners,
   },
   {
+    method: "POST",
+    path: "/mcp",
+    access: "invoke",
+    summary: "Operations as tools of agents: MCP over Streamable HTTP",
+    query: MCP_VIEW,
+    body: JSON_TYPE,
+    produces: "*/*",
+    handle: mcp,
+  },
+  {
+    method: "GET",
+    path: "/mcp",
+    access: "invoke",
+    summary: "Tells an agent when its tools change",
+    query: MCP_VIEW,
+    produces: "text/event-stream",
+    handle: mcp,
+  },
+  {
     method: "GET",
     path: "/openapi.json",
     access: "registry:read",
@@ -401,4 +481,12 @@ export const ROUTES: readonly Route[] = [
     handle: docs,
   },
   { method: "GET", path: "/health", access: "public", summary: "Whether the platform answers", handle: health },
+  {
+    method: "GET",
+    path: "/metrics",
+    access: "registry:read",
+    summary: "Counters, histograms and gauges, for Prometheus",
+    produces: "text/plain",
+    handle: metrics,
+  },
 ];

@@ -3,6 +3,7 @@
  * when whoever tells them has answered for it; until then it is told again, later each time. So an end may be told twice,
  * never not at all, and one that cannot be told holds up no other.
  */
+import { logError } from "../core/log.ts";
 import { inPieces } from "../core/pieces.ts";
 import { within } from "../core/within.ts";
 import type { ExecutionStatus } from "../model/execution-states.ts";
@@ -84,7 +85,7 @@ export class Outbox {
     return new Set([...rows].map(({ id }) => id));
   }
 
-  /** Tells what is due, group after group, unless that is under way. Never throws. */
+  /** Tells what is due, group after group, unless that is under way. Rejects only when this object has ended. */
   async send(): Promise<void> {
     if (this.#telling) return;
     this.#telling = true;
@@ -125,9 +126,7 @@ export class Outbox {
       if (answer === undefined) throw new Error(`no answer within ${PATIENCE_MS} ms`);
       told = JSON.parse(answer.value) as string[];
     } catch (error) {
-      console.error(
-        JSON.stringify({ level: "error", message: `executions: cannot tell of ends yet: ${String(error)}` }),
-      );
+      logError("executions: cannot tell of ends yet", error);
     }
     const done = new Set(told);
     ports.write((now) => {

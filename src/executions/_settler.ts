@@ -1,4 +1,5 @@
 /** Reports endings to their shard, those together that come close together, until the shard has heard them. */
+import { describeThrown, log } from "../core/log.ts";
 import { inPieces } from "../core/pieces.ts";
 import { isFinal } from "../model/execution-states.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -52,7 +53,7 @@ export class Settler {
       try {
         settled = JSON.parse(await this.#shard.settle(text)) as Settled;
       } catch (error) {
-        console.error(JSON.stringify({ level: "warn", message: `executions: cannot settle yet: ${String(error)}` }));
+        log("warn", `executions: cannot settle yet: ${describeThrown(error)}`);
         if (this.#ports.now() > giveUpAt) break;
         await scheduler.wait(waitMs);
       }

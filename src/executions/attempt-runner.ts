@@ -4,8 +4,10 @@
  */
 import { Cancellation } from "../core/cancellation.ts";
 import { ERRORS, SwitchyardError, toErrorData, toSwitchyardError } from "../core/errors.ts";
+import { contextOf } from "../core/trace.ts";
 import { invoke } from "../dispatch/invoke.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { SpanStart } from "../telemetry/tracer.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
 import { runBatch } from "./_batch-attempt.ts";
 import { endingOf } from "./_ending.ts";
@@ -56,9 +58,16 @@ type Options = { group: object; cancellation: Cancellation };
 
 async function attempt(claim: Claim, options: Options, shard: RunnerShard, ports: RunnerPorts): Promise<Ended> {
   const startedAt = ports.now();
+  const { telemetry } = ports;
+  const span = telemetry?.tracer?.begin(claim.head, spanOf(claim));
   let run: Run & { operation?: ResolvedOperation };
   try {
-    run = await runOnce(claim, options, shard, ports);
+    run = await runOnce(
+      span === undefined ? claim : { ...claim, head: { ...claim.head, ...span.trace } },
+      options,
+      shard,
+      ports,
+    );
   } catch (thrown) {
     const error = toErrorData(toSwitchyardError(thrown));
     // A refusal before anything ran. What its caller would have to mend, nobody mends for a kept call.
@@ -68,6 +77,14 @@ async function attempt(claim: Claim, options: Options, shard: RunnerShard, ports
   }
   const { outcome, environment, passedOver, ending, operation } = run;
   const wanted = operation === undefined ? undefined : await ports.wanted(operation, claim.head.caller);
+  const code = outcome.ok ? null : outcome.error.code;
+  span?.end(
+    { "switchyard.environment": environment ?? undefined, "switchyard.ending": ending.kind },
+    { error: code ?? undefined },
+  );
+  const ms = ports.now() - startedAt;
+  const end = { outcome: ending.kind, number: claim.attempt };
+  telemetry?.meter?.attempt({ operation: claim.operation, environment, code, ms }, end);
   return {
     outcome,
     settlement: {
@@ -111,7 +128,7 @@ async function runOnce(
       operation: name,
       revision: head.revision,
       caller: head.caller,
-      traceparent: head.traceparent,
+      ...contextOf(head),
       timeout_ms: head.timeout_ms,
     },
   };
@@ -130,4 +147,20 @@ async function runOnce(
     ports,
   );
   return { outcome, environment, passedOver, ending: await endingOf(claim, outcome, ports), operation };
+}
+
+/** In the trace of the call that was accepted, whose span it is also linked to: it may have ended long ago. */
+function spanOf({ id, operation, attempt: number, head }: Claim): SpanStart {
+  return {
+    name: "attempt",
+    kind: "consumer",
+    link: head,
+    attributes: {
+      "switchyard.operation": operation,
+      "switchyard.revision": head.revision,
+      "switchyard.attempt": number,
+      "switchyard.caller.type": head.caller.type,
+      "faas.invocation_id": id,
+    },
+  };
 }

@@ -6,6 +6,7 @@
 import type { Cancellation } from "../core/cancellation.ts";
 import { SwitchyardError } from "../core/errors.ts";
 import { parseJsonText } from "../core/json.ts";
+import { contextOf } from "../core/trace.ts";
 import { dispatch, type DispatchPorts } from "../dispatch/dispatch.ts";
 import type { Step } from "../model/execution.ts";
 import type { InvocationMeta } from "../model/invocation.ts";
@@ -26,7 +27,7 @@ export type ChainPorts = {
 export type ChainCall = {
   steps: readonly ChainStep[];
   principal: Principal;
-  meta: Pick<InvocationMeta, "execution_id" | "attempt" | "traceparent">;
+  meta: Pick<InvocationMeta, "execution_id" | "attempt" | "traceparent" | "tracestate">;
   depth: number;
   /** The steps that an attempt before has begun. */
   begun: readonly Step[];
@@ -54,7 +55,7 @@ export async function runChain(call: ChainCall, ports: ChainPorts): Promise<Outc
           principal: call.principal,
           caller: { type: "execution", id },
           depth: call.depth + 1,
-          traceparent: call.meta.traceparent,
+          ...contextOf(call.meta),
           async: true,
           idempotencyKey: `chain ${id} ${place}`,
         },

@@ -8,6 +8,7 @@
  * - Nothing stays running with nothing running: a runner renews its leases, and an alarm is set as long as there are any.
  */
 import { DurableObject, exports } from "cloudflare:workers";
+import { logError } from "../core/log.ts";
 import { inPieces } from "../core/pieces.ts";
 import { isFinal, type ExecutionStatus } from "../model/execution-states.ts";
 import type { ExecutionLogLine, ExecutionQuery, ExecutionView, Step } from "../model/execution.ts";
@@ -270,6 +271,12 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
     }
   }
 
+  /** For those who watch. */
+  load(): { ready: number; running: number } {
+    const { ready, running } = this.#parts.queue;
+    return { ready, running: running.size };
+  }
+
   /** Starts the object, if it was not, and with it what waits in it. */
   wake(): void {
     // The constructor does it.
@@ -335,7 +342,7 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
       await this.#payloads.sweep(now);
       await this.#cancelFamilies();
     } catch (error) {
-      console.error(JSON.stringify({ level: "error", message: `executions: alarm: ${String(error)}` }));
+      logError("executions: alarm", error);
       alarm.by(Date.now() + 1_000);
     } finally {
       this.#armForNext();
@@ -388,7 +395,7 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
       try {
         await loopback.AttemptRunner.run(this.ctx.id.name ?? "", JSON.stringify(claims));
       } catch (error) {
-        console.error(JSON.stringify({ level: "error", message: `executions: a runner was lost: ${String(error)}` }));
+        logError("executions: a runner was lost", error);
         const { running } = this.#parts.queue;
         this.#write((now) => {
           const gone = claims.flatMap(({ id, attempt }) => {
@@ -433,7 +440,7 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
       alarm.set();
       return result;
     } catch (error) {
-      console.error(JSON.stringify({ level: "error", message: `executions: cannot write: ${String(error)}` }));
+      logError("executions: cannot write", error);
       this.ctx.abort(`a write failed: ${String(error)}`);
       throw error;
     }

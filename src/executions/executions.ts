@@ -1,6 +1,7 @@
 /** What the edge can do with executions, over the shards: one of them for an id, all of them for a listing. */
 import { SwitchyardError } from "../core/errors.ts";
 import { firstExecutionIdAt, shardOfExecutionId } from "../core/ids.ts";
+import { contextOf, type TraceContext } from "../core/trace.ts";
 import { checkBatchInput } from "../dispatch/batch.ts";
 import { checkInput } from "../dispatch/check-input.ts";
 import { limit } from "../dispatch/limit.ts";
@@ -104,7 +105,7 @@ export function createExecutions(ports: Ports): Executions {
 
     async replay(
       id: string,
-      options: { revision: number | "latest" | "same"; principal: Principal; traceparent: string },
+      options: { revision: number | "latest" | "same"; principal: Principal } & TraceContext,
     ): Promise<string | undefined> {
       const shard = shardOfExecutionId(id);
       const original = await shardOf(id)?.original(id);
@@ -142,10 +143,11 @@ export function createExecutions(ports: Ports): Executions {
           principal: options.principal,
           caller: { type: "token", id: options.principal.id },
           depth: original.head.depth,
-          traceparent: options.traceparent,
+          ...contextOf(options),
           idempotencyKey: undefined,
           delayMs: 0,
           expiresMs: undefined,
+          beside: undefined,
           // What was tried otherwise than the row says is tried so again.
           policy:
             operation.revision === original.head.revision && original.head.mode === "async"

@@ -9,6 +9,7 @@ import { SwitchyardError } from "../core/errors.ts";
 import { canonicalJson, digestOf, sha256 } from "../core/hash.ts";
 import { newExecutionId, shardOfExecutionId } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
+import { contextOf } from "../core/trace.ts";
 import type { Kept, KeeperPort, KeptCall } from "../dispatch/dispatch.ts";
 import { isFinal } from "../model/execution-states.ts";
 import type { Wanted } from "../model/ended.ts";
@@ -16,6 +17,8 @@ import type { ExecutionView } from "../model/execution.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Caller } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
+import { CHAIN_FUNCTION } from "../registry/builtins/chain-input.ts";
+import { DELIVERY_FUNCTION } from "../registry/builtins/delivery-function.ts";
 import { succeeded } from "./_ending.ts";
 import { inputKey } from "./artifacts/payload-store.ts";
 import { referencedArtifacts } from "./artifacts/referenced-artifacts.ts";
@@ -82,8 +85,9 @@ export class Keeper implements KeeperPort {
     const { operation, input } = call;
     const { lane, shard: laneShard } = await placeOf(operation, call.mode, input.value);
     const key = await keyOf(call, this.#ports.now());
-    const keyShard = key === undefined ? undefined : await shardOfText(key.hash);
-    const home = original === undefined ? undefined : shardOfExecutionId(original);
+    const beside = call.beside === undefined ? undefined : shardOfExecutionId(call.beside);
+    const keyShard = key === undefined ? undefined : (beside ?? (await shardOfText(key.hash)));
+    const home = original === undefined ? beside : shardOfExecutionId(original);
     let shard = laneShard ?? keyShard ?? home ?? this.#ports.accepter.shard;
     let id = newExecutionId(shard, this.#ports.now());
     const apart = key !== undefined && keyShard !== undefined && keyShard !== shard;
@@ -205,13 +209,18 @@ export class Keeper implements KeeperPort {
   }
 }
 
-/** The built-in `chain`, under whatever name. */
-function isChain({ implementation }: Pick<ResolvedOperation, "implementation">): boolean {
-  return implementation.kind === "builtin" && implementation.function === "chain";
+/** The built-in, under whatever name. */
+function isBuiltin({ implementation }: Pick<ResolvedOperation, "implementation">, name: string): boolean {
+  return implementation.kind === "builtin" && implementation.function === name;
+}
+
+/** It waits for other executions, or for somebody outside, and must not take the places of those who work. */
+function isWaiting(operation: Pick<ResolvedOperation, "implementation">): boolean {
+  return isBuiltin(operation, CHAIN_FUNCTION) || isBuiltin(operation, DELIVERY_FUNCTION);
 }
 
 function headOf(call: KeptCall, now: number): Omit<Head, "replay_of"> {
-  const { mode, operation, caller, principal, traceparent, depth, expiresMs, idempotencyKey, policy } = call;
+  const { mode, operation, caller, principal, depth, expiresMs, idempotencyKey, policy } = call;
   const start = now + call.delayMs;
   return {
     mode,
@@ -219,7 +228,7 @@ function headOf(call: KeptCall, now: number): Omit<Head, "replay_of"> {
     digest: operation.digest,
     caller,
     principal: principal.id,
-    traceparent,
+    ...contextOf(call),
     depth,
     accepted_at: now,
     timeout_ms: mode === "sync" ? operation.timeoutMs : (policy?.timeoutMs ?? operation.attemptTimeoutMs),
@@ -228,21 +237,30 @@ function headOf(call: KeptCall, now: number): Omit<Head, "replay_of"> {
     retention_ms:
       idempotencyKey === undefined ? operation.retentionMs : Math.max(operation.retentionMs, LIMITS.idempotencyMs),
     expires_at: expiresMs === undefined ? null : start + expiresMs,
-    limit: mode === "sync" ? null : (operation.concurrency?.limit ?? null),
+    limit: mode === "sync" ? null : (operation.concurrency?.limit ?? ownLimit(operation)),
     batch: operation.batch,
-    ...(isChain(operation) ? { waits: true } : {}),
+    ...(isWaiting(operation) ? { waits: true } : {}),
   };
+}
+
+/** A receiver that is slow keeps its own deliveries waiting, and no others. Of one shard. */
+function ownLimit(operation: ResolvedOperation): number | null {
+  return isBuiltin(operation, DELIVERY_FUNCTION) ? LIMITS.deliveriesAtOnce : null;
 }
 
 /**
  * The lane of a call, and the shard that a limit ties it to. An operation is a lane; with a key each value it finds in the
- * input is one, and all inputs without it another.
+ * input is one, and all inputs without it another. Deliveries have a lane for each subscription, in every shard.
  */
 export async function placeOf(
-  { name, concurrency }: Pick<ResolvedOperation, "name" | "concurrency">,
+  operation: Pick<ResolvedOperation, "name" | "concurrency" | "implementation">,
   mode: "sync" | "async",
   input: unknown,
 ): Promise<{ lane: string; shard: number | undefined }> {
+  const { name, concurrency } = operation;
+  if (concurrency === null && isBuiltin(operation, DELIVERY_FUNCTION)) {
+    return { lane: `${name} ${String(valueAt(input, "/subscription"))}`, shard: undefined };
+  }
   if (concurrency === null || mode === "sync") return { lane: name, shard: undefined };
   let lane = name;
   if (concurrency.key !== null) {

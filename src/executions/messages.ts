@@ -20,6 +20,7 @@ export type Head = {
   caller: Caller;
   principal: string;
   traceparent: string;
+  tracestate?: string;
   depth: number;
   accepted_at: number;
   timeout_ms: number;

@@ -1,4 +1,5 @@
 /** What the edge can do with executions. Implemented by executions.ts over the shards; every id is checked by it. */
+import type { TraceContext } from "../core/trace.ts";
 import type { LogLine } from "../model/invocation.ts";
 import type {
   ArtifactQuery,
@@ -40,7 +41,7 @@ export interface Executions {
   /** A new execution with the same input. Throws execution_final unless it has ended. */
   replay(
     id: string,
-    options: { revision: number | "latest" | "same"; principal: Principal; traceparent: string },
+    options: { revision: number | "latest" | "same"; principal: Principal } & TraceContext,
   ): Promise<string | undefined>;
   /** Lines of a handler that is still running; `first` is the index of the first within its attempt. */
   appendLogs(id: string, entry: { attempt: number; first: number; lines: readonly LogLine[] }): Promise<void>;

@@ -3,6 +3,7 @@
  * for all that finished within FLUSH_MS. A machine that is lost takes at most the unwritten ones with it; a shard
  * that fails is tried again with the next flush, and records over MAX_WAITING are dropped, counted and logged.
  */
+import { log, logError } from "../core/log.ts";
 import type { ExecutionView } from "../model/execution.ts";
 import type { ExecutionRecord } from "../model/outcome.ts";
 import type { ExecutionNamespace } from "./accepter.ts";
@@ -15,13 +16,16 @@ import { toView } from "./view.ts";
 const FLUSH_MS = 250;
 const MAX_BATCH = 1_000;
 const MAX_WAITING = 20_000;
+/** A flush that takes so long may have been lost with the request that began it: another begins. */
+const LOST_MS = 10_000;
 
 export class Recorder {
   readonly #namespace: ExecutionNamespace;
   readonly #background: (work: Promise<void>) => void;
   readonly #wanted: WantedPort;
   #waiting: ExecutionRecord[] = [];
-  #flushing = false;
+  /** When the flush under way began. */
+  #flushing: number | undefined;
   /** Changes with every flush, so that the shards fill evenly while one flush stays one message. */
   shard = crypto.getRandomValues(new Uint8Array(1))[0]! % SHARDS;
 
@@ -34,13 +38,13 @@ export class Recorder {
 
   add(record: ExecutionRecord): void {
     if (this.#waiting.length >= MAX_WAITING) {
-      console.error(JSON.stringify({ level: "error", message: "execution record dropped", id: record.id }));
+      const { id, operation, traceparent } = record;
+      log("error", "execution record dropped", { execution: id, operation, traceparent });
       return;
     }
     this.#waiting.push(record);
-    if (this.#flushing) return;
-    this.#flushing = true;
-    this.#background(this.#flush());
+    if (this.#flushing !== undefined && Date.now() - this.#flushing < LOST_MS) return;
+    this.#begin();
   }
 
   /** One that is not in its shard yet. */
@@ -61,7 +65,13 @@ export class Recorder {
     return rows;
   }
 
-  async #flush(): Promise<void> {
+  #begin(): void {
+    const begun = Date.now();
+    this.#flushing = begun;
+    this.#background(this.#flush(begun));
+  }
+
+  async #flush(begun: number): Promise<void> {
     await scheduler.wait(FLUSH_MS);
     const batch = this.#waiting.slice(0, MAX_BATCH);
     try {
@@ -69,15 +79,15 @@ export class Recorder {
       for (const [shard, records] of Map.groupBy(batch, (record) => Number.parseInt(record.id.slice(3, 5), 16))) {
         await this.#namespace.getByName(nameOfShard(shard)).record(JSON.stringify(await this.#rows(records)));
       }
-      this.#waiting = this.#waiting.slice(batch.length);
+      // One that was taken for lost may have written them meanwhile; twice is as once.
+      const written = new Set(batch);
+      this.#waiting = this.#waiting.filter((record) => !written.has(record));
     } catch (error) {
-      console.error(JSON.stringify({ level: "error", message: `cannot write execution records: ${String(error)}` }));
+      logError("cannot write execution records", error);
     }
-    this.#flushing = false;
-    if (this.#waiting.length > 0) {
-      this.#flushing = true;
-      this.#background(this.#flush());
-    }
+    if (this.#flushing !== begun) return;
+    this.#flushing = undefined;
+    if (this.#waiting.length > 0) this.#begin();
   }
 }
 

@@ -1,5 +1,6 @@
 /** The platform as a running handler reaches it: requests to the edge, with the invocation's capability as bearer. */
 import { isErrorCode, type ErrorCode, type ErrorData } from "../core/errors.ts";
+import { contextOf } from "../core/trace.ts";
 import type { InvocationMeta } from "../model/invocation.ts";
 import type { ArtifactContent, Failed, Platform } from "./platform.ts";
 
@@ -20,7 +21,7 @@ export function platformOverHttp(edge: Edge): Platform {
       headers: {
         ...init.headers,
         authorization: `Bearer ${meta.capability}`,
-        traceparent: meta.traceparent,
+        ...contextOf(meta),
         "caller-execution": meta.execution_id,
         "caller-operation": meta.operation,
       },

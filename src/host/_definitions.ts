@@ -1,4 +1,5 @@
 /** The definitions that a host keeps, by isolate id. Over the limit it forgets those not used for longest, and asks again. */
+import { noteSecrets } from "../core/redact.ts";
 import type { IsolateDefinition } from "../model/invocation.ts";
 
 const MOST_CHARS = 64 * 1024 * 1024;
@@ -24,6 +25,7 @@ export class Definitions {
   set(isolate: string, definition: IsolateDefinition): void {
     this.#forget(isolate);
     this.#byIsolate.set(isolate, definition);
+    noteSecrets(Object.values(definition.secrets));
     this.#chars += definition.code.length;
     for (const oldest of this.#byIsolate.keys()) {
       if (this.#chars <= this.#most || oldest === isolate) return;

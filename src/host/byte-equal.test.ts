@@ -43,6 +43,7 @@ const BODIES: readonly string[] = [
   "throw 'a text'",
   "throw Object.assign(new Error('never'), { code: 'terminal' })",
   "throw Object.assign(new Error('later'), { code: 'retry_after', after_ms: 70 })",
+  "throw Object.assign(new Error('no room'), { code: 'rate_limited', after_ms: 70 })",
   "throw new Error('the key is ' + ctx.secrets.signing_key)",
   "ctx.log.info('said', { n: 1n }, ctx.secrets.signing_key); return null",
   "await new Promise((resolve) => setTimeout(resolve, 10_000))",

@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import type { Cancellation } from "../core/cancellation.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import { toSwitchyardError } from "../core/errors.ts";
+import { redactLine, redactor } from "../core/redact.ts";
 import { InvocationLife } from "../executor/invocation-life.ts";
 import { answersOver } from "../executor/platform-answers.ts";
 import type { Platform } from "../executor/platform.ts";
@@ -73,7 +74,9 @@ export function createHost(options: HostOptions): Host {
     const answers = new PlatformAnswers(meta, platform, life) as unknown as Calls;
     const artifacts = new ChildArtifacts(answers as Record<"put" | "get", Calls[string]>);
     let ending: InvocationResult | undefined;
-    child.onGone = (why) => resolve(ending ?? lost(meta.operation, child.state, why));
+    // What it said last on its standard error is part of the answer.
+    const redact = redactor(Object.values(definition.secrets));
+    child.onGone = (why) => resolve(ending ?? lost(meta.operation, child.state, redact(why)));
     child.onFrame = (head, body) => {
       if (head.t === "end" && head.call === call) return resolve(parseResult(body));
       if (head.t !== "ask" || head.call !== call) return;
@@ -133,7 +136,7 @@ export function createHost(options: HostOptions): Host {
     const { input, definition: given } = await fetchParts(order, rest, platform);
     const fitted = (result: InvocationResult) => fitReply(result, { meta, platform, maxBytes: options.maxReplyBytes });
     if (work.kind !== "module") {
-      const log = (level: string, message: string) => options.log(`${level} ${meta.operation}: ${message}`);
+      const log = (level: string, message: string) => options.log(redactLine(`${level} ${meta.operation}: ${message}`));
       return fitted(await external(work, { meta, input }, { ...more, log }));
     }
     if (given !== undefined) definitions.set(order.isolate, given);

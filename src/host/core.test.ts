@@ -1,4 +1,5 @@
 /** The host on its two runtimes: what handlers come to, and the walls around them. */
+import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Cancellation } from "../core/cancellation.ts";
 import { HOST_PROTOCOL, NEED_REPLY, parseReply } from "../model/host-protocol.ts";
@@ -6,22 +7,30 @@ import { parseAllow } from "./allow.ts";
 import { createHost, type Host } from "./core.node.ts";
 
 let count = 0;
-const order = (code: string, input: unknown, timeoutMs: number, isolate: string, secrets = {}) => {
+const TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const order = (
+  code: string,
+  input: unknown,
+  timeoutMs: number,
+  isolate: string,
+  secrets = {},
+  language: "javascript" | "python" = "javascript",
+) => {
   const meta = {
     execution_id: "ex_1",
     attempt: 1,
     operation: "tested",
     revision: 1,
     caller: { type: "token", id: "t" },
-    traceparent: "",
+    traceparent: TRACEPARENT,
     timeout_ms: timeoutMs,
     capability: "cap",
   };
-  const definition = { code, language: "javascript", export: "handler", network: [], secrets };
+  const definition = { code, language, export: "handler", network: [], secrets };
   const head = {
     protocol: HOST_PROTOCOL,
     isolate,
-    work: { kind: "module", language: "javascript" },
+    work: { kind: "module", language },
     meta,
     platform_url: null,
     definition,
@@ -52,6 +61,18 @@ describe.each(["deno", "node"] as const)("the host on %s", (runtime) => {
     ],
   ])("%s", async (body, expected) => {
     expect(await run(body)).toMatchObject(expected);
+  });
+
+  it("tells the trace", async () => {
+    expect(await run("return ctx.execution.traceparent")).toMatchObject({ output: JSON.stringify(TRACEPARENT) });
+  });
+
+  it("says nothing of secrets when its process breaks down", async () => {
+    const body = `console.error(ctx.secrets.k); (await import("node:process")).default.stderr.write("with " + ctx.secrets.k + "\\n");
+      (await import("node:process")).default.exit(3);`;
+    const result = await run(body, { secrets: { k: "s3cr3t-of-the-operation" } });
+    expect(result).toMatchObject({ ok: false });
+    expect(JSON.stringify(result)).not.toContain("s3cr3t-of-the-operation");
   });
 
   it("kills an endless loop at its time-out, and the next call works", async () => {
@@ -99,6 +120,20 @@ describe.each(["deno", "node"] as const)("the host on %s", (runtime) => {
     expect(await host.run(`${JSON.stringify(bare)}\n{}`)).toBe(NEED_REPLY);
     expect(await host.run(`${JSON.stringify({ ...bare, protocol: 99 })}\n{}`)).toContain("host_outdated");
   });
+});
+
+const hasPython = spawnSync("python3", ["--version"]).status === 0;
+if (!hasPython) console.warn("SKIPPED: python3 is not installed, so the trace of Python handlers is not tested");
+
+it.skipIf(!hasPython)("the host tells a Python handler the trace", async () => {
+  const host = createHost({ runtime: "node", allow: parseAllow(["python"]), slots: 1, log: () => undefined });
+  try {
+    const code = "def handler(input, ctx):\n    return ctx.execution.traceparent\n";
+    const reply = parseReply(await host.run(order(code, {}, 8_000, `p${count++}`, {}, "python")));
+    expect(reply).toMatchObject({ result: { ok: true, output: JSON.stringify(TRACEPARENT) } });
+  } finally {
+    await host.close();
+  }
 });
 
 describe("the walls on Deno", () => {

@@ -4,6 +4,7 @@
  * Node, whose only wall is the function itself: see docs/adapters/host.md.
  */
 import { SwitchyardError } from "../core/errors.ts";
+import { redactLine } from "../core/redact.ts";
 import { hostSettings } from "./_settings.node.ts";
 import { createHost, type Host } from "./core.node.ts";
 import { runJobDoor } from "./job-door.node.ts";
@@ -39,5 +40,5 @@ function createLambdaHost(env: NodeJS.ProcessEnv): Host {
 }
 
 function log(line: string): void {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${redactLine(line)}\n`);
 }

@@ -4,6 +4,7 @@
  * forgets up to a second of what it let through. An object with nothing left to remember deletes what it stored.
  */
 import { DurableObject } from "cloudflare:workers";
+import { logError } from "../core/log.ts";
 import { admit, emptyInMs, type Meter } from "../core/gcra.ts";
 import type { RateLimit, Taken } from "../model/rate-limit.ts";
 
@@ -55,7 +56,7 @@ export class RateLimiter extends DurableObject {
       }
     } catch (error) {
       this.#isUnwritten = true;
-      console.error(JSON.stringify({ level: "error", message: `a rate limit is not written: ${String(error)}` }));
+      logError("a rate limit is not written", error);
       this.#wakeAt(now + WRITE_EVERY_MS);
     }
   }

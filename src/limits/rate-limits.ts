@@ -2,6 +2,7 @@
  * Asks the object that counts. One that does not answer lets everybody through: a limit is there to protect, and a
  * platform that is down because its counter is protects nobody. It is said in the log.
  */
+import { log } from "../core/log.ts";
 import { within } from "../core/within.ts";
 import type { Limited, LimitSubject, RateLimit, RateLimitsPort, Taken } from "../model/rate-limit.ts";
 
@@ -40,8 +41,6 @@ export class RateLimits implements RateLimitsPort {
     const now = this.#now();
     if (now - this.#warnedAt < WARN_EVERY_MS && now >= this.#warnedAt) return;
     this.#warnedAt = now;
-    console.warn(
-      JSON.stringify({ level: "warn", message: `rate limit of ${name} not held, the call goes on: ${reason}` }),
-    );
+    log("warn", `rate limit of ${name} not held, the call goes on: ${reason}`);
   }
 }

@@ -182,8 +182,9 @@ test("isTimeZone() takes names and nothing else", () => {
   for (const zone of ["", "+02:00", "Europe/Bielefeld", "CEST", "../x"]) expect(isTimeZone(zone)).toBe(false);
 });
 
+const of = (text: string) => twiceThatDay(Date.parse(text), "Europe/Berlin");
+
 test("twiceThatDay() knows the hour that comes twice, both times, and no other", () => {
-  const of = (text: string) => twiceThatDay(Date.parse(text), "Europe/Berlin");
   expect(of("2026-10-25T02:30:00+02:00")).toBe("first");
   expect(of("2026-10-25T02:30:00+01:00")).toBe("second");
   expect(of("2026-10-25T01:59:59+02:00")).toBeUndefined();

@@ -9,13 +9,17 @@
  */
 import { Cron } from "croner";
 
-export type CronTimes = {
-  /** The first due time after the instant; undefined when there is none. Milliseconds since the epoch. */
+export type DueTimes = {
+  /** The first after the instant; undefined when there is none. Milliseconds since the epoch. */
   next(after: number): number | undefined;
-  /** Whether the wall clock at the instant is one that the expression names. */
+  /** A guess at the last that is not after the instant, where that is cheaper than stepping there. */
+  guessLast?(until: number): number | undefined;
+  /** Due times after the one instant and not after the other; `more`: it did not count on. */
+  count(after: number, until: number): { count: number; more: boolean };
+  /** Whether the wall clock at the instant is one that was written, and it is not due only because clocks were changed. */
   names(at: number): boolean;
 };
-export type ParsedCron = { ok: true; times: CronTimes } | { ok: false; rule: string; is: string; hint?: string };
+export type ParsedCron = { ok: true; times: DueTimes } | { ok: false; rule: string; is: string; hint?: string };
 
 const FIELDS = [
   { name: "second", may: "0-59" },
@@ -28,6 +32,10 @@ const FIELDS = [
 
 const EXAMPLES = `"0 2 * * *" is 02:00 every day, "*/15 * * * *" every quarter of an hour, "@daily" midnight`;
 const NICKNAMES = new Set(["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"]);
+/** So many due times are counted by stepping through them, and not all. */
+const COUNTED = 20;
+/** Due times of an expression that are remembered. */
+const SPANS = 4;
 /** From here on a pattern without a year either has a date or never has one. */
 const ANY_TIME = Date.UTC(2024, 0, 1);
 
@@ -56,17 +64,30 @@ export function parseCron(expression: string, timeZone: string): ParsedCron {
   };
 }
 
-function open(pattern: string, timezone: string): CronTimes {
+function open(pattern: string, timezone: string): DueTimes {
   const cron = new Cron(pattern, { timezone, paused: true, mode: "5-or-6-parts", fixedTimeRule: "no-wildcard" });
-  // Times repeat between due times, and many schedules share an expression: what was found holds until it is over.
-  let [from, until] = [0, Number.NEGATIVE_INFINITY];
+  // To step takes a tenth of a millisecond, and thousands of schedules share an expression: what was found for an instant holds
+  // for all up to the due time. Whoever decides asks for this due time and for the next.
+  const spans: { from: number; until: number }[] = [];
   return {
     next(after) {
-      if (after >= from && after < until) return until;
-      const found = cron.nextRun(new Date(after))?.getTime();
-      if (found === undefined) return undefined;
-      [from, until] = [after, found];
-      return found;
+      const known = spans.find(({ from, until }) => after >= from && after < until);
+      if (known !== undefined) return known.until;
+      const until = cron.nextRun(new Date(after))?.getTime();
+      if (until === undefined) return undefined;
+      const wider = spans.find((span) => span.until === until);
+      if (wider !== undefined) wider.from = Math.min(wider.from, after);
+      else if (spans.push({ from: after, until }) > SPANS) spans.shift();
+      return until;
+    },
+    guessLast: (until) => cron.previousRuns(1, new Date(until + 1))[0]?.getTime(),
+    count(after, until) {
+      let count = 0;
+      for (let at = this.next(after); at !== undefined && at <= until; at = this.next(at)) {
+        if (count === COUNTED) return { count, more: true };
+        count += 1;
+      }
+      return { count, more: false };
     },
     names: (at) => cron.match(new Date(at)),
   };
@@ -79,7 +100,7 @@ function wrongNickname(text: string): Wrong | undefined {
   return {
     rule: `a name must be one of ${[...NICKNAMES].join(", ")}`,
     is: text,
-    hint: /^@every/.test(text) ? "for an interval leave cron out and set every_ms, such as 300000" : EXAMPLES,
+    hint: text.startsWith("@every") ? "for an interval leave cron out and set every_ms, such as 300000" : EXAMPLES,
   };
 }
 
@@ -96,7 +117,7 @@ function wrongField(text: string): Wrong | undefined {
     return {
       rule: `field ${place + 1}, the ${field.name}, must be *, or of ${field.may}: one, a list (1,5), a range (1-5) or with a step (*/5, 1-5/2)`,
       is: JSON.stringify(part),
-      hint: /^H/.test(part) ? "to spread starts set jitter_ms" : EXAMPLES,
+      hint: part.startsWith("H") ? "to spread starts set jitter_ms" : EXAMPLES,
     };
   }
   return undefined;
@@ -106,7 +127,8 @@ function wrongField(text: string): Wrong | undefined {
 function reads(part: string, place: number, count: number): boolean {
   const alone = Array.from({ length: count }, (_, other) => (other === place ? part : "*")).join(" ");
   try {
-    return new Cron(alone, { paused: true, mode: "5-or-6-parts" }) !== undefined;
+    void new Cron(alone, { paused: true, mode: "5-or-6-parts" });
+    return true;
   } catch {
     return false;
   }

@@ -2,28 +2,34 @@
  * When a schedule is due: by its cron expression in its time zone, or every so many milliseconds since the epoch. A due time
  * is an instant; jitter puts off the start and is no part of it. Nothing here knows what time it is.
  */
-import { isTimeZone, parseCron } from "./cron.ts";
+import { isTimeZone, parseCron, type DueTimes } from "./cron.ts";
 import type { Schedule } from "./triggers.ts";
 
+export type { DueTimes };
 export type Timing = Pick<Schedule, "cron" | "time_zone" | "every_ms">;
 
-export type DueTimes = {
-  /** The first after the instant; undefined when there is none. */
-  next(after: number): number | undefined;
-  /** Due by the wall clock as it was written, and not because clocks were changed. */
-  named(at: number): boolean;
-};
-
 /** An expression that was stored once is read again: should it not be readable any more, it has no due times. */
-const NEVER: DueTimes = { next: () => undefined, named: () => true };
+const NEVER: DueTimes = {
+  next: () => undefined,
+  count: () => ({ count: 0, more: false }),
+  names: () => true,
+};
 
 export function dueTimes({ cron, time_zone: timeZone, every_ms: everyMs }: Timing): DueTimes {
   if (everyMs !== null) {
-    return { next: (after) => (Math.floor(after / everyMs) + 1) * everyMs, named: () => true };
+    return {
+      next: (after) => (Math.floor(after / everyMs) + 1) * everyMs,
+      guessLast: (until) => Math.floor(until / everyMs) * everyMs,
+      count: (after, until) => ({
+        count: Math.max(0, Math.floor(until / everyMs) - Math.floor(after / everyMs)),
+        more: false,
+      }),
+      names: () => true,
+    };
   }
   if (cron === null || !isTimeZone(timeZone)) return NEVER;
   const parsed = parseCron(cron, timeZone);
-  return parsed.ok ? { next: parsed.times.next, named: parsed.times.names } : NEVER;
+  return parsed.ok ? parsed.times : NEVER;
 }
 
 /** Due times after the one instant and not after the other, from the earliest on; `more`: there are more than `limit`. */
@@ -49,6 +55,12 @@ export function lastDue(
   // Times cannot be counted but by stepping, so the start from which exactly `limit` are left is found by halving, where they
   // come evenly at the first guess.
   let { after } = span;
+  const guess = limit === 1 ? times.guessLast?.(span.until) : undefined;
+  // Where clocks were changed, to step back and to step forward may not agree; what counts is forward.
+  if (guess !== undefined && guess > after && times.next(guess - 1) === guess && guess <= span.until) {
+    const next = times.next(guess);
+    if (next === undefined || next > span.until) return { due: [guess], before: (times.next(after) ?? guess) < guess };
+  }
   let late = span.until;
   let found = dueBetween(times, span, limit);
   if (!found.more) return { due: found.due, before: false };

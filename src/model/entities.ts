@@ -96,6 +96,23 @@ export const CapabilitiesSchema = v.pipe(
   v.check((all) => Object.keys(all).length <= 64, "must be at most 64 capabilities"),
 );
 
+const hint = v.optional(v.nullable(v.boolean()), null);
+
+/** Hints for agents and those who watch them (MCP calls them tool annotations). They promise; nothing enforces them. */
+const AnnotationsSchema = v.strictObject({
+  /** What people are shown in place of the name. */
+  title: v.optional(v.nullable(v.pipe(v.string(), v.minLength(1), v.maxLength(200))), null),
+  /** It changes nothing. */
+  read_only: hint,
+  /** It may undo or overwrite, not only add. */
+  destructive: hint,
+  /** Done twice with the same input, it has no further effect. */
+  idempotent: hint,
+  /** It deals with things outside: the web, other people. */
+  open_world: hint,
+});
+export type Annotations = v.InferOutput<typeof AnnotationsSchema>;
+
 const ExampleSchema = v.strictObject({
   summary: v.optional(v.pipe(v.string(), v.maxLength(200))),
   input: v.unknown(),
@@ -170,6 +187,8 @@ export const OperationSchema = v.strictObject({
   path: v.optional(v.nullable(v.string()), null),
   /** Calls that show what it does; their input and output must fit its types. */
   examples: v.optional(v.pipe(v.array(ExampleSchema), v.maxLength(LIMITS.examples)), []),
+  /** What agents are told of it beside its description and types. null: nothing is said. */
+  annotations: v.optional(v.nullable(AnnotationsSchema), null),
   // Known to the design, refused until something acts on them (see UNSUPPORTED_SETTINGS).
   provided_by: v.optional(v.nullable(v.string()), null),
 });

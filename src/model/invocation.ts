@@ -37,6 +37,8 @@ export type InvocationMeta = {
   revision: number;
   caller: Caller;
   traceparent: string;
+  /** What other vendors keep beside it: core/trace.ts. */
+  tracestate?: string;
   /** Milliseconds from the start of the handler. */
   timeout_ms: number;
   /** Sent as the bearer when the handler uses ctx.call: acts for the principal, one level deeper. */

@@ -19,6 +19,7 @@ export const takesBody = (method: RestMethod): boolean => method !== "GET" && me
  */
 export const RESERVED_SEGMENTS: readonly string[] = [
   ".well-known",
+  "agents",
   "artifacts",
   "audit",
   "changes",
@@ -41,6 +42,7 @@ export const RESERVED_SEGMENTS: readonly string[] = [
   "schedules",
   "services",
   "streams",
+  "webhooks",
   "workflows",
 ];
 

@@ -14,6 +14,9 @@ function integer(least: number, most: number) {
   return v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
 }
 
+/** What `tolerance_s` is when nothing else is said, as Standard Webhooks and Stripe have it. */
+export const TOLERANCE_S = 300;
+
 /** JSONata (src/expressions). null: what is said where it is used. */
 const ExpressionSchema = v.optional(v.nullable(v.pipe(v.string(), v.minLength(1), v.maxLength(10_000))), null);
 const HeaderSchema = v.pipe(
@@ -68,7 +71,7 @@ export const WebhookSchema = v.strictObject({
   /** For the scheme `token`; null there: `authorization: Bearer …`. */
   token_header: v.optional(v.nullable(TokenHeaderSchema), null),
   /** How far the sender's clock may be from ours, where the scheme signs a time. Seconds. */
-  tolerance_s: v.optional(integer(1, 3600), 300),
+  tolerance_s: v.optional(integer(1, 3600), TOLERANCE_S),
   /** The request → the operation's input. null: its body. */
   mapping: ExpressionSchema,
   /** `accepted`: 202 once it is kept. `result`: the operation's output, when it ends within its time-out. */
@@ -78,6 +81,10 @@ export const WebhookSchema = v.strictObject({
 });
 export type Webhook = v.InferOutput<typeof WebhookSchema>;
 
+/** Whether the sender signs a time, so that a request grows stale and `tolerance_s` means something. */
+export function signsTime({ scheme, hmac }: Pick<Webhook, "scheme" | "hmac">): boolean {
+  return scheme === "standard" || scheme === "stripe" || scheme === "slack" || hmac?.timestamp_header != null;
+}
 /** What may be left out, where another setting gives it no meaning. */
 export const SCHEDULE_DEFAULTS = { time_zone: "UTC", catch_up_ms: DAY_MS } as const;
 

@@ -2,11 +2,12 @@
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
+const digits = (value: number): string => String(value).padStart(2, "0");
+
 /** `2026-03-29T02:30:00+01:00`. */
 export function wallClock(at: number, timeZone: string): string {
   const offset = offsetOf(at, timeZone);
   const minutes = Math.abs(Math.round(offset / 60_000));
-  const digits = (value: number) => String(value).padStart(2, "0");
   const sign = offset < 0 ? "-" : "+";
   return `${new Date(at + offset).toISOString().slice(0, 19)}${sign}${digits(Math.floor(minutes / 60))}:${digits(minutes % 60)}`;
 }

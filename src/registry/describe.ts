@@ -1,6 +1,6 @@
-/** Operations with their closed types: what openapi.json is written from. Reads, and caches nothing. */
-import { and, asc, between, eq, gt, inArray, sql, type SQL } from "drizzle-orm";
-import type { Example } from "../model/entities.ts";
+/** Operations with their closed types: what openapi.json and the tools of agents are written from. Caches nothing. */
+import { and, asc, eq, gt, inArray, sql, type SQL } from "drizzle-orm";
+import type { Annotations, Example } from "../model/entities.ts";
 import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
 import { entities } from "./schema.ts";
@@ -13,6 +13,7 @@ export type ClosedOperation = {
   isAsync: boolean;
   batch: boolean;
   path: string | null;
+  annotations: Annotations | null;
   examples: readonly Example[];
   /** JSON texts of JSON Schema 2020-12, self-contained: most are passed on as they are. */
   input: string;
@@ -28,60 +29,67 @@ export type Described = { digest: string; operation: ClosedOperation };
 /** Names and digests of active operations, in the order of their names. */
 export async function listDigests(
   database: Database,
-  { group, limit, cursor }: DescribeOptions,
+  options: DescribeOptions,
 ): Promise<{ operations: { name: string; digest: string }[]; nextCursor: string | null }> {
-  const conditions = [
-    ...(group === undefined ? [] : [sql`json_extract(${entities.manifest}, '$.group') = ${group}`]),
-    ...(cursor === undefined ? [] : [gt(entities.name, cursor)]),
-  ];
+  const { limit } = options;
   const query = database
     .select({ name: entities.name, digest: entities.digest })
     .from(entities)
-    .where(active(conditions))
+    .where(activeOperations(conditionsOf(options)))
     .orderBy(asc(entities.name));
   const rows = await answered(limit === undefined ? query : query.limit(limit + 1));
   const operations = limit === undefined ? rows : rows.slice(0, limit);
   return { operations, nextCursor: rows.length > operations.length ? (operations.at(-1)?.name ?? null) : null };
 }
 
-/** Some operations by name, or all from one name to another. */
-export type Wanted = { names: readonly string[] } | { from: string; to: string };
+/** Some operations by name; or the first so many of all, of a group, behind a name, in the order of their names. */
+export type Wanted = { names: readonly string[] } | (DescribeOptions & { limit: number });
 
-/** Those that are there and active. In few columns, because each value of an answer costs on its way. */
+/**
+ * Those that are there and active. A row comes as one text, because each value of an answer costs on its way: lines of JSON,
+ * which has no line ends of its own.
+ */
 export async function describeOperations(database: Database, wanted: Wanted): Promise<Described[]> {
   const { manifest, resolved } = entities;
-  const which =
-    "names" in wanted ? inArray(entities.name, [...wanted.names]) : between(entities.name, wanted.from, wanted.to);
-  const rows = await answered(
-    database
-      .select({
-        digest: entities.digest,
-        row: sql<string>`json_array(${entities.name}, ${entities.revision}, json_extract(${manifest}, '$.description'),
-          json_extract(${manifest}, '$.group'), json_extract(${manifest}, '$.path'),
-          json_extract(${manifest}, '$.is_async'), json_extract(${manifest}, '$.batch'),
-          json(coalesce(${manifest} -> '$.examples', '[]')))`,
-        input: sql<string>`${resolved} -> '$.input.closed'`,
-        output: sql<string>`${resolved} -> '$.output.closed'`,
-      })
-      .from(entities)
-      .where(active([which])),
-  );
-  return rows.map(({ digest, row, input, output }) => {
-    const [name, revision, description, group, path, isAsync, batch, examples] = JSON.parse(row) as RowFields;
+  const query = database
+    .select({
+      text: sql<string>`json_array(${entities.digest}, ${entities.name}, ${entities.revision},
+        json_extract(${manifest}, '$.description'), json_extract(${manifest}, '$.group'),
+        json_extract(${manifest}, '$.path'), json_extract(${manifest}, '$.is_async'), json_extract(${manifest}, '$.batch'),
+        json(coalesce(${manifest} -> '$.examples', '[]')), json(coalesce(${manifest} -> '$.annotations', 'null'))) || char(10) ||
+        json(${resolved} -> '$.input.closed') || char(10) || json(${resolved} -> '$.output.closed')`,
+    })
+    .from(entities)
+    .where(activeOperations("names" in wanted ? [inArray(entities.name, [...wanted.names])] : conditionsOf(wanted)))
+    .orderBy(asc(entities.name));
+  const rows = await answered("names" in wanted ? query : query.limit(wanted.limit));
+  return rows.map(({ text }) => {
+    const [row = "", input = "", output = ""] = text.split("\n");
+    const [digest, name, revision, description, group, path, isAsync, batch, examples, annotations] = JSON.parse(
+      row,
+    ) as RowFields;
     // Rows from before there were such fields have null there.
     const flags = { isAsync: isAsync === 1, batch: batch === 1 };
-    return { digest, operation: { name, revision, description, group, path, ...flags, examples, input, output } };
+    const said = { description, group, path, ...flags, examples, annotations };
+    return { digest, operation: { name, revision, ...said, input, output } };
   });
 }
 
-type Flag = 0 | 1 | null;
-type RowFields = [string, number, string, string, string | null, Flag, Flag, Example[]];
+function conditionsOf({ group, cursor }: DescribeOptions): SQL[] {
+  return [
+    ...(group === undefined ? [] : [sql`json_extract(${entities.manifest}, '$.group') = ${group}`]),
+    ...(cursor === undefined ? [] : [gt(entities.name, cursor)]),
+  ];
+}
 
-function active(conditions: readonly SQL[]): SQL | undefined {
+type Flag = 0 | 1 | null;
+type RowFields = [string, string, number, string, string, string | null, Flag, Flag, Example[], Annotations | null];
+
+export function activeOperations(conditions: readonly SQL[]): SQL | undefined {
   return and(eq(entities.kind, "operation"), sql`json_extract(${entities.manifest}, '$.active') = 1`, ...conditions);
 }
 
-async function answered<T>(query: PromiseLike<T>): Promise<T> {
+export async function answered<T>(query: PromiseLike<T>): Promise<T> {
   try {
     return await query;
   } catch (error) {

@@ -39,6 +39,11 @@ export class Freshness {
     return this.#seen;
   }
 
+  /** Since this last knew the state of the registry; undefined: it has never. Milliseconds. */
+  get ageMs(): number | undefined {
+    return this.blank ? undefined : Math.max(0, this.#options.now() - this.#lookedAt);
+  }
+
   /** Resolves to whether what is cached is stale; throws when it is too old to be served at all. */
   async ensure(limitMs: number): Promise<boolean> {
     const { now, maxStaleMs } = this.#options;

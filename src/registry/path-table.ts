@@ -5,10 +5,12 @@
 import { REST_METHODS, type RestMethod, type RestPath } from "../model/rest-path.ts";
 
 type Node = { literals: Map<string, Node>; parameter: Node | undefined; leaf: Leaf | undefined };
-type Leaf = { operation: string; parameters: readonly string[] };
+type Leaf = { operation: string; route: string; parameters: readonly string[] };
 
 export type PathMatch = {
   operation: string;
+  /** The path as it is stored: `/people/{person_id}`. */
+  route: string;
   /** The parameters of the path with their texts, decoded. */
   parameters: ReadonlyMap<string, string>;
 };
@@ -28,7 +30,8 @@ export class PathTable {
     }
     if (path === undefined) return;
     const parameters = path.segments.flatMap((segment) => ("parameter" in segment ? [segment.parameter] : []));
-    this.#at(path).leaf = { operation, parameters };
+    const texts = path.segments.map((segment) => ("parameter" in segment ? `{${segment.parameter}}` : segment.literal));
+    this.#at(path).leaf = { operation, route: `/${texts.join("/")}`, parameters };
     this.#paths.set(operation, path);
   }
 
@@ -39,6 +42,7 @@ export class PathTable {
     if (leaf === undefined) return undefined;
     return {
       operation: leaf.operation,
+      route: leaf.route,
       parameters: new Map(leaf.parameters.map((name, place) => [name, texts[place] ?? ""])),
     };
   }

@@ -23,6 +23,7 @@ import type { PathTable } from "./path-table.ts";
 import { manifestsOf } from "./read.ts";
 import { RestPaths } from "./rest-paths.ts";
 import { importMasterKey, type MasterKey } from "./seal.ts";
+import { fingerprint, selectOperations, type Selection } from "./select.ts";
 import { Tokens } from "./tokens.ts";
 import { Triggers } from "./triggers.ts";
 import { createWriter, type Write, type Written } from "./write.ts";
@@ -194,6 +195,9 @@ export function createRegistry(options: RegistryOptions) {
       return environments.all(seen);
     },
 
+    /** Since the caches here last knew the state of the registry; undefined: never. Milliseconds. */
+    ageMs: (): number | undefined => freshness.ageMs,
+
     /** operation + code hash + what it is granted: see IsolateSpec.id. */
     isolateId: (operation: ResolvedOperation): string => operations.isolateId(operation),
 
@@ -210,6 +214,17 @@ export function createRegistry(options: RegistryOptions) {
     /** Names and digests of the operations in force, in the order of their names; and some of them with closed types. */
     listDigests: (page: DescribeOptions) => listDigests(database, page),
     describeOperations: (wanted: Wanted): Promise<Described[]> => describeOperations(database, wanted),
+
+    /** Those of a selection, and a text that is another one after any of them was written, came or went. */
+    selectOperations: (page: Selection & { limit: number; cursor: string | undefined }) =>
+      selectOperations(database, page),
+    fingerprint: (selection: Selection): Promise<string> => fingerprint(database, selection),
+
+    /** The newest registry revision known here: as fresh as what is cached, and cheap to ask for again and again. */
+    async known(): Promise<number> {
+      await freshness.ensure(OPERATIONS_LIMIT_MS);
+      return freshness.seen;
+    },
 
     /** The registry revision, asked of the database now. */
     async revision(): Promise<number> {

@@ -2,6 +2,7 @@
  * Envelope encryption of secrets: each value under its own random key, that key under the master key, both AES-256-GCM
  * with the secret's name as additional data, so that a sealed value moved to another name does not open.
  */
+import { noteSecrets } from "../core/redact.ts";
 import { SwitchyardError } from "../core/errors.ts";
 
 /** Everything but the master key that opening needs, base64. */
@@ -53,9 +54,11 @@ export async function open(master: MasterKey, name: string, text: string): Promi
     const sealed = JSON.parse(text) as Sealed;
     const rawKey = await crypto.subtle.decrypt(gcm(fromBase64(sealed.key_iv), name), master, fromBase64(sealed.key));
     const key = await crypto.subtle.importKey("raw", rawKey, AES, false, ["decrypt"]);
-    return new TextDecoder().decode(
+    const value = new TextDecoder().decode(
       await crypto.subtle.decrypt(gcm(fromBase64(sealed.iv), name), key, fromBase64(sealed.data)),
     );
+    noteSecrets([value]);
+    return value;
   } catch (cause) {
     throw new SwitchyardError(
       "secret_unavailable",

@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Principal } from "../model/principal.ts";
 import type { Scope } from "../model/scope.ts";
-import { fixture, storeModule, type Fixture } from "./_fixture.node.ts";
+import { ADMIN, fixture, storeModule, type Fixture } from "./_fixture.node.ts";
 import type { Json } from "./schema.ts";
 
 let base: Fixture;
@@ -20,6 +20,13 @@ const WRITER = ["registry:write", "ops:invoke:shop", "secrets:use"] as const;
 const HOOK = { name: "hook", operation: "demo", scheme: "github", secrets: ["key"], scopes: ["ops:invoke:shop"] };
 const NIGHTLY = { name: "nightly", operation: "demo", cron: "0 2 * * *", scopes: ["ops:invoke:shop"] };
 const TELL = { name: "tell", url: "https://example.com/", secrets: ["key"], scopes: ["ops:invoke:shop"] };
+
+const hmac = (settings: Json, rest: Json = {}): Json => ({
+  ...HOOK,
+  scheme: "hmac",
+  hmac: { header: "x-signature", ...settings },
+  ...rest,
+});
 
 describe("a trigger's scopes", () => {
   test.each([
@@ -72,6 +79,13 @@ describe("triggers", () => {
     ["webhook", "/hmac", { ...HOOK, hmac: { header: "x-signature" } }, "setting_unsupported"],
     ["webhook", "/token_header", { ...HOOK, token_header: { name: "x-token" } }, "setting_unsupported"],
     ["webhook", "/operation", { ...HOOK, operation: "unknown" }, "definition_invalid"],
+    ["webhook", "/tolerance_s", { ...HOOK, tolerance_s: 60 }, "setting_unsupported"],
+    ["webhook", "/tolerance_s", hmac({}, { tolerance_s: 60 }), "setting_unsupported"],
+    ["webhook", "/hmac/signed", hmac({ timestamp_header: "x-time" }), "definition_invalid"],
+    ["webhook", "/hmac/timestamp_header", hmac({ signed: "{timestamp}.{body}" }), "definition_invalid"],
+    ["webhook", "/hmac/id_header", hmac({ signed: "{id}.{body}" }), "definition_invalid"],
+    ["webhook", "/mapping", { ...HOOK, mapping: "body.(" }, "expression_invalid"],
+    ["webhook", "/dedupe", { ...HOOK, dedupe: "$eval(body)" }, "expression_invalid"],
     ["schedule", "/cron", { ...NIGHTLY, every_ms: 1000 }, "definition_invalid"],
     ["schedule", "/cron", { ...NIGHTLY, cron: null }, "definition_invalid"],
     ["subscription", "/url", { ...TELL, operation: "demo" }, "definition_invalid"],
@@ -115,5 +129,62 @@ describe("triggers", () => {
     await base.run("delete_webhook", { name: "hook" });
     expect(await base.registry.trigger("webhook", "hook")).toBeUndefined();
     expect(await base.registry.triggers("webhook")).toEqual([]);
+  });
+
+  test("that are not there cost one look until one of that name is", async () => {
+    await base.registry.trigger("webhook", "another");
+    const reads = vi.spyOn(base.client, "execute");
+    for (let n = 0; n < 5; n++) expect(await base.registry.trigger("webhook", "hook")).toBeUndefined();
+    expect(reads).toHaveBeenCalledTimes(1);
+    await base.run("put_webhook", HOOK);
+    expect(await base.registry.trigger("webhook", "hook")).toMatchObject({ name: "hook" });
+    await base.run("delete_webhook", { name: "hook" });
+    expect(await base.registry.trigger("webhook", "hook")).toBeUndefined();
+  });
+});
+
+describe("changes of triggers", () => {
+  test("are told by name from a registry revision on, a bounded number at a time", async () => {
+    const before = await base.registry.revision();
+    for (const name of ["a", "b", "c"]) await base.run("put_schedule", { ...NIGHTLY, name });
+    await base.run("put_webhook", HOOK);
+    await base.run("delete_schedule", { name: "b" });
+    const upto = await base.registry.revision();
+    const since = (revision: number, limit: number) => base.registry.triggersChangedSince("schedule", revision, limit);
+    expect(await since(before, 10)).toEqual({ names: ["a", "b", "c"], upto, more: false });
+    expect(await since(upto, 10)).toEqual({ names: [], upto, more: false });
+    const first = await since(before, 2);
+    expect(first).toMatchObject({ names: ["a", "b"], more: true });
+    expect(await since(first.upto, 10)).toEqual({ names: ["c", "b"], upto, more: false });
+    // A registry that was put back to an earlier state says so.
+    expect((await since(upto + 100, 10)).upto).toBe(upto);
+  });
+
+  test("are read by name from the database, or from the cache", async () => {
+    await base.run("put_schedule", NIGHTLY);
+    const [cached] = await base.registry.triggersNamed("schedule", ["nightly", "nobody"]);
+    expect(cached).toMatchObject({ name: "nightly", cron: "0 2 * * *" });
+    expect((await base.registry.triggersNamed("schedule", ["nightly"]))[0]).toBe(cached);
+    const [fresh] = await base.registry.triggersNamed("schedule", ["nightly"], { fresh: true });
+    expect(fresh).toEqual(cached);
+    expect(fresh).not.toBe(cached);
+  });
+
+  test("are told to whoever follows: the writer's before it answers, others' when they are seen", async () => {
+    const told: string[] = [];
+    const others = base.another();
+    const following = base.another({
+      followers: {
+        seen: (change) => void told.push(`seen ${change?.kind} ${change?.name}`),
+        wrote: async (changes) => void told.push(...changes.map(({ kind, name }) => `wrote ${kind} ${name}`)),
+      },
+    });
+    await following.resolve("demo");
+    await following.write({ action: "put", kind: "schedule", manifest: NIGHTLY }, ADMIN);
+    expect(told).toEqual(["wrote schedule nightly"]);
+    await others.write({ action: "put", kind: "schedule", manifest: { ...NIGHTLY, name: "other" } }, ADMIN);
+    base.clock.now += 2_000;
+    await following.resolve("demo");
+    expect(told).toEqual(["wrote schedule nightly", "seen schedule other"]);
   });
 });

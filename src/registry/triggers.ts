@@ -28,6 +28,8 @@ export class Triggers {
   readonly #database: Database;
   readonly #masterKey: () => Promise<MasterKey>;
   readonly #cache = new Lru<TriggerHandle>({ maxEntries: 5_000, maxBytes: 20_000_000 });
+  /** Names without a row: anybody may ask for any, and the database must not pay for that. */
+  readonly #absent = new Lru<true>({ maxEntries: 5_000, maxBytes: 1_000_000 });
   readonly #all = new Map<TriggerKind, readonly TriggerHandle[]>();
   readonly #secrets = new WeakMap<TriggerHandle, Promise<readonly string[]>>();
 
@@ -41,9 +43,13 @@ export class Triggers {
     const key = triggerPrincipalId(kind, name);
     const cached = this.#cache.get(key);
     if (cached !== undefined) return cached as unknown as TriggerHandle<K>;
+    if (this.#absent.get(key) === true) return undefined;
     const before = seen();
     const [row] = await this.#read(kind, [name]);
-    if (row === undefined) return undefined;
+    if (row === undefined) {
+      if (before === seen()) this.#absent.set(key, true, key.length + 50);
+      return undefined;
+    }
     const handle = toHandle(row);
     if (before === seen()) this.#cache.set(key, handle, JSON.stringify(row.manifest).length + 500);
     return handle as unknown as TriggerHandle<K>;
@@ -150,6 +156,7 @@ export class Triggers {
   forget(change: Change | undefined): void {
     if (change === undefined) {
       this.#cache.clear();
+      this.#absent.clear();
       this.#all.clear();
       return;
     }
@@ -162,6 +169,7 @@ export class Triggers {
     const kind = TRIGGER_KINDS.find((each) => each === change.kind);
     if (kind === undefined) return;
     this.#cache.delete(triggerPrincipalId(kind, change.name));
+    this.#absent.delete(triggerPrincipalId(kind, change.name));
     this.#all.delete(kind);
   }
 

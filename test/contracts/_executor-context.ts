@@ -19,6 +19,7 @@ export function contextCases(run: Run): void {
           operation: "tested",
           revision: 1,
           caller: { type: "token", id: "test" },
+          traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         },
         secrets: {},
         frozen: [true, true, true],

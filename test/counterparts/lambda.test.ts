@@ -14,7 +14,7 @@ import { joinFrame, splitFrame } from "../../src/model/frame.ts";
 import type { IsolateDefinition } from "../../src/model/invocation.ts";
 import type { Outcome } from "../../src/model/outcome.ts";
 import type { Implementation } from "../../src/model/resolved.ts";
-import { callOf, TRACE } from "../contracts/adapter/call-of.ts";
+import { callOf, TRACE, TRACESTATE } from "../contracts/adapter/call-of.ts";
 import { fakePorts } from "../contracts/adapter/fake-ports.ts";
 import { FakeJobs } from "../contracts/fake-jobs.ts";
 
@@ -87,7 +87,7 @@ describe.skipIf(!isThere)("lambdaAdapter() on serverless-offline", () => {
     expect(outcome.ok && JSON.parse(outcome.output)).toEqual({
       from: "node",
       event: { text: "ä\n\u2028" },
-      custom: { traceparent: TRACE },
+      custom: { traceparent: TRACE, tracestate: TRACESTATE },
     });
   });
 

@@ -8,10 +8,11 @@ import { Receiver } from "../e2e/_receiver.ts";
 
 type Library = { Webhook: new (secret: string) => { verify(body: string, headers: Record<string, string>): unknown } };
 
+const NAME = "standardwebhooks";
 const require = createRequire(path.join(import.meta.dirname, "package.json"));
 const found = (() => {
   try {
-    return require("standardwebhooks") as Library;
+    return require(NAME) as Library;
   } catch {
     console.warn("SKIPPED test/counterparts/outgoing.test.ts: standardwebhooks is not installed in test/counterparts");
     return undefined;

@@ -116,6 +116,7 @@ describe("opctl audit verify", () => {
     await sql(`DELETE FROM entities WHERE name IN ('auditor', 'caller'); DELETE FROM token_secrets WHERE name IN ('auditor', 'caller');
       DELETE FROM revisions WHERE name IN ('auditor', 'caller', 'later', 'made_by_relay', 'relay');
       DELETE FROM entities WHERE name IN ('later', 'made_by_relay', 'relay');
+      DELETE FROM uses WHERE name = 'relay';
       DELETE FROM changes WHERE seq >= (SELECT min(seq) FROM changes WHERE name = 'relay')`);
     expect((await dev.opctl(["audit", "verify"])).code).toBe(0);
     const run = await dev.opctl(["audit", "verify", "--head", head]);

@@ -93,6 +93,9 @@ describe("opctl client typescript", () => {
     const some = (await dev.opctl(["client", "typescript", "--group", "trees"])).stdout;
     expect([some.includes('"tree.sum"'), some.includes('"echo"')]).toEqual([true, false]);
     expect(await dev.opctl(["client", "typescript", "--operation", "ecko"])).toMatchObject({ code: 4 });
+    expect(await dev.opctl(["client", "typescript", "-o", path.join(folder, "no", "ops.ts")])).toMatchObject({
+      code: 2,
+    });
   });
 
   it("makes what a consumer compiles with, and calls with", async () => {
@@ -153,7 +156,7 @@ describe("opctl client check", () => {
     await done("PATCH", "/registry/operations/fresh", { is_async: true });
     const script = `import { createClient } from ${JSON.stringify(ops)};
       const client = createClient({ url: ${JSON.stringify(dev.url)}, token: ${JSON.stringify(dev.token)} });
-      console.log(await client.call("fresh", null).catch((error) => error.message));`;
+      console.log(await client.call("fresh", undefined).catch((error) => error.message));`;
     writeFileSync(path.join(folder, "outdated.ts"), script);
     const { stdout } = await run(process.execPath, [path.join(folder, "outdated.ts")]);
     expect(stdout).toContain("this client must be as new as the operation; it is asynchronous now");

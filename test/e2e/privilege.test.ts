@@ -49,7 +49,7 @@ describe("every route but the public list", () => {
       ROUTES.filter((route) => route.access === "public")
         .map((route) => route.path)
         .toSorted(),
-    ).toEqual(["/docs", "/health", "/jobs/:id", "/jobs/:id"]);
+    ).toEqual(["/docs", "/health", "/hooks/:name", "/jobs/:id", "/jobs/:id"]);
   });
 
   it.each(guarded.map((route) => [route.method, route.path] as const))(

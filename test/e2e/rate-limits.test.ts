@@ -89,6 +89,24 @@ describe("an operation's rate limit", () => {
     });
   });
 
+  it("is told at the operation's own path too", async () => {
+    const made = await dev.request("/registry/operations/relay/duplicate", {
+      method: "POST",
+      body: JSON.stringify({
+        name: "at_path",
+        path: "GET /limited/{name}",
+        input_type: { schema: { type: "object", properties: { name: { type: "string" } }, required: ["name"] } },
+        rate_limit: { limit: 1, window_s: HOUR },
+      }),
+    });
+    expect(made.status, await made.text()).toBe(200);
+    const answers = [await dev.request("/limited/health"), await dev.request("/limited/health")];
+    expect(answers.map(({ headers }) => headers.get("ratelimit-policy"))).toEqual(
+      Array(2).fill('"operation";q=1;w=3600'),
+    );
+    expect(answers[1]?.status).toBe(429);
+  });
+
   it("is no failure for good of an asynchronous caller: it is tried again when there is room", async () => {
     const name = await limited("later", { limit: 1, window_s: 2 });
     const call = () =>
@@ -108,6 +126,16 @@ describe("an operation's rate limit", () => {
       }),
     );
     expect(attempts.toSorted((a, b) => a - b)).toEqual([1, 2]);
+  });
+
+  it("is none of a chain either", async () => {
+    const name = await limited("step", { limit: 1, window_s: 2 });
+    const response = await dev.request("/ops/chain", {
+      method: "POST",
+      body: JSON.stringify({ steps: [{ operation: name, args: { n: 1 } }, { operation: name }] }),
+      headers: { prefer: "wait=20" },
+    });
+    expect([response.status, await response.text()]).toEqual([200, '{"n":1}']);
   });
 
   it("changes with the row, for old revisions too, and is gone with it", async () => {

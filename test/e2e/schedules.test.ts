@@ -216,7 +216,7 @@ async function exchange(next: Dev): Promise<Dev> {
   return next;
 }
 
-/** The whole process group of it: nothing has a chance to finish. */
+/** Its children end with it, so nothing has a chance to finish. */
 async function kill(platform: Dev): Promise<void> {
   const ended = new Promise((resolve) => platform.child.once("exit", resolve));
   platform.child.kill("SIGKILL");

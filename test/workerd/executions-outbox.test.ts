@@ -1,5 +1,5 @@
 /** Ends that somebody wants to hear of: noted with every way to end, told until it is answered for, kept until then. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { newExecutionId } from "../../src/core/ids.ts";
 import type { NewRow } from "../../src/executions/_store.ts";
 import type { Ending } from "../../src/executions/messages.ts";
@@ -223,10 +223,11 @@ describe("a crash", () => {
     const world = new TestWorld();
     const one = item(wanted);
     await world.accept([one]);
+    // While it waits for others to end.
+    const timers = vi.spyOn(globalThis, "setTimeout").mockImplementation(() => 0 as never);
     await world.settle([ended(one)]);
-    // Before it has gathered others.
-    expect(world.told).toEqual([]);
     await kill(world);
+    timers.mockRestore();
     expect(world.told).toEqual([]);
     await world.shard().wake();
     await quiet(world);

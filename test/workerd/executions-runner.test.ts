@@ -3,7 +3,7 @@ import { describedAs, environmentOf } from "../../src/model/_environment.test-ut
 import { Health } from "../../src/dispatch/health.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SwitchyardError, type ErrorCode } from "../../src/core/errors.ts";
-import { shardOfExecutionId } from "../../src/core/ids.ts";
+import { newExecutionId, shardOfExecutionId } from "../../src/core/ids.ts";
 import type { WantedPort } from "../../src/executions/port.ts";
 import type { Wanted } from "../../src/model/ended.ts";
 import type { KeptCall } from "../../src/dispatch/dispatch.ts";
@@ -368,9 +368,27 @@ describe("Waiting", () => {
   });
 });
 
-const withKey = (key: string | null) => ({ name: "op", concurrency: { limit: 1, key, max_queued: null } });
+const MODULE = { kind: "module", sha256: "a", export: "e", language: "javascript" } as const;
+const withKey = (key: string | null) => ({
+  name: "op",
+  implementation: MODULE,
+  concurrency: { limit: 1, key, max_queued: null },
+});
+const delivery = {
+  name: "deliver_event",
+  implementation: { kind: "builtin", function: "deliver_event" },
+  concurrency: null,
+} as const;
 
 describe("placeOf()", () => {
+  it("gives the deliveries of each subscription a lane in every shard", async () => {
+    const place = { lane: "deliver_event slow", shard: undefined };
+    expect(await placeOf(delivery, "async", { subscription: "slow", event: {} })).toEqual(place);
+    const { concurrency } = withKey("/subscription");
+    const own = await placeOf({ ...delivery, concurrency }, "async", { subscription: "slow", event: {} });
+    expect(own.shard).toBeDefined();
+  });
+
   it.each<[string, string | null, unknown, string]>([
     ["no key", null, { a: 1 }, "op"],
     ["a value", "/a", { a: 1 }, "op 1"],
@@ -401,7 +419,7 @@ describe("placeOf()", () => {
     const { shard } = await placeOf(withKey("/a"), "async", { a: 1 });
     expect(shard).toBeLessThan(SHARDS);
     expect((await placeOf(withKey("/a"), "async", { a: 1, b: 2 })).shard).toBe(shard);
-    expect((await placeOf({ name: "op", concurrency: null }, "async", {})).shard).toBeUndefined();
+    expect((await placeOf({ ...withKey(null), concurrency: null }, "async", {})).shard).toBeUndefined();
     expect((await placeOf(withKey("/a"), "sync", { a: 1 })).shard).toBeUndefined();
   });
 });
@@ -431,6 +449,7 @@ function kept(changes: Partial<KeptCall> = {}): KeptCall {
     delayMs: 0,
     expiresMs: undefined,
     policy: undefined,
+    beside: undefined,
     ...changes,
   };
 }
@@ -465,6 +484,38 @@ describe("Keeper", () => {
     });
     await until(() => world.told.length > 0);
     expect(world.told).toEqual([[sync.id]]);
+  });
+
+  it("keeps a call beside the execution that it names, key and all", async () => {
+    const world = new TestWorld();
+    const { keeper } = setUpKeeper(world);
+    for (const shard of [3, 12]) {
+      const beside = newExecutionId(shard, clock.now);
+      const first = await keeper.keep(kept({ beside, idempotencyKey: `of ${beside}` }));
+      expect(shardOf(first.id)).toBe(shard);
+      expect(await keeper.keep(kept({ beside, idempotencyKey: `of ${beside}` }))).toEqual({ ...first, repeated: true });
+      expect(shardOf((await keeper.keep(kept({ beside }))).id)).toBe(shard);
+    }
+  });
+
+  it("lets deliveries take no places from others, and those of one subscription only some", async () => {
+    const world = new TestWorld();
+    const { keeper } = setUpKeeper(world);
+    const deliver = { ...operation, ...delivery };
+    const beside = newExecutionId(0, clock.now);
+    const keep = (subscription: string) =>
+      keeper.keep(kept({ operation: deliver, input: { text: "{}", value: { subscription } }, beside }));
+    await Promise.all(Array.from({ length: 100 }, () => keep("slow")));
+    const quick = await keep("quick");
+    const other = await keeper.keep(kept({ beside }));
+    // All that may start has started, and none of it ends.
+    await until(async () => {
+      clock.now += 20;
+      await world.ring();
+      return world.launched.length >= 10;
+    });
+    expect(world.launched.filter(({ head }) => head.waits === true)).toHaveLength(9);
+    expect(world.launched.map(({ id }) => id)).toEqual(expect.arrayContaining([quick.id, other.id]));
   });
 
   it("takes tries and time-out of the call before those of the row", async () => {

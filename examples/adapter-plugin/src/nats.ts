@@ -7,6 +7,7 @@
  * back, so what is cancelled or too late goes on at the service to its own end.
  */
 import {
+  contextOf,
   outcomeOfThrown,
   unstarted,
   type Adapter,
@@ -121,7 +122,7 @@ async function ask(connection: NatsConnection, call: AdapterCall): Promise<Outco
   const inbox = `_INBOX.${crypto.randomUUID()}`;
   await connection.subscribe(inbox);
   try {
-    const headers = { traceparent: meta.traceparent, "Switchyard-Execution-Id": meta.execution_id };
+    const headers = { ...contextOf(meta), "Switchyard-Execution-Id": meta.execution_id };
     await connection.publish(subject, { replyTo: inbox, headers, payload: input });
     return outcomeOf(await connection.next(), call, subject);
   } catch (thrown) {

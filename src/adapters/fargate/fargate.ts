@@ -3,6 +3,7 @@
  * reports by a signed callback (job.ts). A task is found again by its clientToken and its startedBy, both the ticket's id.
  */
 import * as v from "valibot";
+import { traceVariables } from "../../core/trace.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import {
   outcomeOfThrown,
@@ -104,7 +105,7 @@ function taskOf(
   const environment = [
     { name: "SWITCHYARD_JOB_URL", value: ticket.url },
     { name: "SWITCHYARD_JOB_TOKEN", value: ticket.token },
-    ...(isContainer ? [{ name: "TRACEPARENT", value: meta.traceparent }] : []),
+    ...(isContainer ? traceVariables(meta) : []),
     ...(isContainer && input.length <= INPUT_CHARS ? [{ name: "SWITCHYARD_INPUT", value: input }] : []),
   ];
   const { capacity_provider: provider, launch_type: launchType = "FARGATE", platform_version: platform } = config;

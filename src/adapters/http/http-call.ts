@@ -5,6 +5,7 @@
 import { SwitchyardError } from "../../core/errors.ts";
 import { utf8Length } from "../../core/hash.ts";
 import { LIMITS } from "../../core/limits.ts";
+import { contextOf } from "../../core/trace.ts";
 import type { HttpImplementation } from "../../model/entities.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { outcomeOfThrown, unstarted, type AdapterCall, type AdapterPorts } from "../adapter.ts";
@@ -191,7 +192,7 @@ function idempotencyKey({ meta }: AdapterCall): string {
 
 function callHeaders({ meta }: AdapterCall): Record<string, string> {
   return {
-    traceparent: meta.traceparent,
+    ...contextOf(meta),
     "switchyard-execution-id": meta.execution_id,
     "switchyard-attempt": String(meta.attempt),
     "switchyard-timeout-ms": String(meta.timeout_ms),

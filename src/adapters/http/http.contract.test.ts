@@ -1,6 +1,11 @@
 import { describeAdapterContract } from "../../../test/contracts/adapter/contract.ts";
 import { fakePorts } from "../../../test/contracts/adapter/fake-ports.ts";
-import { hostDialect, openLoopbackPlace, type Dialect } from "../../../test/contracts/adapter/loopback-place.ts";
+import {
+  hostDialect,
+  openLoopbackPlace,
+  traceIn,
+  type Dialect,
+} from "../../../test/contracts/adapter/loopback-place.ts";
 import { environmentOf } from "../../model/_environment.test-util.ts";
 import type { Implementation } from "../../model/resolved.ts";
 import { httpAdapter } from "./http.ts";
@@ -18,7 +23,7 @@ const refusals = {
 
 const service: Dialect = {
   ...refusals,
-  read: ({ request, body }) => ({ input: body, trace: request.headers["traceparent"] as string | undefined }),
+  read: ({ request, body }) => ({ input: body, trace: traceIn(request) }),
   write(came) {
     if ("output" in came) return { status: 200, body: came.output };
     return { status: came.retry === "may" ? 500 : 422, body: JSON.stringify({ detail: came.detail }) };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { callOf } from "../../../test/contracts/adapter/call-of.ts";
+import { callOf, TRACE, TRACESTATE } from "../../../test/contracts/adapter/call-of.ts";
 import { describeAdapter } from "../../../test/contracts/adapter/in-process.ts";
 import type { Executor, InvocationResult, IsolateDefinition } from "../../model/invocation.ts";
 import type { IsolateSource } from "../adapter.ts";
@@ -43,6 +43,12 @@ function answering(result: InvocationResult): Executor & { asked: Parameters<Exe
 }
 
 describe("inlineAdapter()", () => {
+  it("hands the executor the trace as it came", async () => {
+    const executor = answering({ ok: true, output: "1", logs: [] });
+    await inlineAdapter(executor, source).invoke(callOf(own));
+    expect(executor.asked[0]?.[2]).toMatchObject({ traceparent: TRACE, tracestate: TRACESTATE });
+  });
+
   it("hands the executor the isolate's id, the operation for blame, and what loads the code", async () => {
     const call = callOf(own, { n: 1 });
     const executor = answering({ ok: true, output: "1", logs: [] });

@@ -1,4 +1,5 @@
 /** The Job of one call, as data. https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/job-v1/ */
+import { traceVariables } from "../../core/trace.ts";
 import type { AdapterCall, JobTicket } from "../adapter.ts";
 import { QUEUE_LIMIT_MS } from "../job.ts";
 import type { KubernetesJobConfig } from "./config.ts";
@@ -20,10 +21,11 @@ export function jobBody(
   const isContainer = implementation.kind === "container";
   const command = isContainer ? implementation.command : null;
   const labels = { ...config.labels, "app.kubernetes.io/managed-by": "switchyard" };
+  const variables = isContainer ? traceVariables(meta) : [];
   const env = [
     { name: "SWITCHYARD_JOB_URL", value: ticket.url },
     { name: "SWITCHYARD_JOB_TOKEN", value: ticket.token },
-    ...(isContainer ? [{ name: "TRACEPARENT", value: meta.traceparent }] : []),
+    ...variables.map(({ name, value }) => ({ name, value: literal(value) })),
     ...(isContainer && input.length <= INPUT_CHARS ? [{ name: "SWITCHYARD_INPUT", value: literal(input) }] : []),
   ];
   const { service_account: account, resources, node_selector: nodes, image_pull_secrets: pullSecrets } = config;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import * as v from "valibot";
-import { callOf, TRACE } from "../../../test/contracts/adapter/call-of.ts";
+import { callOf, TRACE, TRACESTATE } from "../../../test/contracts/adapter/call-of.ts";
 import { fakePorts } from "../../../test/contracts/adapter/fake-ports.ts";
 import { FakeJobs } from "../../../test/contracts/fake-jobs.ts";
 import { environmentOf } from "../../model/_environment.test-util.ts";
@@ -107,6 +107,7 @@ describe("jobBody()", () => {
     const { command, env } = containerOf(CONTAINER, {}, "costs $$5 $(HOME)") ?? {};
     expect(command).toEqual(["thumb", "$$(HOME)"]);
     expect(env).toContainEqual({ name: "TRACEPARENT", value: TRACE });
+    expect(env).toContainEqual({ name: "TRACESTATE", value: TRACESTATE });
     expect(env).toContainEqual({ name: "SWITCHYARD_INPUT", value: '"costs $$$$5 $$(HOME)"' });
   });
 

@@ -7,6 +7,7 @@ import {
   type Asked,
   type Dialect,
 } from "../../../test/contracts/adapter/loopback-place.ts";
+import type { TraceContext } from "../../core/trace.ts";
 import { environmentOf } from "../../model/_environment.test-util.ts";
 import type { Implementation } from "../../model/resolved.ts";
 import { lambdaAdapter } from "./lambda.ts";
@@ -31,8 +32,7 @@ const ownFunction: Dialect = {
   ...refusals,
   read: ({ request, body }: Asked) => ({
     input: body,
-    trace: (JSON.parse(atob(String(request.headers["x-amz-client-context"]))) as { custom: { traceparent: string } })
-      .custom.traceparent,
+    trace: (JSON.parse(atob(String(request.headers["x-amz-client-context"]))) as { custom: TraceContext }).custom,
   }),
   write(came) {
     if ("output" in came) return { status: 200, body: came.output };

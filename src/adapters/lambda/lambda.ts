@@ -8,6 +8,7 @@
 import { InvokeCommand, type InvokeCommandOutput, type LambdaClient } from "@aws-sdk/client-lambda";
 import * as v from "valibot";
 import { utf8Length } from "../../core/hash.ts";
+import { contextOf } from "../../core/trace.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { unstarted, type Adapter, type AdapterCall, type AdapterPorts, type EnvironmentCheck } from "../adapter.ts";
 import { runOnHost } from "../host-call.ts";
@@ -119,7 +120,7 @@ async function callFunction(
   target: Target,
   ports: AdapterPorts,
 ): Promise<Outcome> {
-  const custom = { traceparent: call.meta.traceparent };
+  const custom = contextOf(call.meta);
   const answer = await invoke(call, client, target, {
     payload: call.input,
     clientContext: btoa(JSON.stringify({ custom })),

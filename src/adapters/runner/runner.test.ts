@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import * as v from "valibot";
-import { callOf } from "../../../test/contracts/adapter/call-of.ts";
+import { callOf, TRACE, TRACESTATE } from "../../../test/contracts/adapter/call-of.ts";
 import { Cancellation } from "../../core/cancellation.ts";
 import { splitFrame } from "../../model/frame.ts";
 import { NEED_REPLY, type HostOrder } from "../../model/host-protocol.ts";
@@ -54,6 +54,13 @@ describe("invoke()", () => {
       isolate: "tested:abc",
       hold: true,
     });
+  });
+
+  test("hands on the trace as it came", async () => {
+    const { adapter, orders } = setUp(ok);
+    await adapter.invoke(call());
+    const { meta } = JSON.parse(splitFrame(orders[0]?.order ?? "")[0]) as HostOrder;
+    expect(meta).toMatchObject({ traceparent: TRACE, tracestate: TRACESTATE });
   });
 
   test("sends the definition when it is asked for, with the same call", async () => {

@@ -29,6 +29,7 @@ const PLAIN: Typed = {
   isAsync: false,
   batch: false,
   path: null,
+  annotations: null,
   examples: [],
   input: true,
   output: true,
@@ -251,5 +252,6 @@ it("documentText() makes a component of a type with references, and leads them i
   expect(components.schemas["formal.input"]).toMatchObject({ properties: { $ref: { type: "string" } } });
   expect(json(itemAt("/ops/identified", "post").requestBody)?.schema).toEqual({
     description: expect.stringContaining("GET /ops/identified") as string,
+    "x-schema": expect.stringContaining('"$anchor":"b"') as string,
   });
 });

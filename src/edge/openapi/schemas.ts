@@ -1,7 +1,7 @@
 /**
  * A stored type inside an OpenAPI document. There a reference by pointer means the document, so a type with references
- * becomes a component and its pointers lead into that. One whose references are more than pointers cannot be moved: it
- * stays where it is told whole, at GET /ops/:name.
+ * becomes a component and its pointers lead into that. One whose references are more than pointers cannot be moved: it is
+ * there as a text, which no tool takes for a part of the document.
  */
 import { hasIdentifiers, subschemas, type ClosedType } from "../../types/index.ts";
 
@@ -22,8 +22,8 @@ export function placeType(text: string, operation: string, side: "input" | "outp
   if (!refers && !BOOLEAN.test(text)) return { text, component: undefined, part: (schema) => schema };
   const type = JSON.parse(text) as ClosedType;
   if (hasIdentifiers(type)) {
-    const schema = { description: `Its type has identifiers of its own; GET /ops/${operation} answers it.` };
-    return { text: JSON.stringify(schema), component: undefined, part: () => ({}) };
+    const description = `Its type has identifiers of its own; GET /ops/${operation} answers it.`;
+    return { text: JSON.stringify({ description, "x-schema": text }), component: undefined, part: () => ({}) };
   }
   const place = `${operation}.${side}`;
   const part = (schema: ClosedType): ClosedType => moved(schema, `#/components/schemas/${place}`);

@@ -22,7 +22,7 @@ export function toResponse(answer: Answer, { asynchrony, traceparent, validateOn
   return new Response(outcome.output, { headers });
 }
 
-function headersOf(answer: Answer, traceparent: string): Record<string, string> {
+export function headersOf(answer: Answer, traceparent: string): Record<string, string> {
   const { resolve, run, total } = answer.timings;
   return {
     ...(answer.executionId === undefined ? {} : { "execution-id": answer.executionId }),

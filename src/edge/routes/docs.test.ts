@@ -33,6 +33,7 @@ const operation = {
   isAsync: false,
   batch: false,
   path: "GET /people/{person_id}",
+  annotations: null,
   examples: [{ summary: HOSTILE, input: { person_id: "a/b", tags: ["x", "y"] }, output: 1 }],
   input: JSON.stringify(PERSON),
   output: "true",

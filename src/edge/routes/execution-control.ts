@@ -1,10 +1,10 @@
 /** Cancelling and replaying executions. */
 import { SwitchyardError } from "../../core/errors.ts";
-import { continueTrace } from "../../core/trace.ts";
 import { authorize } from "../../dispatch/authorize.ts";
 import type { ExecutionView } from "../../model/execution.ts";
 import { readJson } from "../body.ts";
 import type { RouteContext } from "../context.ts";
+import { traceOf } from "../traced.ts";
 import { accepted } from "./_accepted.ts";
 import { controllable, unknownExecution } from "./_access.ts";
 
@@ -24,7 +24,7 @@ export async function replayExecution(context: RouteContext): Promise<Response> 
   const id = await platform.executions.replay(view.id, {
     revision,
     principal: identity.principal,
-    traceparent: continueTrace(context.req.header("traceparent")),
+    ...traceOf(context),
   });
   if (id === undefined) throw unknownExecution(view.id);
   return accepted(id);

@@ -35,8 +35,7 @@ export async function openapi(context: RouteContext): Promise<Response> {
   const documents = documentsOf(registry);
   let document = documents.get(etag);
   if (document === undefined) {
-    const { operations, nextCursor } = await registry.listDigests(options);
-    const pieces = await piecesOf(registry, operations);
+    const { pieces, nextCursor } = await piecesOf(registry, options);
     const text = documentText(pieces, { version, server, nextCursor, routes });
     document = encoder.encode(text) as Uint8Array<ArrayBuffer>;
     documents.set(etag, document, document.byteLength);

@@ -1,11 +1,11 @@
 /** POST /ops/:name calls an operation; GET /ops/:name tells its types. `:name` may be `name@revision`. */
 import { SwitchyardError } from "../../core/errors.ts";
-import { continueTrace } from "../../core/trace.ts";
 import { authorize } from "../../dispatch/authorize.ts";
 import { dispatch } from "../../dispatch/dispatch.ts";
 import { parseNameAtRevision } from "../../model/names.ts";
 import { readJson } from "../body.ts";
 import type { RouteContext } from "../context.ts";
+import { traceOf } from "../traced.ts";
 import { toResponse } from "./_answer.ts";
 import { asynchronyOf, minRegistryRevisionOf } from "./_asynchrony.ts";
 
@@ -16,7 +16,7 @@ export async function callOperation(context: RouteContext): Promise<Response> {
   const wanted = minRegistryRevisionOf(headers);
   const validateOnly = validateOf(context.req.query("validate"));
   const asynchrony = asynchronyOf(context);
-  const traceparent = continueTrace(headers.get("traceparent"));
+  const trace = traceOf(context);
   const input = await readJson(context.req.raw);
   const answer = await dispatch(
     {
@@ -28,13 +28,13 @@ export async function callOperation(context: RouteContext): Promise<Response> {
       principal: identity.principal,
       caller: identity.caller,
       depth: identity.depth,
-      traceparent,
+      ...trace,
       validateOnly,
       limited: (limited) => void limits.push(limited),
     },
     platform.dispatch,
   );
-  return toResponse(answer, { asynchrony, traceparent, validateOnly });
+  return toResponse(answer, { asynchrony, traceparent: trace.traceparent, validateOnly });
 }
 
 export async function describeOperation(context: RouteContext): Promise<Response> {

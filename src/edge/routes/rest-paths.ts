@@ -4,12 +4,12 @@
  */
 import { SwitchyardError } from "../../core/errors.ts";
 import type { ParsedJson } from "../../core/json.ts";
-import { continueTrace } from "../../core/trace.ts";
 import { dispatch } from "../../dispatch/dispatch.ts";
 import { REST_METHODS, takesBody, type RestMethod } from "../../model/rest-path.ts";
 import type { PathMatch } from "../../registry/path-table.ts";
 import { readJson } from "../body.ts";
 import type { Identity, RouteContext } from "../context.ts";
+import { traceOf } from "../traced.ts";
 import { pathSegments } from "../request-path.ts";
 import { toResponse } from "./_answer.ts";
 import { asynchronyOfHeaders, minRegistryRevisionOf } from "./_asynchrony.ts";
@@ -37,7 +37,7 @@ export async function callAtPath(
   const request = context.req.raw;
   const { headers } = request;
   const asynchrony = asynchronyOfHeaders(headers);
-  const traceparent = continueTrace(headers.get("traceparent"));
+  const trace = traceOf(context);
   const query = new URL(request.url).searchParams;
   const body = await bodyOf(request, method);
   const answer = await dispatch(
@@ -49,12 +49,12 @@ export async function callAtPath(
       principal: identity.principal,
       caller: identity.caller,
       depth: identity.depth,
-      traceparent,
+      ...trace,
       limited: (limited) => void context.var.limits.push(limited),
     },
     context.var.platform.dispatch,
   );
-  return toResponse(answer, { asynchrony, traceparent, validateOnly: false });
+  return toResponse(answer, { asynchrony, traceparent: trace.traceparent, validateOnly: false });
 }
 
 async function bodyOf(request: Request, method: RestMethod): Promise<ParsedJson | undefined> {

@@ -2,6 +2,7 @@
  * Takes what nobody needs: uploads without an end, artifacts of executions that are gone, objects without an owner. Each
  * step can be lost after any other and is simply done again: a row goes only after whoever owns its object is certain.
  */
+import { logError } from "../../core/log.ts";
 import type { BlobClaim } from "./artifact-rpc.ts";
 import type { ArtifactReferences } from "./artifact-references.ts";
 import type { ArtifactRow, ArtifactRows } from "./_artifact-rows.ts";
@@ -125,7 +126,7 @@ export class ArtifactSweep {
     try {
       return await work();
     } catch (error) {
-      console.error(JSON.stringify({ level: "error", message: `artifact sweep: cannot ${doing}: ${String(error)}` }));
+      logError(`artifact sweep: cannot ${doing}`, error);
       return undefined;
     }
   }

@@ -2,6 +2,7 @@
  * Finds payloads that no row names: a payload is stored before the row that names it, and a crash in between, or a late
  * attempt, leaves it alone. Once a day each shard walks over its own part of the store, a page at a time.
  */
+import { logError } from "../../core/log.ts";
 import { askStore } from "./_store-error.ts";
 
 /** No row comes so long after its payload. Milliseconds. */
@@ -49,7 +50,7 @@ export class PayloadSweep {
       const next = await this.#page(after, nowMs);
       return this.#set(next === null ? nowMs + EVERY_MS : nowMs, next);
     } catch (error) {
-      console.error(JSON.stringify({ level: "error", message: `payload sweep: ${String(error)}` }));
+      logError("payload sweep", error);
       return this.#set(nowMs + RETRY_MS, after);
     }
   }

@@ -8,6 +8,7 @@
  * - No secret and no bearer is kept: see jobs.ts, which adds them when the order is fetched.
  */
 import { DurableObject } from "cloudflare:workers";
+import { logError } from "../../core/log.ts";
 import { sha256 } from "../../core/hash.ts";
 import { Alarm } from "../../objects/alarm.ts";
 import { News } from "../../objects/news.ts";
@@ -159,7 +160,7 @@ export class JobBoard extends DurableObject {
         }
       });
     } catch (error) {
-      console.error(JSON.stringify({ level: "error", message: `jobs: alarm: ${String(error)}` }));
+      logError("jobs: alarm", error);
       notBefore += AGAIN_MS;
     } finally {
       await this.#rearm(notBefore);
@@ -172,7 +173,7 @@ export class JobBoard extends DurableObject {
       this.#armForNext(notBefore);
       await this.#alarm.flush();
     } catch (error) {
-      console.error(JSON.stringify({ level: "error", message: `jobs: alarm: ${String(error)}` }));
+      logError("jobs: alarm", error);
     }
   }
 

@@ -56,8 +56,8 @@ class Context {
 
   get execution() {
     if (this.#execution === undefined) {
-      const { execution_id, attempt, operation, revision, caller } = metaOf(this);
-      this.#execution = freeze({ id: execution_id, attempt, operation, revision, caller: freeze(caller) });
+      const { execution_id, attempt, operation, revision, caller, traceparent } = metaOf(this);
+      this.#execution = freeze({ id: execution_id, attempt, operation, revision, caller: freeze(caller), traceparent });
     }
     return this.#execution;
   }

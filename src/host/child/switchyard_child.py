@@ -24,7 +24,7 @@ import switchyard_values
 from switchyard_values import ValueNotFit, from_json, to_json
 
 LIVE_S = 0.2
-Execution = collections.namedtuple("Execution", "id attempt operation revision caller")
+Execution = collections.namedtuple("Execution", "id attempt operation revision caller traceparent")
 current = None
 
 

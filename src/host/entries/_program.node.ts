@@ -1,5 +1,6 @@
 /** A door as a program of its own, for bundling: 0 when it has done its work, 1 when not, 2 when it could not begin. */
 import { toSwitchyardError } from "../../core/errors.ts";
+import { redactLine } from "../../core/redact.ts";
 
 type Main = (env: NodeJS.ProcessEnv, log: (line: string) => void) => Promise<boolean | void>;
 
@@ -15,5 +16,5 @@ export async function runProgram(main: Main): Promise<never> {
 }
 
 function log(line: string): void {
-  process.stdout.write(`${line}\n`);
+  process.stdout.write(`${redactLine(line)}\n`);
 }

@@ -11,6 +11,7 @@ export function anOrder(input: string, timeoutMs = 10_000): WorkOrder {
       revision: 1,
       caller: { type: "token", id: "t" },
       traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+      tracestate: "congo=t61rcWkgMzE",
       timeout_ms: timeoutMs,
       capability: "",
     },

@@ -78,7 +78,9 @@ export async function runContainer(
 }
 
 function containerVariables(meta: InvocationMeta): [string, string][] {
-  return Object.entries(environmentOf(meta, "")).filter(([name]) => /^(?:SWITCHYARD_|TRACEPARENT)/.test(name));
+  return Object.entries(environmentOf(meta, "")).filter(([name]) =>
+    /^(?:SWITCHYARD_|TRACE(?:PARENT|STATE)$)/.test(name),
+  );
 }
 
 type Commands = { args: string[]; kill: [file: string, args: string[]][] };

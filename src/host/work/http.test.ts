@@ -45,6 +45,7 @@ test("runHttp() hands on the input, the trace and the execution, and answers the
   expect(await ask("/echo")).toMatchObject({ ok: true, output: '{"a":1}' });
   expect(headers).toMatchObject({ "content-type": "application/json", "execution-id": "ex_1" });
   expect(headers["traceparent"]).toMatch(/^00-0af7/);
+  expect(headers["tracestate"]).toBe("congo=t61rcWkgMzE");
 });
 
 test.each<[where: string, code: string, retry: object]>([

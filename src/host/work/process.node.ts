@@ -9,6 +9,7 @@ import path from "node:path";
 import type { ProcessImplementation } from "../../model/entities.ts";
 import type { InvocationMeta, InvocationResult } from "../../model/invocation.ts";
 import { LIMITS } from "../../core/limits.ts";
+import { traceVariables } from "../../core/trace.ts";
 import { runProgram, type Ended } from "./_program.node.ts";
 import { cancelled, failed, readOutput, timedOut, type WorkOptions, type WorkOrder } from "./_work.ts";
 import { locateProgram } from "./locate-program.node.ts";
@@ -59,7 +60,7 @@ export function environmentOf(meta: InvocationMeta, folder: string): Record<stri
     SWITCHYARD_EXECUTION_ID: meta.execution_id,
     SWITCHYARD_OPERATION: meta.operation,
     SWITCHYARD_ATTEMPT: String(meta.attempt),
-    TRACEPARENT: meta.traceparent,
+    ...Object.fromEntries(traceVariables(meta).map(({ name, value }) => [name, value])),
   };
 }
 

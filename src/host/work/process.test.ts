@@ -34,11 +34,11 @@ function alive(pidFile: string): boolean {
 test("runProcess() hands on JSON, logs stderr, and tells the program who asks", async () => {
   const seen: string[] = [];
   const said =
-    'read -r line; echo "one" >&2; echo two >&2; printf \'[%s,"%s"]\' "$line" "$SWITCHYARD_EXECUTION_ID $SWITCHYARD_OPERATION $SWITCHYARD_ATTEMPT $TRACEPARENT"';
+    'read -r line; echo "one" >&2; echo two >&2; printf \'[%s,"%s"]\' "$line" "$SWITCHYARD_EXECUTION_ID $SWITCHYARD_OPERATION $SWITCHYARD_ATTEMPT $TRACEPARENT $TRACESTATE"';
   const result = await sh(said, { input: '{"a":1}\n', seen });
   expect(result).toMatchObject({
     ok: true,
-    output: '[{"a":1},"ex_1 op 2 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]',
+    output: '[{"a":1},"ex_1 op 2 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 congo=t61rcWkgMzE"]',
     logs: [{ message: "one" }, { message: "two" }],
   });
   expect(seen).toEqual(["info one", "info two"]);
@@ -69,6 +69,7 @@ test("runProcess() gives an empty folder, which is gone afterwards, and nothing 
     "SWITCHYARD_RUN",
     "TMPDIR",
     "TRACEPARENT",
+    "TRACESTATE",
   ]);
 });
 

@@ -37,6 +37,20 @@ const nothingKept: WiredPorts = {
   },
   executions: { find: none, list: empty, cancel: none, replay: none },
   artifacts: { find: none, list: empty },
+  webhooks: {
+    find: none,
+    list: empty,
+    replay: none,
+    test: async () => ({
+      status: 202,
+      delivery_id: "dl_1",
+      execution_id: null,
+      code: null,
+      detail: null,
+      errors: [],
+      output: null,
+    }),
+  },
   schedules: { summaries: async () => new Map(), history: empty, trigger: async () => "ex_1" },
 };
 const holding = (...scopes: Scope[]): Principal => ({ id: "p", name: "p", scopes });

@@ -94,6 +94,14 @@ const ports: WiredPorts = {
     cancel: async (id) => (asked.push(["cancel", id]), VIEW),
     replay: async (id, options) => (asked.push(["replay", id, options]), "ex_new"),
   },
+  webhooks: {
+    find: async () => undefined,
+    list: async () => ({ items: [], next_cursor: null }),
+    replay: async () => undefined,
+    test: async () => {
+      throw new Error("nothing here tests webhooks");
+    },
+  },
   artifacts: {
     find: async (id) => (id === ARTIFACT.id ? ARTIFACT : undefined),
     list: async (query) => (asked.push(["artifacts", query]), { items: [ARTIFACT], next_cursor: null }),

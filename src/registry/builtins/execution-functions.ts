@@ -4,7 +4,7 @@
  */
 import type * as v from "valibot";
 import { SwitchyardError } from "../../core/errors.ts";
-import { continueTrace } from "../../core/trace.ts";
+import { passOnTrace, type TraceContext } from "../../core/trace.ts";
 import type { Scope } from "../../model/scope.ts";
 import type { ArtifactQuery, ArtifactView, ExecutionQuery, ExecutionView } from "../../model/execution.ts";
 import { allows, mayControl, type Principal } from "../../model/principal.ts";
@@ -15,6 +15,7 @@ import type { EnvironmentPorts } from "./environment-functions.ts";
 import type { SchedulePorts } from "./schedule-functions.ts";
 import * as schemas from "./execution-schemas.ts";
 import { optional, parseInput } from "./parse-input.ts";
+import type { WebhookFunctionPorts } from "./webhook-functions.ts";
 import type { SubscriptionPorts } from "./subscription-functions.ts";
 
 /** undefined always means: there is none of that id, or it is no longer kept. Who may do it is no matter of theirs. */
@@ -27,7 +28,7 @@ export type ExecutionPorts = {
     /** A new execution, as `principal`; answers its id. Throws execution_final. */
     replay(
       id: string,
-      options: { revision: number | "latest" | "same"; principal: Principal; traceparent: string },
+      options: { revision: number | "latest" | "same"; principal: Principal } & TraceContext,
     ): Promise<string | undefined>;
   };
   artifacts: {
@@ -37,7 +38,12 @@ export type ExecutionPorts = {
 };
 
 /** What functions that need more than the registry are given. */
-export type WiredPorts = ExecutionPorts & EnvironmentPorts & SchedulePorts & SubscriptionPorts & AgentPorts;
+export type WiredPorts = ExecutionPorts &
+  EnvironmentPorts &
+  WebhookFunctionPorts &
+  SchedulePorts &
+  SubscriptionPorts &
+  AgentPorts;
 
 type Call = {
   input: unknown;
@@ -119,7 +125,7 @@ export const EXECUTION_FUNCTIONS: readonly WiredFunction[] = [
       const executionId = await ports.executions.replay(id, {
         revision: revision ?? "same",
         principal,
-        traceparent: continueTrace(undefined),
+        traceparent: passOnTrace(undefined),
       });
       return { execution_id: executionId ?? notFound("execution", id) };
     },

@@ -11,7 +11,7 @@ const IdSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(64), NO_NUL);
 /** A place in each of many objects, so longer than that of one table. */
 const CursorSchema = v.optional(v.pipe(v.string(), v.maxLength(4_000), NO_NUL));
 /** RFC 3339, as it is answered, or milliseconds since the epoch. */
-const TimeSchema = v.union([
+export const TimeSchema = v.union([
   v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(8_640_000_000_000_000)),
   v.pipe(
     v.string(),

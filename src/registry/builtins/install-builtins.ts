@@ -2,6 +2,7 @@
 import type { Change } from "../draft.ts";
 import type { Installable } from "../install.ts";
 import type { Registry } from "../registry.ts";
+import { annotationsOf } from "./annotations.ts";
 import { BUILTINS } from "./definitions.ts";
 
 /** Idempotent. An operation that somebody edited or deleted stays as they left it. */
@@ -16,6 +17,7 @@ export function installBuiltins(registry: Registry): Promise<Change[]> {
       is_async: verb === "chain" || verb === "delivery",
       input_type: input.schema,
       output_type: output.schema,
+      annotations: annotationsOf(name),
     },
   }));
   const inline: Installable = {

@@ -134,7 +134,8 @@ function statusOf(
   const { name, operation, active } = row;
   const next: string[] = [];
   const times = dueTimes(row);
-  for (let at = times.next(Date.now()); active && at !== undefined && next.length < ahead; at = times.next(at)) {
+  const first = active ? times.next(Date.now()) : undefined;
+  for (let at = first; at !== undefined && next.length < ahead; at = times.next(at)) {
     next.push(new Date(at).toISOString());
   }
   return { name, operation, active, next, last: known?.last ?? null, waiting: known?.waiting ?? 0 };

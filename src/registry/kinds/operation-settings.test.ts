@@ -32,6 +32,9 @@ const REFUSED: [string, Json, code: string][] = [
   ],
   ["/concurrency/key", { is_async: true, concurrency: { limit: 1, key: "customer" } }, "definition_invalid"],
   ["/retry/max_attempts", { retry: { max_attempts: 0 } }, "definition_invalid"],
+  ["/annotations/destructive", { annotations: { read_only: true, destructive: false } }, "setting_unsupported"],
+  ["/annotations/idempotent", { annotations: { read_only: true, idempotent: true } }, "setting_unsupported"],
+  ["/annotations/title", { annotations: { title: "" } }, "definition_invalid"],
   ["/batch", { implemented_at: "builtin:create_type", batch: true }, "setting_unsupported"],
 ];
 
@@ -57,6 +60,8 @@ describe("settings that do not go together", () => {
       { is_async: true, concurrency: { limit: 1, key: "/customer" }, input_type: CUSTOMER },
     ],
     ["a limit for a batch as a whole", { is_async: true, batch: true, concurrency: { limit: 1 } }],
+    ["hints that say little", { annotations: { title: "Demo", open_world: true } }],
+    ["hints of what changes things", { annotations: { read_only: false, destructive: true, idempotent: false } }],
     ["a synchronous batch", { batch: true, record: "none", retention_ms: 60_000 }],
     ["a function of the platform, later", { implemented_at: "builtin:list_type", is_async: true }],
   ])("accepts %s", async (_what, settings) => {

@@ -44,6 +44,7 @@ export function checkSettings(manifest: Operation): void {
   checkPathText(manifest);
   checkAsync(manifest);
   checkRetry(manifest);
+  checkAnnotations(manifest);
 }
 
 function checkAsync({ name, is_async: isAsync, concurrency, record }: Operation): void {
@@ -73,6 +74,19 @@ function checkRetry({ name, retry }: Operation): void {
     `Cannot store "retry" of "${name}": initial_ms must be at most max_ms, which is ${retry.max_ms}; it is ${retry.initial_ms}`,
     `what is left out is ${JSON.stringify(DEFAULT_RETRY)}`,
   );
+}
+
+function checkAnnotations({ name, annotations }: Operation): void {
+  if (annotations?.read_only !== true) return;
+  for (const hint of ["destructive", "idempotent"] as const) {
+    if (annotations[hint] === null) continue;
+    throw refuse(
+      "setting_unsupported",
+      `/annotations/${hint}`,
+      `Cannot store the annotations of "${name}": what is read_only has no effect to say more of, so ${hint} must be null; it is ${annotations[hint]}`,
+      `leave ${hint} out, or set read_only to false`,
+    );
+  }
 }
 
 /** What depends on the code and on the types in force. Throws setting_unsupported or definition_invalid. */

@@ -121,7 +121,11 @@ async function checkInput({ name, operation, input }: Schedule, to: { batch: boo
     const detail = `Cannot store the schedule "${name}": its input must fit the input type of "${operation}"; ${at}${first?.pointer ?? ""} ${first?.detail ?? "does not"}`;
     throw new SwitchyardError("definition_invalid", detail, {
       hint: `opctl describe operation ${operation}`,
-      errors: result.errors.map((issue) => ({ ...issue, pointer: at + issue.pointer })),
+      errors: result.errors.map(({ pointer, keyword, detail: why }) => ({
+        pointer: at + pointer,
+        keyword,
+        detail: why,
+      })),
     });
   }
 }

@@ -1,12 +1,15 @@
 /** Webhooks fail closed: one without a secret is refused unless its row says `unsigned: true` in so many words. */
-import type { Webhook } from "../../model/triggers.ts";
+import { signsTime, TOLERANCE_S, type Webhook } from "../../model/triggers.ts";
 import { refuse, type KindRules } from "./rules.ts";
-import { checkScopes, startedOperation, useSecrets } from "./trigger.ts";
+import { checkExpression, checkScopes, startedOperation, useSecrets } from "./trigger.ts";
 
 export const webhookRules: KindRules<"webhook"> = {
   restore: (manifest, _resolved, context) => webhookRules.settle(manifest, context),
   async settle(manifest, context) {
     checkScheme(manifest);
+    checkTime(manifest);
+    await checkExpression("webhook", manifest, "mapping");
+    await checkExpression("webhook", manifest, "dedupe");
     checkScopes("webhook", manifest, context);
     const { name, secrets } = manifest;
     const operation = await startedOperation("webhook", manifest, context);
@@ -48,6 +51,34 @@ function checkScheme({ name, scheme, secrets, unsigned, hmac, token_header: toke
       "setting_unsupported",
       `/${field}`,
       `Cannot store the webhook "${name}": ${field} has no meaning with the scheme ${scheme}; it must be null`,
+    );
+  }
+}
+
+/** What is not signed can be changed by whoever passes it on, so a time that is not would only look like protection. */
+function checkTime(webhook: Webhook): void {
+  const { name, scheme, hmac, tolerance_s: toleranceS } = webhook;
+  if (!signsTime(webhook) && toleranceS !== TOLERANCE_S) {
+    throw refuse(
+      "setting_unsupported",
+      "/tolerance_s",
+      `Cannot store the webhook "${name}": tolerance_s has a meaning only where a time is signed; the scheme ${scheme} signs none here`,
+    );
+  }
+  if (hmac === null) return;
+  for (const [placeholder, field, must] of [
+    ["{timestamp}", "timestamp_header", true],
+    ["{id}", "id_header", false],
+  ] as const) {
+    const isSigned = hmac.signed.includes(placeholder);
+    const isNamed = hmac[field] !== null;
+    if (isSigned === isNamed || (!must && isNamed)) continue;
+    throw refuse(
+      "definition_invalid",
+      isNamed ? "/hmac/signed" : `/hmac/${field}`,
+      isNamed
+        ? `Cannot store the webhook "${name}": a time must be signed to mean anything; ${JSON.stringify(hmac.signed)} has no ${placeholder}`
+        : `Cannot store the webhook "${name}": ${field} must name the header of what is signed as ${placeholder}; it is null`,
     );
   }
 }

@@ -5,7 +5,7 @@
  * - A due time that lies back for longer than ON_TIME_MS was missed, and the row's catch_up decides; any other its overlap.
  */
 import { LIMITS } from "../../core/limits.ts";
-import { dueBetween, jitterOf, lastDue, type DueTimes, type Timing } from "../../model/due-times.ts";
+import { jitterOf, lastDue, type DueTimes, type Timing } from "../../model/due-times.ts";
 import type { Schedule } from "../../model/triggers.ts";
 
 /** Due times up to this long ago are on time: an object that was busy, or a process that was started again. */
@@ -80,18 +80,14 @@ function leftOut(
   { catch_up: policy, catch_up_ms: backMs }: Spec,
   { times, left, covered }: Pick<Late, "times" | "covered"> & { left: { after: number; until: number } },
 ): string {
-  const { due, more } = dueBetween(times, left, LIMITS.scheduleBacklog);
-  const count = more
-    ? `more than ${LIMITS.scheduleBacklog} due times`
-    : due.length === 1
-      ? "1 due time"
-      : `${due.length} due times`;
+  const { count, more } = times.count(left.after, left.until);
+  const many = more ? `more than ${count} due times` : count === 1 ? "1 due time" : `${count} due times`;
   const why = {
     none: "catch_up is none",
     last: covered === undefined ? "the last is made up for, within catch_up_ms" : `${at(covered)} makes up for them`,
     all: `at most ${LIMITS.scheduleBacklog} are made up for, within ${backMs} ms`,
   }[policy];
-  return `${count} from ${at(due[0] ?? left.until)} on passed while the platform was down: ${why}`;
+  return `${many} from ${at(times.next(left.after) ?? left.until)} on passed while the platform was down: ${why}`;
 }
 
 type Current = { recent: readonly number[]; open: readonly OpenFiring[]; missed: readonly NewFiring[]; now: number };

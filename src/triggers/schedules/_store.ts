@@ -213,7 +213,7 @@ export class Store {
       now,
       JSON.stringify(rows.map(({ seq }) => seq)),
     );
-    return rows.map(({ spec, ...row }) => ({ ...row, spec: JSON.parse(spec) as Spec }));
+    return rows.map((row) => Object.assign(row, { spec: JSON.parse(row.spec) as Spec }));
   }
 
   /** Executions that may still go on, by the schedules' names, newest first. */
@@ -296,7 +296,10 @@ export class Store {
     const { at } = this.#sql
       .exec<{ at: number | null }>(
         `SELECT min(at) AS at FROM (
-           SELECT min(next_at) AS at FROM schedules UNION ALL SELECT min(retry_at) FROM firings WHERE retry_at > ?)`,
+           SELECT * FROM (
+             SELECT next_at AS at FROM schedules INDEXED BY schedules_next
+             WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1)
+           UNION ALL SELECT min(retry_at) FROM firings WHERE retry_at > ?)`,
         now,
       )
       .one();

@@ -4,7 +4,7 @@
  * noted come to the one execution.
  */
 import { ERRORS, toSwitchyardError } from "../../core/errors.ts";
-import { continueTrace } from "../../core/trace.ts";
+import { beginTrace } from "../../core/trace.ts";
 import { dispatch, type DispatchPorts } from "../../dispatch/dispatch.ts";
 import { isFinal } from "../../model/execution-states.ts";
 import type { ExecutionView } from "../../model/execution.ts";
@@ -100,7 +100,7 @@ export async function call(row: Row, ports: DispatchPorts, idempotencyKey?: stri
       principal: { id, name: id, scopes: row.scopes },
       caller: { type: "schedule", id: row.name },
       depth: 0,
-      traceparent: continueTrace(undefined),
+      ...beginTrace(),
       async: true,
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     },

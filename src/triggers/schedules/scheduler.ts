@@ -8,6 +8,7 @@
  *   Whenever it wakes and has not looked for a while it looks by itself, so a telling that is lost is made up for.
  */
 import { DurableObject, exports } from "cloudflare:workers";
+import { logError } from "../../core/log.ts";
 import { LIMITS } from "../../core/limits.ts";
 import { dueTimes, type DueTimes } from "../../model/due-times.ts";
 import { Alarm } from "../../objects/alarm.ts";
@@ -19,7 +20,7 @@ import type { ChangesAnswer, ChangesOrder, FireAnswer, FireOrder, ScheduleRow } 
 const DECIDED_AT_ONCE = 500;
 const STARTED_AT_ONCE = 250;
 /** Messages on their way at once. */
-const MESSAGES = 4;
+const MESSAGES = 2;
 /** Until somebody who was told to start something is taken for lost. */
 const LEASE_MS = 30_000;
 /** A look at the change log that nobody asked for, when the object is awake anyway. */
@@ -102,7 +103,7 @@ export class Scheduler extends DurableObject {
       const { at, behind } = this.#store.looked();
       if (behind || Math.abs(now - at) > LOOK_EVERY_MS) void this.#look().catch(() => undefined);
     } catch (error) {
-      console.error(JSON.stringify({ level: "error", message: `schedules: alarm: ${String(error)}` }));
+      logError("schedules: alarm", error);
       this.#alarm.by(Date.now() + 1_000);
     } finally {
       this.#armForNext();
@@ -200,7 +201,7 @@ export class Scheduler extends DurableObject {
   async #lookOnce(): Promise<void> {
     const shard = Number(/[0-9]+$/.exec(this.ctx.id.name ?? "")?.[0] ?? 0);
     const { TriggerRunner: runner } = exports as unknown as Loopback;
-    for (let more = true; more;) {
+    for (;;) {
       const order: ChangesOrder = { since: this.#store.looked().revision, shard };
       let answer: ChangesAnswer;
       try {
@@ -212,14 +213,15 @@ export class Scheduler extends DurableObject {
         });
         throw error;
       }
-      this.#write((now) => {
+      const more = this.#write((now) => {
         for (const name of answer.gone) this.#store.remove(name);
         for (const row of answer.rows) this.#adopt(row, now);
         // A registry that was put back to an earlier state is read from its beginning.
-        const behind = answer.upto < order.since;
-        this.#store.noteLook(behind ? 0 : answer.upto, now);
-        more = answer.more || behind;
+        const isOlder = answer.upto < order.since;
+        this.#store.noteLook(isOlder ? 0 : answer.upto, now);
+        return answer.more || isOlder;
       });
+      if (!more) break;
     }
     this.#pump();
   }
@@ -280,7 +282,7 @@ export class Scheduler extends DurableObject {
       this.#alarm.set();
       return result;
     } catch (error) {
-      console.error(JSON.stringify({ level: "error", message: `schedules: cannot write: ${String(error)}` }));
+      logError("schedules: cannot write", error);
       this.ctx.abort(`a write failed: ${String(error)}`);
       throw error;
     }

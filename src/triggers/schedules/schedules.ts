@@ -2,6 +2,7 @@
  * Schedules as the rest of the platform uses them: the objects are told of changed rows and asked what has become of due
  * times, and a schedule is started by hand. A telling that is lost costs nothing but time: see scheduler.ts.
  */
+import { describeThrown, log } from "../../core/log.ts";
 import { SwitchyardError } from "../../core/errors.ts";
 import { within } from "../../core/within.ts";
 import type { DispatchPorts } from "../../dispatch/dispatch.ts";
@@ -80,9 +81,7 @@ async function attempt(work: () => Promise<void>): Promise<void> {
   try {
     if ((await within(PATIENCE_MS, work())) === undefined) throw new Error(`no answer within ${PATIENCE_MS} ms`);
   } catch (error) {
-    console.error(
-      JSON.stringify({ level: "warn", message: `schedules: a change could not be told: ${String(error)}` }),
-    );
+    log("warn", `schedules: a change could not be told: ${describeThrown(error)}`);
   }
 }
 

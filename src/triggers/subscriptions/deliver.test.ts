@@ -5,7 +5,6 @@ import { Cancellation } from "../../core/cancellation.ts";
 import { SwitchyardError, type ErrorCode } from "../../core/errors.ts";
 import type { DispatchPorts, KeptCall } from "../../dispatch/dispatch.ts";
 import type { Outcome } from "../../model/outcome.ts";
-import type { Scope } from "../../model/scope.ts";
 import { deliver, type Delivery, type DeliverPorts } from "./deliver.ts";
 import { subscriptionOf } from "./_fixture.test-util.ts";
 import { KEPT_BYTES } from "./post.ts";
@@ -68,7 +67,7 @@ describe("deliver()", () => {
       "webhook-timestamp": String(NOW / 1_000),
       "content-type": "application/json",
       "user-agent": "Switchyard/test",
-      traceparent: expect.stringMatching(`^00-${"a".repeat(32)}-(?!${"b".repeat(16)})[0-9a-f]{16}-01$`),
+      traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01`,
     });
     const content = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
     const signatures = [OLD, NEW].map((secret) => {
@@ -112,7 +111,7 @@ describe("deliver()", () => {
       { id: "tok", scopes: ["ops:invoke", "registry:read", "secrets:use"] },
       false,
     ],
-    ["one that may write the registry", { id: "tok", scopes: ["registry:write" as Scope] }, true],
+    ["one that may write the registry", { id: "tok", scopes: ["registry:write"] }, true],
     ["an admin", { id: "tok", scopes: ["admin"] }, true],
   ])("is for %s or not: %j", async (_, principal, may) => {
     const { delivery, ports, requests } = setUp();
@@ -153,24 +152,25 @@ describe("deliver()", () => {
   });
 });
 
-describe("a subscription that calls an operation", () => {
-  const type = { schema: true, any: true, check: (value: unknown) => ({ ok: true, value, changed: false }) };
-  const target = {
-    name: "next",
-    group: "shop",
-    active: true,
-    isAsync: false,
-    batch: false,
-    rateLimit: null,
-    input: type,
-  };
-  const calling = (keep: (call: KeptCall) => Promise<{ id: string; repeated: boolean }>, row = {}) => {
-    const { delivery, ports } = setUp({ operation: "next", scopes: ["ops:invoke:shop"], ...row });
-    const resolve = async () => ({ operation: target, stale: false });
-    const dispatch = { registry: { resolve }, keeper: { keep }, now: () => NOW } as unknown as DispatchPorts;
-    return { delivery, ports: { ...ports, dispatch } };
-  };
+const type = { schema: true, any: true, check: (value: unknown) => ({ ok: true, value, changed: false }) };
+const target = {
+  name: "next",
+  group: "shop",
+  active: true,
+  isAsync: false,
+  batch: false,
+  rateLimit: null,
+  input: type,
+};
+const resolve = async () => ({ operation: target, stale: false });
+const keepNothing = async () => ({ id: "ex_2", repeated: false });
+const calling = (keep: (call: KeptCall) => Promise<{ id: string; repeated: boolean }>, row = {}) => {
+  const { delivery, ports } = setUp({ operation: "next", scopes: ["ops:invoke:shop"], ...row });
+  const dispatch = { registry: { resolve }, keeper: { keep }, now: () => NOW } as unknown as DispatchPorts;
+  return { delivery, ports: { ...ports, dispatch } };
+};
 
+describe("a subscription that calls an operation", () => {
   test("keeps one call for each delivery, as itself and one level deeper", async () => {
     const kept: KeptCall[] = [];
     const { delivery, ports } = calling(
@@ -208,10 +208,9 @@ describe("a subscription that calls an operation", () => {
   });
 
   test("is refused what its row's scopes do not include, and what is too deep", async () => {
-    const keep = async () => ({ id: "ex_2", repeated: false });
-    const poor = calling(keep, { scopes: ["ops:invoke:other"] });
+    const poor = calling(keepNothing, { scopes: ["ops:invoke:other"] });
     await expect(deliver(poor.delivery, poor.ports)).rejects.toMatchObject({ code: "forbidden" });
-    const deep = calling(keep);
+    const deep = calling(keepNothing);
     await expect(deliver({ ...deep.delivery, depth: 16 }, deep.ports)).rejects.toMatchObject({
       code: "call_depth_exceeded",
     });
@@ -279,19 +278,19 @@ describe("an answer", () => {
   });
 });
 
+const silent =
+  (aborted: () => void): Receiver =>
+  (request) =>
+    new Promise((_, reject) => {
+      request.signal.addEventListener("abort", () => {
+        aborted();
+        reject(new Error("aborted"));
+      });
+    });
+
 describe("a receiver that does not answer", () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
   afterEach(() => void vi.useRealTimers());
-
-  const silent =
-    (aborted: () => void): Receiver =>
-    (request) =>
-      new Promise((_, reject) => {
-        request.signal.addEventListener("abort", () => {
-          aborted();
-          reject(new Error("aborted"));
-        });
-      });
 
   test("is left when the time is up", async () => {
     const aborted = vi.fn();

@@ -6,7 +6,7 @@ import { retryAfterMs } from "../../adapters/http/retry-after.ts";
 import type { Cancellation } from "../../core/cancellation.ts";
 import { SwitchyardError, toErrorData, toSwitchyardError, type ErrorCode } from "../../core/errors.ts";
 import { sha256 } from "../../core/hash.ts";
-import { continueTrace } from "../../core/trace.ts";
+import { passOnTrace } from "../../core/trace.ts";
 import { dispatch, type DispatchPorts } from "../../dispatch/dispatch.ts";
 import { compileExpression, type Expression } from "../../expressions/index.ts";
 import { destinationFault } from "../../model/destination.ts";
@@ -99,7 +99,7 @@ async function start(
         principal: { id: triggerPrincipalId("subscription", name), name, scopes },
         caller: { type: "subscription", id: name },
         depth: depth + 1,
-        traceparent: continueTrace(meta.traceparent),
+        traceparent: passOnTrace(meta.traceparent),
         async: true,
         idempotencyKey: meta.execution_id,
       },
@@ -138,7 +138,7 @@ async function send(row: Subscription, content: unknown, delivery: Delivery, por
       ...signed,
       "content-type": "application/json",
       "user-agent": ports.userAgent,
-      traceparent: continueTrace(meta.traceparent),
+      traceparent: passOnTrace(meta.traceparent),
     },
     body,
     timeoutMs: meta.timeout_ms,

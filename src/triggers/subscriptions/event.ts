@@ -1,6 +1,6 @@
 /** The event that tells of an execution's end: what a subscription's mapping is given, and what is sent without one. */
 import type { EndedExecution } from "../../model/ended.ts";
-import type { ExecutionView } from "../../model/execution.ts";
+import type { ExecutionView, OutputReference } from "../../model/execution.ts";
 
 export type Event = {
   type: string;
@@ -21,12 +21,13 @@ export type Event = {
       | "finished_at"
       | "attempt"
       | "error"
-      | "output"
       | "parent"
       | "replay_of"
     >;
-    /** Of a success, while it is at most LIMITS.eventPayloadBytes; execution.output names the artifact of any. */
+    /** Of a success, up to LIMITS.eventPayloadBytes. */
     output?: unknown;
+    /** In its place where it is larger: GET /artifacts/ID has the bytes, for as long as the delivery is kept. */
+    output_artifact?: OutputReference;
     /** For mappings only: what is sent without one does not hold it. */
     input?: unknown;
   };
@@ -45,7 +46,6 @@ export function eventOf({ view, output, input }: EndedExecution): Event {
     finished_at,
     attempt,
     error,
-    output: view.output,
     parent: view.parent,
     replay_of: view.replay_of,
   };
@@ -56,6 +56,7 @@ export function eventOf({ view, output, input }: EndedExecution): Event {
     data: {
       execution,
       ...(output === undefined ? {} : { output: JSON.parse(output) as unknown }),
+      ...(output === undefined && view.output !== null ? { output_artifact: view.output } : {}),
       ...(input === undefined ? {} : { input: JSON.parse(input) as unknown }),
     },
   };

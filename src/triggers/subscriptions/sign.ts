@@ -1,11 +1,12 @@
 /**
- * Signs as Standard Webhooks 1.0 says (standardwebhooks.com): HMAC-SHA256 over `ID.TIMESTAMP.BODY`, with every secret, so
- * that a receiver who knows the old or the new one takes it while one replaces the other.
+ * Signs as Standard Webhooks 1.0 says, with every secret, so that a receiver who knows the old or the new one takes it while
+ * one replaces the other. Keys and bytes are those of the scheme by which webhooks verify the same.
  */
 import { SwitchyardError } from "../../core/errors.ts";
-
-const PREFIX = "whsec_";
-const encoder = new TextEncoder();
+import { encodeBase64 } from "../webhooks/schemes/encoding.ts";
+import { mac } from "../webhooks/schemes/mac.ts";
+import { utf8, type Bytes } from "../webhooks/schemes/scheme.ts";
+import { standard } from "../webhooks/schemes/standard.ts";
 
 export type Signed = { id: string; timestampS: number; body: string };
 
@@ -16,35 +17,19 @@ export async function signatureHeaders(
 ): Promise<Record<string, string>> {
   const headers = { "webhook-id": id, "webhook-timestamp": String(timestampS) };
   if (secrets.length === 0) return headers;
-  const content = encoder.encode(`${id}.${timestampS}.${body}`);
+  const content = utf8(`${id}.${timestampS}.${body}`);
   const signatures = await Promise.all(
-    secrets.map(async (secret) => {
-      const key = await crypto.subtle.importKey("raw", keyOf(secret), { name: "HMAC", hash: "SHA-256" }, false, [
-        "sign",
-      ]);
-      return `v1,${toBase64(new Uint8Array(await crypto.subtle.sign("HMAC", key, content)))}`;
-    }),
+    secrets.map(async (secret) => `v1,${encodeBase64(await mac(keyOf(secret), "SHA-256", content))}`),
   );
   return { ...headers, "webhook-signature": signatures.join(" ") };
 }
 
-function keyOf(secret: string): Uint8Array<ArrayBuffer> {
-  const text = secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : secret;
-  try {
-    const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
-    if (bytes.byteLength > 0) return bytes;
-  } catch {
-    // Said below.
-  }
+function keyOf(secret: string): Bytes {
+  const key = standard.key?.(secret);
+  if (key !== undefined) return key;
   throw new SwitchyardError(
     "secret_unavailable",
     "Cannot sign with a secret of the subscription: it must be base64, with or without whsec_ before it, as receivers read it; it is something else",
     { hint: "store a value such as whsec_$(openssl rand -base64 32)" },
   );
-}
-
-function toBase64(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return btoa(text);
 }

@@ -94,6 +94,7 @@ describe("tellEnds()", () => {
     expect(kept.map(({ idempotencyKey }) => idempotencyKey)).toEqual(["tell ex_a", "third ex_a"]);
     expect(kept[0]).toMatchObject({
       mode: "async",
+      beside: "ex_a",
       operation: { name: "deliver_event" },
       caller: { type: "subscription", id: "tell" },
       principal: { id: "subscription:tell" },
@@ -122,6 +123,19 @@ describe("tellEnds()", () => {
     expect(reads).toEqual([[["ex_a"], true]]);
     const inputs = kept.map(({ input }) => (input.value as { event: { data: { input?: unknown } } }).event.data.input);
     expect(inputs).toEqual([undefined, { secret: 1 }]);
+  });
+
+  test("names the artifact of an output that is too large, and of no other", async () => {
+    const output = { artifact_id: "ar_a", sha256: "00", size_bytes: 300_000 };
+    const ends = [endOf("ex_a", { output }), endOf("ex_b", { output }, { output: "1" })];
+    const { tell, kept } = setUp({ ends });
+    await tell(["ex_a", "ex_b"]);
+    const data = kept.map(({ input }) => (input.value as { event: { data: object } }).event.data);
+    expect(data).toEqual([
+      { execution: expect.anything(), output_artifact: output },
+      { execution: expect.anything(), output: 1 },
+    ]);
+    expect(JSON.stringify(data[1])).not.toContain("ar_a");
   });
 
   test("goes on until all is read, and forgets what is kept no more", async () => {

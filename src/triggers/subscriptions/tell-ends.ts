@@ -3,8 +3,9 @@
  * of its own, under a key made of the subscription and the execution that ended, so that an end told twice is delivered
  * once. Whatever can fail for one subscription alone fails there, in an attempt at the delivery; nothing of it is here.
  */
+import { logError } from "../../core/log.ts";
 import { SwitchyardError } from "../../core/errors.ts";
-import { continueTrace } from "../../core/trace.ts";
+import { passOnTrace } from "../../core/trace.ts";
 import { dispatch, type DispatchPorts, type Policy } from "../../dispatch/dispatch.ts";
 import type { EndedExecution, EndNote } from "../../model/ended.ts";
 import { triggerPrincipalId, type TriggerHandle } from "../../model/triggers.ts";
@@ -42,8 +43,7 @@ export async function tellEnds(notes: readonly EndNote[], ports: TellPorts): Pro
           await tellOne(ended, groups.get(id) ?? "", subscriptions, ports);
         } catch (error) {
           failed.add(id);
-          const message = `subscriptions: cannot tell of the end of ${id} yet: ${String(error)}`;
-          console.error(JSON.stringify({ level: "error", message }));
+          logError(`subscriptions: cannot tell of the end of ${id} yet`, error);
         }
       }),
     );
@@ -87,9 +87,10 @@ export async function startDelivery(
         principal: { id: triggerPrincipalId("subscription", name), name, scopes: ["ops:invoke"] },
         caller: { type: "subscription", id: name },
         depth,
-        traceparent: continueTrace(traceparent),
+        traceparent: passOnTrace(traceparent),
         async: true,
         idempotencyKey: `${name} ${key}`,
+        beside: key,
         policy,
       },
       ports,

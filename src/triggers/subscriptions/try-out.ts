@@ -1,7 +1,7 @@
 /** Tries a subscription out: a delivery like any other, of an event that tells of an execution that never was. */
 import { SwitchyardError } from "../../core/errors.ts";
 import { randomId } from "../../core/ids.ts";
-import { continueTrace } from "../../core/trace.ts";
+import { passOnTrace } from "../../core/trace.ts";
 import type { DispatchPorts } from "../../dispatch/dispatch.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { TriggerHandle } from "../../model/triggers.ts";
@@ -42,7 +42,7 @@ export async function tryOut(
     {
       key: event.id,
       depth: 0,
-      traceparent: continueTrace(undefined),
+      traceparent: passOnTrace(undefined),
       policy: { timeoutMs, retry: { ...retry, max_attempts: 1 } },
     },
     ports.dispatch,
@@ -68,7 +68,6 @@ function madeUp({ name, operations, on: [status = "succeeded"] }: Subscription, 
         finished_at: at,
         attempt: 1,
         error: isGood ? null : { code: "implementation_failed", detail: `A test of the subscription "${name}".` },
-        output: null,
         parent: null,
         replay_of: null,
       },

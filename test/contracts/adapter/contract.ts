@@ -9,7 +9,11 @@ import { Cancellation } from "../../../src/core/cancellation.ts";
 import type { ErrorCode } from "../../../src/core/errors.ts";
 import type { Outcome } from "../../../src/model/outcome.ts";
 import type { Implementation } from "../../../src/model/resolved.ts";
-import { callOf, TRACE, type CallChanges } from "./call-of.ts";
+import { parseTraceparent, type TraceContext } from "../../../src/core/trace.ts";
+import { Health } from "../../../src/dispatch/health.ts";
+import { invoke as dispatchInvoke } from "../../../src/dispatch/invoke.ts";
+import { createTracer, type Span } from "../../../src/telemetry/tracer.ts";
+import { callOf, TRACE, TRACESTATE, type CallChanges } from "./call-of.ts";
 
 /** What a place does with calls from now on. */
 export type Behaviour =
@@ -40,8 +44,8 @@ export type Place = {
   behave(behaviour: Behaviour): void;
   /** How often the implementation has run since. */
   runs(): number;
-  /** The traceparent that the implementation saw last. */
-  trace(): string | undefined;
+  /** The trace that the implementation saw last. */
+  trace(): TraceContext | undefined;
   /** Whether the place was told to stop the work. */
   stopped(): boolean;
   /** The longest input that the place takes. Bytes. */
@@ -60,6 +64,28 @@ function itWhen(cannot: Cannot, needs: readonly (keyof Cannot)[], title: string)
     if (reason === undefined) it(title, test);
     else it.skip(`${title} (SKIPPED: ${reason})`, () => undefined);
   };
+}
+
+/** As dispatch does it, with spans going to `spans`; undefined: nothing is traced. */
+async function invokeTraced(
+  { adapter, environment, implementation }: Place,
+  spans: Span[] | undefined,
+): Promise<Outcome> {
+  const { operation, input, inputValue, principal, depth, meta } = callOf(implementation, { n: 1 }, { environment });
+  const take = (span: Span) => void spans?.push(span);
+  const tracer = spans === undefined ? undefined : createTracer({ sampler: () => true, take, now: Date.now });
+  const { outcome } = await dispatchInvoke(
+    { operation, input: { text: input, value: inputValue }, principal, depth, meta },
+    {
+      environments: { environment: async () => environment, environments: async () => [environment] },
+      adapters: new Map([[environment.adapter, adapter]]),
+      health: new Health(),
+      now: Date.now,
+      capability: () => "the-capability",
+      telemetry: tracer === undefined ? undefined : { meter: undefined, tracer },
+    },
+  );
+  return outcome;
 }
 
 export function describeAdapterContract(name: string, setUp: () => Promise<Place>, cannot: Cannot = {}): void {
@@ -102,11 +128,39 @@ export function describeAdapterContract(name: string, setUp: () => Promise<Place
     itWhen(
       cannot,
       ["trace"],
-      "carries the trace to the implementation",
+      "hands on the trace as it came when nothing is traced here",
     )(async () => {
       place.behave({ kind: "echo" });
-      await invoke();
-      expect(place.trace()).toBe(TRACE);
+      expect((await invokeTraced(place, undefined)).ok).toBe(true);
+      expect(place.trace()).toEqual({ traceparent: TRACE, tracestate: TRACESTATE });
+    });
+
+    itWhen(
+      cannot,
+      ["trace"],
+      "hands on the span of the attempt when it is traced: a child of what came, in the same trace",
+    )(async () => {
+      place.behave({ kind: "echo" });
+      const spans: Span[] = [];
+      expect((await invokeTraced(place, spans)).ok).toBe(true);
+      const [span] = spans;
+      const came = parseTraceparent(TRACE);
+      expect(span).toMatchObject({ kind: "client", traceId: came?.traceId, parentSpanId: came?.spanId });
+      expect(span?.spanId).not.toBe(came?.spanId);
+      const traceparent = `00-${came?.traceId}-${span?.spanId}-01`;
+      expect(place.trace()).toEqual({ traceparent, tracestate: TRACESTATE });
+    });
+
+    itWhen(
+      cannot,
+      ["trace"],
+      "makes no tracestate where none came",
+    )(async () => {
+      place.behave({ kind: "echo" });
+      const call = callOf(place.implementation, {}, { environment: place.environment });
+      const { tracestate: _, ...meta } = call.meta;
+      await place.adapter.invoke({ ...call, meta });
+      expect(place.trace()).toEqual({ traceparent: TRACE });
     });
 
     for (const retry of ["may", "never"] as const) {

@@ -3,6 +3,8 @@
  * reports, in real time, because the places under it answer over real connections.
  */
 import type { AdapterPorts } from "../../../src/adapters/adapter.ts";
+import { contextOf, type TraceContext } from "../../../src/core/trace.ts";
+import type { HostOrder } from "../../../src/model/host-protocol.ts";
 import { joinFrame, splitFrame } from "../../../src/model/frame.ts";
 import { FakeJobs } from "../fake-jobs.ts";
 import type { Behaviour, Place } from "./contract.ts";
@@ -40,7 +42,7 @@ export function jobPlace(site: JobSite) {
   const jobs = new WaitingJobs();
   let behaviour: Behaviour = { kind: "echo" };
   let runs = 0;
-  let trace: string | undefined;
+  let trace: TraceContext | undefined;
   const report = (text: string) => {
     // As the platform: whoever reports first is believed.
     jobs.last.report ??= text;
@@ -49,7 +51,7 @@ export function jobPlace(site: JobSite) {
     runs += 1;
     jobs.last.fetched = true;
     const [head, input] = splitFrame(jobs.last.order);
-    ({ traceparent: trace } = (JSON.parse(head) as { meta: { traceparent: string } }).meta);
+    trace = contextOf((JSON.parse(head) as HostOrder).meta);
     switch (behaviour.kind) {
       case "value":
         return report(output(JSON.stringify(behaviour.value)));

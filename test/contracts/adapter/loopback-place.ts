@@ -1,6 +1,7 @@
 /** A place behind HTTP on loopback that behaves as it is told; how it speaks is a dialect's. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { contextOf, type TraceContext } from "../../../src/core/trace.ts";
 import { joinFrame, splitFrame } from "../../../src/model/frame.ts";
 import { NEED_REPLY, type HostOrder } from "../../../src/model/host-protocol.ts";
 import type { Behaviour, Place } from "./contract.ts";
@@ -12,7 +13,7 @@ export type Came = { output: string } | { detail: string; retry: "may" | "never"
 
 export type Dialect = {
   /** The input and the trace; undefined: the place first asks for something (see `before`). */
-  read(asked: Asked): { input: string; trace: string | undefined };
+  read(asked: Asked): { input: string; trace: TraceContext };
   /** An answer that comes before anything runs: a host that needs the definition, say. */
   before?(asked: Asked): Answer | undefined;
   write(came: Came): Answer;
@@ -27,7 +28,7 @@ export async function openLoopbackPlace(dialect: Dialect): Promise<LoopbackPlace
   let behaviour: Behaviour = { kind: "echo" };
   let runs = 0;
   let stopped = false;
-  let trace: string | undefined;
+  let trace: TraceContext | undefined;
   const server = createServer((request, response) => {
     const pieces: Buffer[] = [];
     request.on("data", (piece: Buffer) => pieces.push(piece));
@@ -104,7 +105,7 @@ export function hostDialect(
     },
     read(asked) {
       const [{ meta }, input] = orderOf(asked);
-      return { input, trace: meta.traceparent };
+      return { input, trace: contextOf(meta) };
     },
     write(came) {
       if ("output" in came) return carried.wrap(joinFrame({ ok: true, logs: [] }, came.output));
@@ -112,4 +113,10 @@ export function hostDialect(
       return carried.wrap(joinFrame({ ok: false, error, retry: { kind: came.retry }, logs: [] }, ""));
     },
   };
+}
+
+/** The trace in a request's headers, as a service of the team's reads it. */
+export function traceIn({ headers }: IncomingMessage): TraceContext {
+  const { traceparent, tracestate } = headers as Partial<Record<string, string>>;
+  return { traceparent: traceparent ?? "none", ...(tracestate === undefined ? {} : { tracestate }) };
 }
