@@ -14,7 +14,8 @@ export const command: CommandModule = {
       .option("--format <format>", FORMATS.join(", "), "text")
       .option("--why", "what was tried, as a tree")
       .action(async (name: string, options: { target: string; format: string; why?: boolean }) => {
-        const { client, globals, output, exitWith } = contextOf(command);
+        const context = contextOf(command);
+        const { client, globals, output } = context;
         if (!FORMATS.includes(options.format)) {
           throw new SwitchyardError(
             "usage",
@@ -23,7 +24,7 @@ export const command: CommandModule = {
         }
         const body = { target: parseTarget(options.target), trace: options.why === true };
         const plan = await askAgent<AgentPlanView>(client, name, "plan", body);
-        if (!plan.reached) exitWith(1);
+        if (!plan.reached) context.exitWith(1);
         if (globals.json || options.format === "json") return output.value(plan);
         if (options.format === "mermaid") return output.data(plan.mermaid);
         output.data([...plan.sentences, ...plan.notes].join("\n"));

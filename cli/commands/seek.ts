@@ -37,12 +37,8 @@ export const command: CommandModule = {
   },
 };
 
-async function one(
-  { client, globals, output, exitWith }: Context,
-  name: string,
-  wish: Wish,
-  wait: boolean,
-): Promise<void> {
+async function one(context: Context, name: string, wish: Wish, wait: boolean): Promise<void> {
+  const { client, globals, output } = context;
   const seek = await seekOne(client, name, wish);
   if (!wait) {
     output.say(`The agent "${name}" works towards it: opctl watch agent ${name}`);
@@ -50,7 +46,7 @@ async function one(
     return;
   }
   const end = await followToEnd(client, seek, (line) => output.say(line));
-  if (end.phase !== "reached") exitWith(1);
+  if (end.phase !== "reached") context.exitWith(1);
   if (globals.json) output.value(end);
 }
 
@@ -59,7 +55,7 @@ async function fleet(
   pattern: string,
   options: Wish & Omit<Options, "target" | "cancel">,
 ): Promise<void> {
-  const { client, globals, output, exitWith } = context;
+  const { client, globals, output } = context;
   const names = await matching(client, pattern);
   const { ends, left } = await seekFleet(context, names, {
     target: options.target,
@@ -69,7 +65,7 @@ async function fleet(
     parallel: parseCount("--parallel", options.parallel),
   });
   const reached = ends.filter(({ phase }) => phase === "reached").length;
-  if (reached < names.length) exitWith(1);
+  if (reached < names.length) context.exitWith(1);
   if (globals.json) return output.value({ ends, left });
   output.data(
     `${reached} of ${names.length} there, ${ends.length - reached} not${left.length === 0 ? "" : `, ${left.length} not asked: ${left.join(" ")}`}`,

@@ -233,7 +233,7 @@ export class AgentStore {
         limit,
       )
       .toArray()
-      .map(({ seq, at, event }) => ({ seq, at, ...(JSON.parse(event) as { type: string }) }));
+      .map(({ seq, at, event }) => Object.assign(JSON.parse(event) as { type: string }, { seq, at }));
   }
 
   lastEvent(): number {

@@ -234,9 +234,8 @@ export class AgentObject extends DurableObject<unknown> {
       this.#adopt(answer.settings, (current, at) => {
         if (current.phase !== "planning") return;
         // Made for another target, or from a state that is another by now.
-        const { plan, ...rest } = answer;
         const holds = current.version === head.version && current.seek === head.seek && current.intent === "seek";
-        this.#reckoning.planned(current, holds ? answer : rest, at);
+        this.#reckoning.planned(current, holds ? answer : planless(answer), at);
       });
     });
   }
@@ -396,4 +395,8 @@ export class AgentObject extends DurableObject<unknown> {
 /** Steps of different plans have the same numbers. */
 function keyOf({ plan, step }: { plan: number; step: number }): string {
   return `${plan} ${step}`;
+}
+
+function planless({ plan: _plan, ...rest }: PlanAnswer): PlanAnswer {
+  return rest;
 }

@@ -4,6 +4,7 @@ import type { TriggerHandle } from "../model/triggers.ts";
 import { toDecisions, toMermaid, toSentences, type Step } from "../planner/index.ts";
 import type { AgentPorts, AgentStatusView } from "../registry/builtins/agent-functions.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { StepRow } from "./_agent-store.ts";
 import type { AgentObject, AgentStatus } from "./agent-object.ts";
 import type { AgentWatch } from "./port.ts";
 import { planAgent } from "./plan-agent.ts";
@@ -114,14 +115,7 @@ function untold({ name, active, initial }: Row): AgentStatusView {
 
 function viewOf(name: string, status: AgentStatus): AgentStatusView {
   const { active, phase, reason, since, next, target, state, seek, failures, unmet, plan, steps, event } = status;
-  const all = steps.map(({ step, status: of, execution, startedAt, endedAt, error }) => ({
-    ...stepOf(step),
-    status: of,
-    execution_id: execution,
-    started_at: timeOf(startedAt),
-    ended_at: timeOf(endedAt),
-    error: error === null ? null : { ...error },
-  }));
+  const all = steps.map(stepView);
   return {
     name,
     active,
@@ -141,4 +135,15 @@ function viewOf(name: string, status: AgentStatus): AgentStatusView {
 
 function timeOf(time: number | null): string | null {
   return time === null ? null : new Date(time).toISOString();
+}
+
+function stepView({ step, status, execution, startedAt, endedAt, error }: StepRow) {
+  return {
+    ...stepOf(step),
+    status,
+    execution_id: execution,
+    started_at: timeOf(startedAt),
+    ended_at: timeOf(endedAt),
+    error: error === null ? null : { ...error },
+  };
 }

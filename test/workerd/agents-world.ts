@@ -211,7 +211,7 @@ export class TestWorld {
       digest: `digest-${this.#revision}`,
       revision: this.#revision,
       updated_at: new Date(clock.now).toISOString(),
-    } as Row;
+    };
   }
 
   /** As the write route does. */
@@ -281,7 +281,7 @@ export class TestWorld {
   async events(type: string): Promise<Record<string, unknown>[]> {
     const rows = await this.stub.rows("SELECT event FROM events ORDER BY seq");
     return rows
-      .map(({ event }) => JSON.parse(String(event)) as Record<string, unknown>)
+      .map(({ event }) => JSON.parse(event as string) as Record<string, unknown>)
       .filter((event) => event["type"] === type);
   }
 

@@ -305,17 +305,17 @@ describe("a row", () => {
   });
 });
 
-describe("killed", () => {
-  const scenario = async (set: (world: TestWorld) => void): Promise<TestWorld> => {
-    const world = counting({ a: 0, b: 0 }, { sensors: [{ operation: "look", path: "/seen" }] });
-    world.seen.set("look", true);
-    world.failing.set("plus_one", 1);
-    set(world);
-    await world.seek({ counters: { a: 2, b: 2 } });
-    await world.pass(200 * SECOND);
-    return world;
-  };
+async function scenario(set: (world: TestWorld) => void): Promise<TestWorld> {
+  const world = counting({ a: 0, b: 0 }, { sensors: [{ operation: "look", path: "/seen" }] });
+  world.seen.set("look", true);
+  world.failing.set("plus_one", 1);
+  set(world);
+  await world.seek({ counters: { a: 2, b: 2 } });
+  await world.pass(200 * SECOND);
+  return world;
+}
 
+describe("killed", () => {
   it.each(["dieBefore", "dieAfter"] as const)("around any write it does each step once (%s)", async (where) => {
     for (let at = 1, writes = 1; at <= writes; at++) {
       const world = await scenario((each) => void (each[where] = at));
