@@ -74,6 +74,33 @@ describe("an agent", () => {
   });
 });
 
+test("a webhook tells an agent what is, and the agent sets it right", async () => {
+  await put("/registry/agents/told", { jobs: ["plus_one"], initial: { counters: { a: 0 } } });
+  expect((await dev.opctl(["seek", "told", "-t", target({ a: 2 }), "--wait"])).code).toBe(0);
+  await put("/registry/webhooks/seen", {
+    operation: "sense_agent",
+    scheme: "none",
+    unsigned: true,
+    mapping: '{"name": "told", "path": "/counters/a", "value": body.n}',
+  });
+  const sent = await dev.request("/hooks/seen", { method: "POST", body: '{"n": 0}', token: null });
+  expect([sent.status, await sent.text()]).toEqual([202, expect.anything()]);
+  const plans = async (): Promise<unknown> => ((await status("told")).plan as unknown as { number: number }).number;
+  await waitUntil(async () => (await plans()) === 2 && (await status("told")).phase === "reached", 10_000);
+  expect((await status("told")).state).toEqual({ counters: { a: 2 } });
+});
+
+test("a sensor is read before a plan", async () => {
+  await install(dev, "meter", "export function meter(input) { return input.is; }");
+  await put("/registry/agents/sensing", {
+    jobs: ["plus_one"],
+    initial: { counters: { a: 0 } },
+    sensors: [{ path: "/counters/a", operation: "meter", input: { is: 4 } }],
+  });
+  expect((await dev.opctl(["seek", "sensing", "-t", target({ a: 4 }), "--wait"])).code).toBe(0);
+  expect(await status("sensing")).toMatchObject({ phase: "reached", plan: null, state: { counters: { a: 4 } } });
+});
+
 test("a fleet goes after its canary, and stops when that fails", async () => {
   for (const name of ["edge-1", "edge-2", "edge-3"]) {
     await put(`/registry/agents/${name}`, {
