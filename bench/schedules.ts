@@ -26,7 +26,7 @@ export async function schedulesBench(count = 10_000): Promise<void> {
 async function measureSchedules(count: number): Promise<Measured> {
   const first = await startDurable("process");
   await first.stop({ keep: true });
-  const due = (Math.floor(Date.now() / MINUTE_MS) + Math.ceil(count / 5_000) + 1) * MINUTE_MS;
+  const due = (Math.floor(Date.now() / MINUTE_MS) + Math.ceil(count / 10_000) + 1) * MINUTE_MS;
   await store(first.state, { count, due });
   const served = await startDurable("process", first.state);
   try {

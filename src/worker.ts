@@ -345,7 +345,7 @@ function wire(env: Bindings): Wired {
     executions,
     look: () => schedulers.look(),
     subscriptions: () => registry.triggers("subscription"),
-    scheduleEnded: (name: string, id: string) => schedules.ended(name, id),
+    schedulesEnded: (ends: readonly { schedule: string; execution: string }[]) => schedulers.ended(ends),
   };
   const directed = {
     registry,

@@ -54,7 +54,7 @@ describe.each(["deno", "node"] as const)("artifacts on %s", (runtime) => {
       "broke here",
     ],
     ["that is not there", "await ctx.artifacts.get('ar_none')", "Cannot find the artifact"],
-  ])("an artifact %s is a failure that says so", async (_what, code, said) => {
+  ])("an artifact %s is a failure that says so", { timeout: 30_000 }, async (_what, code, said) => {
     const kept = platform.artifacts.size;
     expect(await run(code)).toMatchObject({ result: { ok: false, error: { detail: expect.stringContaining(said) } } });
     expect(platform.artifacts.size).toBe(kept);

@@ -129,19 +129,14 @@ describe("the end of an execution", () => {
     expect(delivery?.traceparent.slice(3, 35)).toBe(event?.headers["traceparent"]?.slice(3, 35));
   });
 
-  it("is told of synchronous calls too, of failures, cancels and expiries, and only of what is asked for", async () => {
+  it("is told of synchronous calls too, of failures and cancels, and only of what is asked for", async () => {
     await subscribe("bad", { operations: [], groups: ["shop"], on: ["dead", "failed", "cancelled", "expired"] });
     await dev().call("sync", { n: 1 });
     await dev().call("sync", { fail: "no" });
     await accepted(dev(), "work", {});
     await accepted(dev(), "work", { fail: "never" });
     await accepted(dev(), "other", {});
-    const response = await dev().request("/ops/work", {
-      method: "POST",
-      body: "{}",
-      headers: { prefer: "respond-async", "switchyard-delay": "3600" },
-    });
-    const { execution_id: late } = (await response.json()) as { execution_id: string };
+    const late = await accepted(dev(), "work", {}, "?delay_ms=3600000");
     await dev().request(`/executions/${late}/cancel`, { method: "POST" });
     const events = await came(3);
     const found = events.map(

@@ -204,7 +204,7 @@ describe("overlap", () => {
     await world.put("s", { overlap: "queue" });
     await world.until("s", START + 2 * MINUTE);
     world.end(0);
-    await world.of("s").ended(world.name("s"), "ex_0");
+    await world.of("s").ended([{ schedule: world.name("s"), execution: "ex_0" }]);
     await world.of("s").rest();
     expect(world.started("s")).toEqual(minutes(1, 2));
     expect(clock.now).toBe(START + 2 * MINUTE);
@@ -263,7 +263,7 @@ describe("the platform is down across 100 due times", () => {
     expect(world.started("s")).toEqual(minutes(1));
     for (let n = 2; n <= 10; n++) {
       world.end(n - 2);
-      await world.of("s").ended(world.name("s"), `ex_${n - 2}`);
+      await world.of("s").ended([{ schedule: world.name("s"), execution: `ex_${n - 2}` }]);
       await world.of("s").rest();
     }
     expect(world.started("s")).toEqual(upTo(10));

@@ -124,7 +124,7 @@ it("callService() ends at the time-out and at a cancellation, and tells the serv
   const running = run(place, callOf({ cancellation }));
   cancellation.request();
   expect(await running).toMatchObject({ error: { code: "execution_cancelled" } });
-  await expect.poll(() => ended).toBeGreaterThan(0);
+  await expect.poll(() => ended, { timeout: 10_000 }).toBeGreaterThan(0);
 });
 
 it("callService() refuses an input over the limit of the way", async () => {

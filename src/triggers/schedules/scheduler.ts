@@ -82,10 +82,14 @@ export class Scheduler extends DurableObject {
     this.#write(() => this.#store.addManual(name, firing));
   }
 
-  /** An execution of the schedule has ended: what waits for it need not ask. */
-  ended(name: string, execution: string): void {
-    if (this.#store.openSeqs(name).length === 0) return;
-    this.#write((now) => this.#store.ended(name, execution, now));
+  /** Executions of schedules have ended: what waits for them need not ask. Of most nothing waits. */
+  ended(ends: readonly { schedule: string; execution: string }[]): void {
+    const waiting = this.#store.open([...new Set(ends.map(({ schedule }) => schedule))], this.#inFlight);
+    const wanted = ends.filter(({ schedule }) => waiting.has(schedule));
+    if (wanted.length === 0) return;
+    this.#write((now) => {
+      for (const { schedule, execution } of wanted) this.#store.ended(schedule, execution, now);
+    });
     this.#pump();
   }
 

@@ -61,6 +61,12 @@ export class SchedulerObjects {
     );
   }
 
+  /** Executions have ended: what waits for them need not ask. Ends come in crowds, so each object is told of all of its own. */
+  async ended(ends: readonly { schedule: string; execution: string }[]): Promise<void> {
+    const groups = Map.groupBy(ends, ({ schedule }) => shardOfSchedule(schedule));
+    await Promise.all([...groups].map(([shard, own]) => attempt(async () => this.#at(shard).ended(own))));
+  }
+
   async #tellNews(): Promise<void> {
     const news = new Map(this.#news);
     this.#news.clear();
@@ -89,17 +95,9 @@ export function createSchedules(ports: {
   objects: SchedulerObjects;
   registry: Pick<Registry, "trigger">;
   dispatch: () => DispatchPorts;
-}): SchedulePorts["schedules"] & { ended(name: string, execution: string): Promise<void> } {
+}): SchedulePorts["schedules"] {
   const { objects } = ports;
   return {
-    /** An execution of it has ended. Only where due times may wait for that is anybody told; they ask by themselves, too. */
-    async ended(name, execution) {
-      const row = await ports.registry.trigger("schedule", name);
-      const mayWait = row?.overlap === "queue" || (row?.overlap === "skip" && row.catch_up === "all");
-      if (!mayWait) return;
-      await attempt(async () => objects.of(name).ended(name, execution));
-    },
-
     async summaries(names) {
       const groups = [...Map.groupBy(names, shardOfSchedule).values()];
       const all = await Promise.all(

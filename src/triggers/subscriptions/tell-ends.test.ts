@@ -74,7 +74,9 @@ function setUp({ rows = [subscriptionOf()], ends = [], page = 50, keep }: World)
           return JSON.stringify(found.slice(0, page));
         },
         subscriptions: async () => rows,
-        scheduleEnded: async (name, id) => void schedules.push(`${name} ${id}`),
+        schedulesEnded: async (ended) => {
+          for (const { schedule, execution } of ended) schedules.push(`${schedule} ${execution}`);
+        },
         dispatch,
       },
     );

@@ -20,8 +20,8 @@ export type TellPorts = {
   /** JSON of EndedExecution[]: as many of the ids, from the first, as go into one message. */
   read(ids: readonly string[], options: { inputs: boolean }): Promise<string>;
   subscriptions(): Promise<readonly Subscription[]>;
-  /** An execution that this schedule started has ended. */
-  scheduleEnded(schedule: string, executionId: string): Promise<void>;
+  /** Executions that schedules started have ended. */
+  schedulesEnded(ends: readonly { schedule: string; execution: string }[]): Promise<void>;
   dispatch: DispatchPorts;
 };
 
@@ -36,6 +36,10 @@ export async function tellEnds(notes: readonly EndNote[], ports: TellPorts): Pro
     const last = read.at(-1);
     // What is not kept any more has nothing to be told of.
     if (last === undefined) break;
+    const bySchedules = read.flatMap(({ view: { id, caller } }) =>
+      caller.type === "schedule" ? [{ schedule: caller.id, execution: id }] : [],
+    );
+    if (bySchedules.length > 0) await ports.schedulesEnded(bySchedules);
     await Promise.all(
       read.map(async (ended) => {
         const { id } = ended.view;
@@ -59,7 +63,6 @@ async function tellOne(
   ports: TellPorts,
 ): Promise<void> {
   const { id, operation, status, caller, traceparent } = ended.view;
-  if (caller.type === "schedule") await ports.scheduleEnded(caller.id, id);
   const told = subscriptions.filter((each) => fits(each, { operation, group, status, caller, depth: ended.depth }));
   if (told.length === 0) return;
   const event = eventOf(ended);
