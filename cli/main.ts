@@ -52,6 +52,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "preview, pause, resume or start schedules, or see what they did",
     load: () => import("./commands/schedule.ts"),
   },
+  plan: { summary: "how an agent would get to a target", load: () => import("./commands/plan.ts") },
+  seek: { summary: "set an agent, or many, a target", load: () => import("./commands/seek.ts") },
+  watch: { summary: "what happens to an agent, as it happens", load: () => import("./commands/watch.ts") },
+  agent: { summary: "what an agent is at; stop it, or tell it what is", load: () => import("./commands/agent.ts") },
   subscription: {
     summary: "deliver a made-up event to a subscription",
     load: () => import("./commands/subscription.ts"),

@@ -21,6 +21,7 @@ export const LAYERS: Record<string, number> = {
   runners: 5,
   metrics: 5,
   triggers: 5,
+  agents: 5,
   edge: 6,
   executor: 6,
   host: 7,

@@ -40,6 +40,13 @@ async function describe(context: Context, kind: Kind, name: string): Promise<voi
   if (kind === "type") parts.push(await typeMembers(entry));
   if (kind === "module") parts.push(moduleExports(entry));
   if (kind === "schedule") parts.push(await scheduleTimes(context, name));
+  if (kind === "agent") {
+    const [{ readStatus }, { statusText }] = await Promise.all([
+      import("../agents/api.ts"),
+      import("../agents/lines.ts"),
+    ]);
+    parts.push(`At work\n${indent(statusText(await readStatus(context.client, name)))}`);
+  }
   const revisions = await listRevisions(context.client, kind, name, HEAD + 1);
   parts.push(`Revisions\n${indent(revisionTable(revisions.slice(0, HEAD)))}`);
   if (revisions.length > HEAD) parts.push(`  … and older ones: opctl call list_${kind}_revision name=${name}`);
