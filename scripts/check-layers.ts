@@ -13,6 +13,7 @@ export const LAYERS: Record<string, number> = {
   types: 2,
   telemetry: 2,
   planner: 2,
+  machines: 2,
   registry: 3,
   adapters: 3,
   dispatch: 4,
