@@ -17,6 +17,7 @@ export default defineConfig({
           name: "workerd",
           include: ["test/workerd/**/*.test.ts"],
           exclude: [
+            "test/workerd/agents*.test.ts",
             "test/workerd/artifacts*.test.ts",
             "test/workerd/deliveries*.test.ts",
             "test/workerd/executions*.test.ts",
@@ -95,6 +96,20 @@ export default defineConfig({
           }),
         ],
         test: { name: "workerd-jobs", include: ["test/workerd/jobs*.test.ts"] },
+      },
+      {
+        // Agents at work, with a registry, executions and a clock that the tests hold.
+        plugins: [
+          cloudflareTest({
+            main: "./test/workerd/agents-world.ts",
+            additionalExports: { AgentRunner: "WorkerEntrypoint" },
+            miniflare: {
+              compatibilityDate: "2026-07-01",
+              durableObjects: { AGENTS: { className: "AgentObject", useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: "workerd-agents", include: ["test/workerd/agents*.test.ts"], testTimeout: 60_000 },
       },
       {
         // The clocks of schedules, with a registry, executions and a clock that the tests hold.

@@ -53,9 +53,10 @@ export function contextOf(command: Command): Context {
 /** Examples below a command's help. Each pair is a command line and what it does. */
 export function examples(command: Command, lines: readonly (readonly [string, string])[]): void {
   const width = Math.min(64, Math.max(...lines.map(([line]) => line.length)));
-  const text = lines.map(([line, what]) =>
-    line.length > width ? `  $ ${line}\n    ${" ".repeat(width)}${what}` : `  $ ${line.padEnd(width)}  ${what}`,
-  );
+  const text = lines.map(([line, what]) => {
+    if (what === "") return `  $ ${line}`;
+    return line.length > width ? `  $ ${line}\n    ${" ".repeat(width)}${what}` : `  $ ${line.padEnd(width)}  ${what}`;
+  });
   command.addHelpText("after", `\nExamples:\n${text.join("\n")}\n`);
 }
 

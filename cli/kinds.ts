@@ -56,6 +56,16 @@ export const KIND_WORDS: { readonly [K in Kind]: KindWords<K> } = {
     text: ["name", "description", "network", "mapping"],
     columns: ["name", "revision", "active", "operations", "on", "url", "operation"],
   },
+  job: {
+    plural: "jobs",
+    text: ["name", "description", "path", "change", "order"],
+    columns: ["name", "revision", "path", "change", "operation", "description"],
+  },
+  agent: {
+    plural: "agents",
+    text: ["name", "description"],
+    columns: ["name", "revision", "active", "jobs", "description"],
+  },
 };
 
 export const KIND_NAMES = Object.keys(KIND_WORDS) as Kind[];

@@ -52,10 +52,15 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "preview, pause, resume or start schedules, or see what they did",
     load: () => import("./commands/schedule.ts"),
   },
+  plan: { summary: "how an agent would get to a target", load: () => import("./commands/plan.ts") },
+  seek: { summary: "set an agent, or many, a target", load: () => import("./commands/seek.ts") },
+  watch: { summary: "what happens to an agent, as it happens", load: () => import("./commands/watch.ts") },
+  agent: { summary: "what an agent is at; stop it, or tell it what is", load: () => import("./commands/agent.ts") },
   subscription: {
     summary: "deliver a made-up event to a subscription",
     load: () => import("./commands/subscription.ts"),
   },
+  evaluate: { summary: "try an expression on an event", load: () => import("./commands/evaluate.ts") },
   runner: { summary: "run operations on this machine", load: () => import("./commands/runner.ts") },
   host: {
     summary: "run calls of the platform here: over HTTP, or as one job",
@@ -115,17 +120,21 @@ export async function main(words: readonly string[]): Promise<void> {
     json: words.includes("--json"),
     quiet: words.includes("--quiet") || words.includes("-q"),
   });
+  let program: Command | undefined;
   try {
-    const program = await createProgram(words);
+    program = await createProgram(words);
     const first = words.findIndex((word) => word === "help" || Object.hasOwn(COMMANDS, word));
     const topic = words[first + 1];
-    if (words[first] === "help" && topic !== undefined) checkCommand(topic);
+    const asksForHelp = words[first] === "help" && topic !== undefined;
+    if (asksForHelp) checkCommand(topic);
     if (words.length === 0) program.help();
-    await program.parseAsync(words, { from: "user" });
+    // commander's own `help` knows no command within a command.
+    await program.parseAsync(asksForHelp ? [...words.toSpliced(first, 1), "--help"] : words, { from: "user" });
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return;
-    const error = thrown instanceof CommanderError ? await usageError(thrown, words) : toSwitchyardError(thrown);
-    output.problem(error.code === "usage" && error.hint === undefined ? withHelp(error, words) : error);
+    const error =
+      thrown instanceof CommanderError ? await usageError(thrown, words, program) : toSwitchyardError(thrown);
+    output.problem(error.code === "usage" && error.hint === undefined ? withHelp(error, words, program) : error);
     if (process.env["SWITCHYARD_DEBUG"] && thrown instanceof Error)
       output.say((await import("node:util")).inspect(thrown));
     process.exitCode = exitCodeOf(error.code);
@@ -141,7 +150,11 @@ function checkCommand(word: string): void {
   });
 }
 
-async function usageError(error: CommanderError, words: readonly string[]): Promise<SwitchyardError> {
+async function usageError(
+  error: CommanderError,
+  words: readonly string[],
+  program: Command | undefined,
+): Promise<SwitchyardError> {
   // `opctl token` alone: commander has shown the help, and has no message of its own.
   const text = error.code === "commander.help" ? "a word is missing after the command" : error.message;
   const [message = "", ...rest] = text.replace(/^error: /, "").split("\n");
@@ -150,7 +163,7 @@ async function usageError(error: CommanderError, words: readonly string[]): Prom
   if (message === "missing required argument 'id'")
     hints.push(`\`opctl get ${words.includes("artifact") ? "artifacts" : "executions"}\` lists the ids.`);
   return new SwitchyardError("usage", `Cannot read the command line: ${message}`, {
-    hint: [...hints, helpOf(words)].join(" "),
+    hint: [...hints, helpOf(words, program)].join(" "),
   });
 }
 
@@ -163,11 +176,14 @@ async function kindFirst(words: readonly string[]): Promise<string[]> {
   return [`The kind comes first: opctl ${verb} ${name.startsWith("ex_") ? "execution" : "operation"} ${name}.`];
 }
 
-function withHelp(error: SwitchyardError, words: readonly string[]): SwitchyardError {
-  return new SwitchyardError("usage", error.message, { cause: error, hint: helpOf(words) });
+function withHelp(error: SwitchyardError, words: readonly string[], program: Command | undefined): SwitchyardError {
+  return new SwitchyardError("usage", error.message, { cause: error, hint: helpOf(words, program) });
 }
 
-function helpOf(words: readonly string[]): string {
-  const command = words.find((word) => Object.hasOwn(COMMANDS, word));
-  return `\`opctl help${command === undefined ? "" : ` ${command}`}\` shows the arguments and examples.`;
+function helpOf(words: readonly string[], program: Command | undefined): string {
+  const at = words.findIndex((word) => Object.hasOwn(COMMANDS, word));
+  const [command, inner] = at < 0 ? [] : words.slice(at);
+  const within = program?.commands.find((each) => each.name() === command)?.commands ?? [];
+  const path = within.some((each) => each.name() === inner) ? [command, inner] : [command];
+  return `\`${["opctl help", ...path].join(" ").trim()}\` shows the arguments and examples.`;
 }

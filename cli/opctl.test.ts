@@ -93,11 +93,26 @@ describe("exit codes", () => {
     [["get", "operation", "demoo"], 4, 'Did you mean "demo"?'],
     [["call", "nothing"], 4, "operation_not_found"],
     [["get", "operations", "--nonsense"], 2, "opctl help get"],
+    [["token", "create", "x", "--nonsense"], 2, "opctl help token create"],
+    [["help", "webhooks"], 2, 'Did you mean "webhook"?'],
     [["explain", "input_invlid"], 2, "input_invalid"],
   ])("%j exits %i and says %s", async (words, exit, text) => {
     const run = await opctl(words);
     expect(run).toMatchObject({ code: exit, stdout: "" });
     expect(run.stderr).toContain(text);
+  });
+
+  test("help of a command within a command is that of the inner one", async () => {
+    const run = await opctl(["help", "webhook", "test"]);
+    expect(run).toMatchObject({ code: 0, stderr: "" });
+    expect(run.stdout).toMatch(/^Usage: opctl webhook test/);
+  });
+
+  test("help names each choice once", async () => {
+    const { stdout } = await opctl(["help", "get"]);
+    const choices = /--status[^(]*\(choices:([^)]*)\)/.exec(stdout)?.[1]?.match(/\w+/g) ?? [];
+    expect(choices.length).toBeGreaterThan(8);
+    expect(new Set(choices).size).toBe(choices.length);
   });
 
   test("a platform that does not answer is said with the command that starts one", async () => {

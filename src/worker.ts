@@ -53,6 +53,9 @@ import { openDatabase } from "./registry/database.ts";
 import { changesFor } from "./triggers/schedules/changes.ts";
 import { fireAll, type FirePorts } from "./triggers/schedules/fire.ts";
 import type { ChangesOrder, FireOrder } from "./triggers/schedules/messages.ts";
+import { AgentObject } from "./agents/agent-object.ts";
+import * as agentRunner from "./agents/agent-runner.ts";
+import { createAgents } from "./agents/agents.ts";
 import { Scheduler } from "./triggers/schedules/scheduler.ts";
 import { createSchedules, SchedulerObjects } from "./triggers/schedules/schedules.ts";
 import plugins from "../switchyard.adapters.js";
@@ -68,7 +71,7 @@ import { DeliveryRecorder } from "./triggers/webhooks/delivery-recorder.ts";
 import { nameOfLog } from "./triggers/webhooks/delivery-shards.ts";
 import { createWebhooks } from "./triggers/webhooks/webhooks.ts";
 
-export { DeliveryLog, ExecutionShard, Gate, JobBoard, MetricsBoard, RateLimiter, RunnerPool, Scheduler };
+export { AgentObject, DeliveryLog, ExecutionShard, Gate, JobBoard, MetricsBoard, RateLimiter, RunnerPool, Scheduler };
 
 export type Bindings = ExecutorBindings &
   ShardEnv & {
@@ -76,6 +79,8 @@ export type Bindings = ExecutorBindings &
     RUNNERS: DurableObjectNamespace<RunnerPool>;
     /** The clocks of schedules. */
     SCHEDULER: DurableObjectNamespace<Scheduler>;
+    /** Agents at work, an object for each. */
+    AGENTS: DurableObjectNamespace<AgentObject>;
     /** Artifacts, and inputs and outputs too large for a row. */
     ARTIFACTS: R2Bucket;
     /** fetch on the team's own network, where the installation has one. */
@@ -111,6 +116,7 @@ const version = typeof SWITCHYARD_VERSION === "string" ? SWITCHYARD_VERSION : "d
 type Wired = {
   platform: Platform;
   runner: RunnerPorts;
+  agents: agentRunner.AgentRunnerPorts;
   triggers: FirePorts & Omit<TellPorts, "read"> & { registry: Registry; look(): Promise<void> };
 };
 
@@ -150,7 +156,13 @@ function wire(env: Bindings): Wired {
   });
   const schedulers = new SchedulerObjects(env.SCHEDULER, waitUntil);
   const registry: Registry = createRegistry({
-    followers: { seen: (change) => schedulers.seen(change), wrote: (changes) => schedulers.tell(changes) },
+    followers: {
+      seen: (change) => {
+        schedulers.seen(change);
+        if (change !== undefined) waitUntil(agents.tell([change]));
+      },
+      wrote: async (changes) => void (await Promise.all([schedulers.tell(changes), agents.tell(changes)])),
+    },
     database: openDatabase({
       url: env.REGISTRY_URL,
       ...(env.REGISTRY_AUTH_TOKEN === undefined ? {} : { authToken: env.REGISTRY_AUTH_TOKEN }),
@@ -161,6 +173,7 @@ function wire(env: Bindings): Wired {
     background: waitUntil,
     ...(env.REGISTRY_MAX_STALE_MS === undefined ? {} : { maxStaleMs: Number(env.REGISTRY_MAX_STALE_MS) }),
   });
+  const agents = createAgents({ namespace: env.AGENTS, registry });
   const rateLimits = new RateLimits(env.RATE_LIMITS, now);
   const namespace = env.EXECUTIONS;
   const wanted = createWanted({
@@ -198,6 +211,7 @@ function wire(env: Bindings): Wired {
       environments: { check: checker(adapters) },
       webhooks: platform.webhooks,
       schedules,
+      agents,
       subscriptions: {
         test: (subscription: string, asker: Principal) =>
           tryOut(subscription, asker, {
@@ -304,6 +318,7 @@ function wire(env: Bindings): Wired {
     rateLimits,
     executions,
     artifacts,
+    agents,
     jobs,
     control,
     runners: {
@@ -332,7 +347,13 @@ function wire(env: Bindings): Wired {
     subscriptions: () => registry.triggers("subscription"),
     schedulesEnded: (ends: readonly { schedule: string; execution: string }[]) => schedulers.ended(ends),
   };
-  return { platform, runner, triggers };
+  const directed = {
+    registry,
+    dispatch: platform.dispatch,
+    executions,
+    took: async (agent: string, text: string) => env.AGENTS.getByName(agent).took(text),
+  };
+  return { platform, runner, triggers, agents: directed };
 }
 
 function isPool({ active, adapter }: { active: boolean; adapter: string }): boolean {
@@ -421,6 +442,33 @@ export class TriggerRunner extends WorkerEntrypoint<Bindings> {
     const stub = this.env.EXECUTIONS.getByName(shard);
     const read: TellPorts["read"] = async (ids, options) => stub.ended([...ids], options);
     return JSON.stringify(await tellEnds(JSON.parse(notes) as EndNote[], { ...wired.triggers, read }));
+  }
+}
+
+/** Does for agents' objects what needs the registry or dispatch, in an invocation of its own. See src/agents/agent-runner.ts. */
+export class AgentRunner extends WorkerEntrypoint<Bindings> {
+  look(agent: string): Promise<string> {
+    return agentRunner.lookFor(agent, this.#ports());
+  }
+
+  plan(text: string): Promise<string> {
+    return agentRunner.planText(text, this.#ports());
+  }
+
+  run(agent: string, text: string): Promise<void> {
+    return agentRunner.runText(agent, text, this.#ports());
+  }
+
+  sense(text: string): Promise<string> {
+    return agentRunner.senseText(text, this.#ports());
+  }
+
+  cancel(text: string): Promise<void> {
+    return agentRunner.cancelAll(text, this.#ports());
+  }
+
+  #ports(): agentRunner.AgentRunnerPorts {
+    return (wired ??= wire(this.env)).agents;
   }
 }
 

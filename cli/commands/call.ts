@@ -2,7 +2,6 @@
  * `opctl call`: one operation, its output on stdout exactly as the platform sent it. Where the call is accepted and
  * runs later, the execution's id instead; with --wait the output again, as of any other call.
  */
-import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import { parseAssignment } from "../assignments.ts";
@@ -13,6 +12,7 @@ import type { Schema } from "../input-type.ts";
 import { sendCall } from "../executions/send-call.ts";
 import { parseWait } from "../executions/wait.ts";
 import { readInput } from "../input-words.ts";
+import { readSource } from "../read-source.ts";
 import type { JsonObject } from "../registry.ts";
 
 type Options = {
@@ -105,7 +105,7 @@ async function inputText(
   words: readonly string[],
   whole: string | undefined,
 ): Promise<string> {
-  const text = whole === undefined ? undefined : readWhole(whole);
+  const text = whole === undefined ? undefined : readSource("the input", whole);
   if (words.length === 0) return text ?? "{}"; // As given: the platform checks it, digit for digit.
   const assignments = words.map(parseAssignment);
   // The type is a second request; it is needed only where the same text could mean two things.
@@ -116,20 +116,6 @@ async function inputText(
 async function inputSchema(context: Context, route: string): Promise<Schema> {
   const described = parseAnswer(await context.client.request("GET", route)) as { input_schema?: Schema };
   return described.input_schema ?? true;
-}
-
-function readWhole(source: string): string {
-  if (source !== "-" && !source.startsWith("@")) return source;
-  const file = source === "-" ? 0 : source.slice(1);
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw new SwitchyardError(
-      "usage",
-      `Cannot read the input from "${source}": the file must be readable; ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    );
-  }
 }
 
 function parseObject(text: string): JsonObject {

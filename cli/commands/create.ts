@@ -26,6 +26,15 @@ export const command: CommandModule = {
       [`opctl create type -s name=point -s 'attributes={"x":{"data_type":"float"},"y":{"data_type":"float"}}'`, ""],
       ["opctl create operation -s name=shout -s implemented_at=echo:shout -s group=demo", ""],
       [`opctl create environment - <<< '{"name":"rack-1","adapter":"runner"}'`, "the manifest from stdin"],
+      ["opctl create schedule -s name=nightly -s operation=report -s cron='0 2 * * *' -s time_zone=Europe/Berlin", ""],
+      [
+        `opctl create webhook -s name=pushes -s operation=build -s scheme=github -s 'secrets=["github_key"]'`,
+        "then opctl webhook test pushes",
+      ],
+      [
+        `opctl create subscription -s name=told -s 'operations=["build"]' -s operation=announce`,
+        "then opctl subscription test told",
+      ],
       ["opctl create -f operation.yaml", "the manifest says its kind"],
     ]);
   },

@@ -40,6 +40,13 @@ async function describe(context: Context, kind: Kind, name: string): Promise<voi
   if (kind === "type") parts.push(await typeMembers(entry));
   if (kind === "module") parts.push(moduleExports(entry));
   if (kind === "schedule") parts.push(await scheduleTimes(context, name));
+  if (kind === "agent") {
+    const [{ readStatus }, { statusText }] = await Promise.all([
+      import("../agents/api.ts"),
+      import("../agents/lines.ts"),
+    ]);
+    parts.push(`At work\n${indent(statusText(await readStatus(context.client, name)))}`);
+  }
   const revisions = await listRevisions(context.client, kind, name, HEAD + 1);
   parts.push(`Revisions\n${indent(revisionTable(revisions.slice(0, HEAD)))}`);
   if (revisions.length > HEAD) parts.push(`  … and older ones: opctl call list_${kind}_revision name=${name}`);
@@ -92,8 +99,11 @@ async function operationTypes(context: Context, name: string): Promise<string> {
 
 async function scheduleTimes({ client }: Context, name: string): Promise<string> {
   const { readFirings, readStatus } = await import("../schedules/status.ts");
-  const [{ next, waiting }, firings] = await Promise.all([readStatus(client, name), readFirings(client, name, HEAD)]);
-  const ahead = next.length === 0 ? "none" : next.join("\n");
+  const [{ active, next, waiting }, firings] = await Promise.all([
+    readStatus(client, name),
+    readFirings(client, name, HEAD),
+  ]);
+  const ahead = next.length === 0 ? (active ? "none" : "none: it is paused") : next.join("\n");
   const past = firings.map((each) => [each.due_at, each.status, each.execution_id, each.reason]);
   const parts = [`Due next\n${indent(ahead)}`];
   if (waiting > 0) parts.push(`Waiting to start\n  ${waiting}`);

@@ -18,7 +18,7 @@ export const command: CommandModule = {
       .argument("<name>", "the entry")
       .option(
         "-s, --set <key=value>",
-        "set a field; a.b=value sets inside one; key:=json; null removes; repeatable",
+        "set a field; a.b=value sets inside one; key:=json; null removes, of a text key:=null; repeatable",
         collect,
       )
       .action(async (kind: string, name: string, options: Options) => {

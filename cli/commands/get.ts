@@ -43,8 +43,7 @@ export const command: CommandModule = {
       .option("--operation <name>", "executions and artifacts: of this operation")
       .addOption(
         new Option("--status <status>", "executions and deliveries: with this status").choices([
-          ...EXECUTION_STATUSES,
-          ...DELIVERY_STATUSES,
+          ...new Set([...EXECUTION_STATUSES, ...DELIVERY_STATUSES]),
         ]),
       )
       .addOption(new Option("--trigger <what>", "executions: started by such a caller").choices(CALLER_TYPES))

@@ -29,6 +29,20 @@ export const command: CommandModule = {
       .argument("<name>", "the schedule")
       .option("-l, --limit <n>", "at most this many", "20")
       .action((name: string, { limit }: { limit: string }) => showHistory(contextOf(history), name, limit));
+    examples(history, [
+      ["opctl schedule history nightly", "what was started, and what was skipped and why"],
+      ["opctl get execution ex_…", "how one of these executions ended"],
+    ]);
+    examples(schedule, [
+      [`opctl schedule preview '*/5 * * * MON-FRI' --tz Europe/Berlin`, "before it is stored"],
+      [
+        `opctl create schedule -s name=tick -s operation=echo -s cron='*/5 * * * MON-FRI' -s time_zone=Europe/Berlin -s input.input_str=hi`,
+        "a schedule is a row",
+      ],
+      ["opctl get schedules", "when each is due next"],
+      ["opctl schedule pause tick", "until opctl schedule resume tick"],
+      ["opctl schedule history tick", "what it did"],
+    ]);
   },
 };
 

@@ -19,7 +19,14 @@ export const command: CommandModule = {
       .addHelpText("after", "\nOne that calls an operation calls it. Exit code 0: delivered. 1: not.")
       .action((name: string) => testOne(contextOf(test), name));
     examples(test, [["opctl subscription test failures_to_desk", "does the receiver take it?"]]);
-    examples(subscription, [["opctl subscription test failures_to_desk", "does the receiver take it?"]]);
+    examples(subscription, [
+      [
+        `opctl create subscription -s name=failures_to_desk -s 'on=["failed","dead"]' -s url=https://desk.example.com/ -s 'secrets=["desk_key"]'`,
+        "a subscription is a row",
+      ],
+      ["opctl subscription test failures_to_desk", "does the receiver take it?"],
+      ["opctl get executions --operation deliver_event", "what was told, and what was not"],
+    ]);
   },
 };
 

@@ -31,6 +31,13 @@ export const command: CommandModule = {
       ["opctl webhook test paid --stale", "an old one, which is refused"],
       ["opctl webhook test paid --secret --to https://hooks.example.com/hooks/paid < key.txt", "through your proxy"],
     ]);
-    examples(webhook, [["opctl webhook test pushes", ""]]);
+    examples(webhook, [
+      [
+        `opctl create webhook -s name=pushes -s operation=echo -s scheme=github -s 'secrets=["pushes_key"]'`,
+        "a webhook is a row",
+      ],
+      ["opctl webhook test pushes", "as its sender would send it"],
+      ["opctl get deliveries --webhook pushes", "what came"],
+    ]);
   },
 };

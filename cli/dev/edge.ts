@@ -118,6 +118,7 @@ async function launch(options: EdgeOptions): Promise<Launched> {
           METRICS_BOARD: { className: "MetricsBoard", useSQLite: true },
           JOBS: { className: "JobBoard", useSQLite: true },
           RUNNERS: { className: "RunnerPool", useSQLite: true },
+          AGENTS: { className: "AgentObject", useSQLite: true },
           SCHEDULER: { className: "Scheduler", useSQLite: true },
           RATE_LIMITS: { className: "RateLimiter", useSQLite: true },
         },

@@ -10,6 +10,7 @@ export function renderDelivery(delivery: DeliveryContent): string {
   if (code !== null) {
     const places = errors.map((each) => `\n  ${each.pointer || "(the whole)"}: ${each.detail}`);
     parts.push(`Error\n  ${code}: ${detail ?? ""}${places.join("")}`);
+    if (delivery.verified && delivery.body_kept) parts.push(`Once that is mended\n  opctl replay ${id}`);
   }
   parts.push(`Request\n  ${method} ${path}\n${table(Object.entries(headers))}`);
   parts.push(`Body\n${bodyOf(delivery).replaceAll(/^/gm, "  ")}`);

@@ -14,6 +14,8 @@ const KIND_ORDER: readonly Kind[] = [
   "webhook",
   "schedule",
   "subscription",
+  "job",
+  "agent",
 ];
 
 type Named = { kind: Kind; name: string; content: unknown };

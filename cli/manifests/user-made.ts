@@ -11,6 +11,8 @@ export const MANIFEST_KINDS = [
   "webhook",
   "schedule",
   "subscription",
+  "job",
+  "agent",
 ] as const satisfies readonly Kind[];
 
 export function isUserMade(kind: Kind, entry: Entry): boolean {

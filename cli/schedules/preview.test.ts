@@ -44,6 +44,7 @@ test("opctl schedule preview needs no platform, and prints a table or JSON", asy
 
 test.each([
   [["0 25 * * *"], "the hour"],
+  [["nightly"], "opctl describe schedule nightly"],
   [["0 2 * * *", "--tz", "Nowhere/Land"], "--tz"],
   [["0 2 * * *", "--from", "yesterday"], "--from"],
   [["0 2 * * *", "--count", "0"], "--count"],

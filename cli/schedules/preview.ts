@@ -25,10 +25,12 @@ export function preview(expression: string, options: { timeZone: string; from: n
   }
   const parsed = parseCron(expression, timeZone);
   if (!parsed.ok) {
+    const name = /^[a-z]\w*$/.test(expression);
+    const hint = name ? `opctl describe schedule ${expression} shows when one that is stored is due next` : parsed.hint;
     throw new SwitchyardError(
       "usage",
       `Cannot read the expression "${expression}": ${parsed.rule}; it is ${parsed.is}`,
-      parsed.hint === undefined ? {} : { hint: parsed.hint },
+      hint === undefined ? {} : { hint },
     );
   }
   const found: Preview[] = [];

@@ -92,7 +92,10 @@ export async function typedOperations(
     });
   }
   operations.sort((a, b) => (a.name < b.name ? -1 : 1));
-  if (selection.mayMiss !== true) checkNames(operations, selection);
+  if (selection.mayMiss !== true) {
+    checkNames(operations, selection);
+    checkGroups(document, selection);
+  }
   const digest = (await sha256(operations.map(({ name, digest }) => `${name} ${digest}\n`).join(""))).slice(0, 16);
   const codes = enumOf(schemas["Problem"], "code");
   return { operations, digest, codes, resolve: (reference) => follow(document, reference) };
@@ -111,6 +114,18 @@ function checkNames(found: readonly TypedOperation[], { operations }: Selection)
   throw new SwitchyardError(
     "operation_not_found",
     `Cannot find the operation "${first}": it must be registered, active and of the groups that were named; it is not`,
+  );
+}
+
+/** A file without operations says nothing about a group whose name was mistyped. */
+function checkGroups({ paths }: Document, { groups }: Selection): void {
+  const there = new Set(Object.values(paths).map(({ post }) => post?.tags[0]));
+  const first = groups.find((group) => !there.has(group));
+  if (first === undefined) return;
+  throw new SwitchyardError(
+    "operation_not_found",
+    `Cannot find an operation of the group "${first}": one that is active must be in it; none is`,
+    { hint: "opctl get operations -a name -a group" },
   );
 }
 

@@ -204,6 +204,10 @@ describe("generateClient()", () => {
     expect(await named({ groups: ["registry"] })).toEqual(["builtin_one"]);
     expect(await named({ operations: ["tree", "builtin_one"] })).toEqual(["builtin_one", "tree"]);
     await expect(named({ operations: ["none"] })).rejects.toMatchObject({ code: "operation_not_found" });
+    await expect(named({ groups: ["registry", "none"] })).rejects.toMatchObject({
+      code: "operation_not_found",
+      message: expect.stringContaining('the group "none"') as string,
+    });
   });
 });
 

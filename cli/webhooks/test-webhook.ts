@@ -128,5 +128,6 @@ function report(context: Context, tested: WebhookTested, stale: boolean): void {
     );
   }
   if (!globals.json) out.data(output === null ? `${status} ${execution ?? ""}`.trim() : JSON.stringify(output));
-  out.say(`Delivered as ${delivery}.${execution === null ? "" : `\n${howToFollow(execution)}`}`);
+  const follow = output === null ? howToFollow : (id: string) => `opctl describe execution ${id} shows how it went.`;
+  out.say(`Delivered as ${delivery}.${execution === null ? "" : `\n${follow(execution)}`}`);
 }

@@ -124,6 +124,13 @@ export const ERRORS = {
     title: "The operation is switched off",
     explain: "Its row says `active: false`. Switch it on with `opctl edit operation NAME -s active=true`.",
   },
+  plan_failed: {
+    status: 422,
+    fault: "user",
+    title: "A job cannot be planned with",
+    explain:
+      "One of its expressions failed, or it expands to jobs that are not there; the detail names the job. A target that cannot be reached is no error: the plan says how near it comes.",
+  },
   trigger_inactive: {
     status: 409,
     fault: "user",

@@ -71,6 +71,8 @@ export const LIMITS = {
   expressionRegexProgram: 4_000,
   /** An execution's output or input up to this is part of the event of its end. Bytes of JSON text. */
   eventPayloadBytes: 256 * 1024,
+  /** What one agent knows, as JSON text. Characters. */
+  agentStateChars: 1_000_000,
   /** Deliveries of one subscription that are under way at once, in each of the shards. */
   deliveriesAtOnce: 8,
   /** Log lines kept of one invocation, and characters of one line. */

@@ -12,6 +12,7 @@ export async function readJson(request: Request): Promise<ParsedJson> {
     throw new SwitchyardError(
       "unsupported_media_type",
       `Cannot read the body: its content-type must be application/json; it is ${contentType ?? "missing"}`,
+      { hint: "curl sends JSON with -H 'content-type: application/json'" },
     );
   }
   const encoding = request.headers.get("content-encoding");

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import type { TraceContext } from "../core/trace.ts";
 import type { DispatchPorts } from "../dispatch/dispatch.ts";
 import type { Capabilities } from "../dispatch/capability.ts";
+import type { AgentWatch } from "../agents/port.ts";
 import type { Artifacts, Executions } from "../executions/port.ts";
 import type { JobCallbacks } from "../executions/jobs/job-callbacks.ts";
 import type { Scope } from "../model/scope.ts";
@@ -24,6 +25,8 @@ export type Platform = {
   rateLimits: RateLimitsPort;
   executions: Executions;
   artifacts: Artifacts;
+  /** What agents did, as it comes. */
+  agents: AgentWatch;
   /** What jobs come back to, with their tickets. */
   jobs: JobCallbacks;
   webhooks: Webhooks;

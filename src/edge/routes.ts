@@ -2,6 +2,7 @@
  * Every route of the platform in one table. A route states its scope or that it is public; there is no third way, so
  * a forgotten check cannot be a hole. Tests walk this table, and openapi.json is written from it.
  */
+import { agentEvents, agentStatus, planAgent, seekAgent, senseAgent, stopAgent } from "./routes/agents.ts";
 import { getArtifact, listArtifacts } from "./routes/artifacts.ts";
 import { checkEnvironment } from "./routes/environments.ts";
 import { docs } from "./routes/docs.ts";
@@ -144,6 +145,61 @@ const EXECUTION_ROUTES: readonly Route[] = [
     summary: "An artifact's bytes",
     produces: "*/*",
     handle: getArtifact,
+  },
+];
+
+const AGENT = "/agents/:name";
+
+/** Who directs an agent must have its scopes: that is asked by the functions. */
+const AGENT_ROUTES: readonly Route[] = [
+  {
+    method: "GET",
+    path: `${AGENT}/status`,
+    access: "registry:read",
+    summary: "What an agent knows, wants and does",
+    handle: agentStatus,
+  },
+  {
+    method: "GET",
+    path: `${AGENT}/events`,
+    access: "registry:read",
+    summary: "Its plans, steps, changes of state and phases as they come",
+    produces: "text/event-stream",
+    query: { after: "The seq of the last event known, else all that are remembered" },
+    handle: agentEvents,
+  },
+  {
+    method: "POST",
+    path: `${AGENT}/plan`,
+    access: "registry:read",
+    summary: "How it would get to a target; starts nothing",
+    body: JSON_TYPE,
+    handle: planAgent,
+  },
+  {
+    method: "POST",
+    path: `${AGENT}/seek`,
+    access: "invoke",
+    summary: "Set it a target",
+    status: 202,
+    body: JSON_TYPE,
+    handle: seekAgent,
+  },
+  {
+    method: "POST",
+    path: `${AGENT}/stop`,
+    access: "invoke",
+    summary: "Let it start nothing more",
+    body: JSON_TYPE,
+    handle: stopAgent,
+  },
+  {
+    method: "POST",
+    path: `${AGENT}/sense`,
+    access: "invoke",
+    summary: "Tell it what is at a place of its state",
+    body: JSON_TYPE,
+    handle: senseAgent,
   },
 ];
 
@@ -349,6 +405,7 @@ export const ROUTES: readonly Route[] = [
   ...EXECUTION_ROUTES,
   ...WEBHOOK_ROUTES,
   ...SCHEDULE_ROUTES,
+  ...AGENT_ROUTES,
   {
     method: "POST",
     path: "/environments/:name/check",

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { LIMITS } from "../core/limits.ts";
 import type { RetryPolicy } from "./execution.ts";
+import { AgentSchema, JobSchema } from "./agents.ts";
 import { NameSchema } from "./names.ts";
 import { RateLimitSchema } from "./rate-limit.ts";
 import { ScopeSchema, type Scope } from "./scope.ts";
@@ -291,6 +292,8 @@ export const KINDS = {
   webhook: { plural: "webhooks", schema: WebhookSchema, write: "registry:write" },
   schedule: { plural: "schedules", schema: ScheduleSchema, write: "registry:write" },
   subscription: { plural: "subscriptions", schema: SubscriptionSchema, write: "registry:write" },
+  job: { plural: "jobs", schema: JobSchema, write: "registry:write" },
+  agent: { plural: "agents", schema: AgentSchema, write: "registry:write" },
 } as const satisfies Record<string, { plural: string; schema: v.GenericSchema; write: Scope }>;
 
 export type Kind = keyof typeof KINDS;

@@ -19,6 +19,7 @@ export const takesBody = (method: RestMethod): boolean => method !== "GET" && me
  */
 export const RESERVED_SEGMENTS: readonly string[] = [
   ".well-known",
+  "agents",
   "artifacts",
   "audit",
   "changes",

@@ -4,6 +4,7 @@
  * whoever wrote the row; what it starts has the principal `KIND:NAME`.
  */
 import * as v from "valibot";
+import type { AgentRow } from "./agents.ts";
 import { NameSchema } from "./names.ts";
 import { ScopeSchema } from "./scope.ts";
 
@@ -157,9 +158,9 @@ export const SubscriptionSchema = v.strictObject({
 });
 export type Subscription = v.InferOutput<typeof SubscriptionSchema>;
 
-export const TRIGGER_KINDS = ["webhook", "schedule", "subscription"] as const;
+export const TRIGGER_KINDS = ["webhook", "schedule", "subscription", "agent"] as const;
 export type TriggerKind = (typeof TRIGGER_KINDS)[number];
-export type TriggerManifest = { webhook: Webhook; schedule: Schedule; subscription: Subscription };
+export type TriggerManifest = { webhook: Webhook; schedule: Schedule; subscription: Subscription; agent: AgentRow };
 
 /** One trigger's row, as what fires it uses it. `digest` changes with anything in it. */
 export type TriggerHandle<K extends TriggerKind = TriggerKind> = TriggerManifest[K] & {

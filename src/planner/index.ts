@@ -1,7 +1,7 @@
 /** The planner's front door. Pure, with no imports from outside this folder. */
 export { toDecisions, toMermaid, toSentences } from "./explain.ts";
 export {
-  JOB_KINDS,
+  compileJobs,
   JobFault,
   type AtomicJob,
   type CompoundJob,
@@ -9,5 +9,16 @@ export {
   type JobContext,
   type JobReference,
 } from "./job.ts";
-export type { Json, Value } from "./json.ts";
+export {
+  differences,
+  isSame,
+  overlap,
+  parsePointer,
+  toPointer,
+  valueAt,
+  withValue,
+  type Json,
+  type Path,
+  type Value,
+} from "./json.ts";
 export { DEFAULT_LIMITS, plan, planAsync, type Plan, type Problem, type Step, type Unmet } from "./plan.ts";

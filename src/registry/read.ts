@@ -66,6 +66,21 @@ export async function getEntity(
   return view;
 }
 
+/** The definitions of those of the names that there are, by name, in one look. */
+export async function manifestsOf(
+  database: Database,
+  kind: Kind,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, unknown>> {
+  const rows = await answered(
+    database
+      .select({ name: entities.name, manifest: entities.manifest })
+      .from(entities)
+      .where(and(eq(entities.kind, kind), inArray(entities.name, [...names]))),
+  );
+  return new Map(rows.map(({ name, manifest }) => [name, manifest]));
+}
+
 /** Newest first. The revisions of a deleted entry stay readable. */
 export async function listRevisions(
   database: Database,

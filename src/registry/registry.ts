@@ -4,6 +4,7 @@
  */
 import { SwitchyardError } from "../core/errors.ts";
 import type { AdapterDescription, EnvironmentHandle } from "../model/environment.ts";
+import type { Kind } from "../model/entities.ts";
 import type { IsolateDefinition } from "../model/invocation.ts";
 import type { Caller, Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
@@ -19,6 +20,7 @@ import { install, type Installable } from "./install.ts";
 import { loadIsolate, readModuleCode, writeModuleCode } from "./modules.ts";
 import { Operations } from "./operations.ts";
 import type { PathTable } from "./path-table.ts";
+import { manifestsOf } from "./read.ts";
 import { RestPaths } from "./rest-paths.ts";
 import { importMasterKey, type MasterKey } from "./seal.ts";
 import { fingerprint, selectOperations, type Selection } from "./select.ts";
@@ -173,6 +175,9 @@ export function createRegistry(options: RegistryOptions) {
 
     /** The same, where it is known without a wait; as new as the last look at anything. */
     knownTriggers: <K extends TriggerKind>(kind: K): readonly TriggerHandle<K>[] | undefined => triggers.known(kind),
+
+    /** The definitions of those of the names that there are, from the database and not from a cache. */
+    manifests: (kind: Kind, names: readonly string[]) => manifestsOf(database, kind, names),
 
     /** Values of the secrets that a trigger's row names, in its order. Throws secret_unavailable. */
     triggerSecrets: (handle: TriggerHandle<"webhook"> | TriggerHandle<"subscription">): Promise<readonly string[]> =>

@@ -104,6 +104,28 @@ describe("triggers", () => {
     });
   });
 
+  test.each<[string, string, Json, string]>([
+    ["webhook", "a secret that is not there", { ...HOOK, secrets: ["unknown"] }, "opctl secret set unknown"],
+    [
+      "webhook",
+      "a secret of another group",
+      { ...HOOK, secrets: ["other"] },
+      `opctl edit secret other -s 'groups=["bank","shop"]'`,
+    ],
+    ["schedule", "two timings", { ...NIGHTLY, every_ms: 60_000 }, "-s cron=null or -s every_ms=null"],
+    [
+      "schedule",
+      "a zone that nothing is read in",
+      { ...NIGHTLY, cron: null, every_ms: 60_000, time_zone: "Europe/Berlin" },
+      "-s time_zone=UTC",
+    ],
+    ["subscription", "two targets", { ...TELL, operation: "demo" }, "-s url=null or -s operation=null"],
+  ])("of the kind %s say what to do about %s", async (kind, _what, manifest, hint) => {
+    await expect(base.run(`put_${kind}`, manifest)).rejects.toMatchObject({
+      hint: expect.stringContaining(hint) as string,
+    });
+  });
+
   test("with secrets need secrets:use, and a private network admin", async () => {
     const writer = holding("registry:write", "ops:invoke:shop");
     await expect(base.run("put_webhook", HOOK, writer)).rejects.toMatchObject({ code: "forbidden" });

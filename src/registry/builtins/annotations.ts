@@ -14,6 +14,9 @@ const BY_VERB: Readonly<Record<string, Annotations>> = {
   list: READS,
   get: READS,
   verify: READS,
+  plan: READS,
+  // agent_status.
+  agent: READS,
   check: { ...READS, open_world: true },
   create: ADDS,
   duplicate: ADDS,

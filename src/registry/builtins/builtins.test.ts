@@ -5,6 +5,7 @@ import type { Scope } from "../../model/scope.ts";
 import type { Principal } from "../../model/principal.ts";
 import { ADMIN, fixture, storeModule, STRING_FIELD, type Fixture } from "../_fixture.node.ts";
 import type { Json } from "../schema.ts";
+import { IDLE_AGENTS } from "./_agents.test-util.ts";
 import { BUILTINS } from "./definitions.ts";
 import type { WiredPorts } from "./execution-functions.ts";
 import { installBuiltins } from "./install-builtins.ts";
@@ -13,12 +14,14 @@ import { runBuiltin } from "./run-builtin.ts";
 let base: Fixture;
 beforeAll(async () => {
   base = await fixture({ builtins: true });
+  await base.run("create_job", { name: "plus_one", path: "/counters/:name", effect: "value + 1" });
 });
 afterAll(() => base.close());
 
 const none = async () => undefined;
 const empty = async () => ({ items: [], next_cursor: null });
 const nothingKept: WiredPorts = {
+  agents: IDLE_AGENTS,
   subscriptions: { test: async () => ({ executionId: "ex_1", outcome: undefined }) },
   environments: {
     check: async ({ name, adapter, active }) => ({
@@ -65,6 +68,8 @@ const MANIFESTS: Record<Kind, Json> = {
   webhook: { name: "sample", operation: "list_type", scheme: "none", unsigned: true },
   schedule: { name: "sample", operation: "list_type", cron: "0 2 * * *", time_zone: "Europe/Berlin" },
   subscription: { name: "sample", url: "https://example.com/hook", unsigned: true },
+  job: { name: "sample", path: "/counters/:name", when: "value < target", effect: "value + 1" },
+  agent: { name: "sample", jobs: ["plus_one"] },
 };
 
 /** As POST /ops/NAME does it: input and output are held against the types of the operation's row. */

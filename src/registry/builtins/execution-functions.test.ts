@@ -7,6 +7,7 @@ import { fixture, storeModule, type Fixture } from "../_fixture.node.ts";
 import type { WiredPorts } from "./execution-functions.ts";
 import type { artifactOutput, executionOutput } from "./execution-schemas.ts";
 import { runBuiltin } from "./run-builtin.ts";
+import { IDLE_AGENTS } from "./_agents.test-util.ts";
 
 const ID = "ex_0a_0123456789abcdefghjkmnpqr";
 const SHA256 = "a".repeat(64);
@@ -68,6 +69,7 @@ const ARTIFACT: ArtifactView = {
 /** Each thing asked of the ports, in order. */
 let asked: unknown[];
 const ports: WiredPorts = {
+  agents: IDLE_AGENTS,
   schedules: {
     summaries: async () => new Map(),
     history: async () => ({ items: [], next_cursor: null }),

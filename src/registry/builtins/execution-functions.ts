@@ -10,6 +10,7 @@ import type { ArtifactQuery, ArtifactView, ExecutionQuery, ExecutionView } from 
 import { allows, mayControl, type Principal } from "../../model/principal.ts";
 import type { Page } from "../read.ts";
 import type { Registry } from "../registry.ts";
+import type { AgentPorts } from "./agent-functions.ts";
 import type { EnvironmentPorts } from "./environment-functions.ts";
 import type { SchedulePorts } from "./schedule-functions.ts";
 import * as schemas from "./execution-schemas.ts";
@@ -37,7 +38,12 @@ export type ExecutionPorts = {
 };
 
 /** What functions that need more than the registry are given. */
-export type WiredPorts = ExecutionPorts & EnvironmentPorts & WebhookFunctionPorts & SchedulePorts & SubscriptionPorts;
+export type WiredPorts = ExecutionPorts &
+  EnvironmentPorts &
+  WebhookFunctionPorts &
+  SchedulePorts &
+  SubscriptionPorts &
+  AgentPorts;
 
 type Call = {
   input: unknown;

@@ -1,4 +1,5 @@
 /** The built-in functions that need more than the registry: what they use is given to whoever runs them. */
+import { AGENT_FUNCTIONS } from "./agent-functions.ts";
 import { ENVIRONMENT_FUNCTIONS } from "./environment-functions.ts";
 import { SCHEDULE_FUNCTIONS } from "./schedule-functions.ts";
 import { EXECUTION_FUNCTIONS, type WiredFunction } from "./execution-functions.ts";
@@ -11,4 +12,5 @@ export const WIRED_FUNCTIONS: readonly WiredFunction[] = [
   ...WEBHOOK_FUNCTIONS,
   ...SCHEDULE_FUNCTIONS,
   ...SUBSCRIPTION_FUNCTIONS,
+  ...AGENT_FUNCTIONS,
 ];

@@ -1,6 +1,8 @@
 /** The rules of every kind. */
 import type { Kind } from "../../model/entities.ts";
+import { agentRules } from "./agent.ts";
 import { environmentRules } from "./environment.ts";
+import { jobRules } from "./job.ts";
 import { moduleRules } from "./module.ts";
 import { operationRules } from "./operation.ts";
 import type { KindRules } from "./rules.ts";
@@ -21,4 +23,6 @@ export const RULES: { [K in Kind]: KindRules<K> } = {
   webhook: webhookRules,
   schedule: scheduleRules,
   subscription: subscriptionRules,
+  job: jobRules,
+  agent: agentRules,
 };

@@ -21,6 +21,7 @@ export function checkPathText({ name, path, batch }: Operation): void {
       "definition_invalid",
       POINTER,
       `Cannot store the path of "${name}": it ${parsed.rule}; it is ${JSON.stringify(path.slice(0, 600))}`,
+      'such as "GET /people/{person_id}"',
     );
   }
   if (!batch) return;

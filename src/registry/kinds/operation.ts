@@ -10,7 +10,7 @@ import { checkPlaces } from "./operation-places.ts";
 import { usesOf, type OperationResolved } from "./operation-resolved.ts";
 import { checkResolvedSettings, checkSettings, withDefaults } from "./operation-settings.ts";
 import { settleSide } from "./operation-types.ts";
-import { named, nearest, refuse, type KindRules, type Settled, type WriteContext } from "./rules.ts";
+import { named, nearest, openTo, refuse, type KindRules, type Settled, type WriteContext } from "./rules.ts";
 
 export const operationRules: KindRules<"operation"> = {
   async settle(given, context) {
@@ -133,6 +133,7 @@ async function grantSecrets(manifest: Operation, { draft, principal }: WriteCont
       "definition_invalid",
       pointer,
       `Cannot use the secret "${name}" in "${manifest.name}": the secret's groups must include "${manifest.group}"; they are ${groups.join(", ") || "none"}`,
+      openTo(manifest.group, name, groups),
     );
   }
 }

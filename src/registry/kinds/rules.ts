@@ -59,8 +59,13 @@ export async function named(draft: Draft, kind: Kind, name: string, pointer: str
     "definition_invalid",
     pointer,
     `Cannot use the ${kind} "${name}": it must be registered; it is not`,
-    `opctl get ${kind}s`,
+    kind === "secret" ? `opctl secret set ${name}` : `opctl get ${kind}s`,
   );
+}
+
+/** What opens a secret to one more group; its value stays. */
+export function openTo(group: string, secret: string, groups: readonly string[]): string {
+  return `opctl edit secret ${secret} -s 'groups=${JSON.stringify([...groups, group])}'`;
 }
 
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {

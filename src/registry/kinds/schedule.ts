@@ -35,6 +35,9 @@ function checkTiming(manifest: Schedule): void {
       "definition_invalid",
       "/cron",
       `Cannot store the schedule "${name}": it must have either cron or every_ms; it has ${cron === null ? "neither" : "both"}`,
+      cron === null
+        ? "such as -s cron='0 2 * * *' or -s every_ms=300000"
+        : "-s cron=null or -s every_ms=null takes one away",
     );
   }
   if (!isTimeZone(zone)) {
@@ -46,7 +49,12 @@ function checkTiming(manifest: Schedule): void {
     );
   }
   if (cron === null && zone !== SCHEDULE_DEFAULTS.time_zone) {
-    throw without(name, "time_zone", `with every_ms, which counts from 1970-01-01T00:00:00Z; it is "${zone}"`);
+    throw without(
+      name,
+      "time_zone",
+      `with every_ms, which counts from 1970-01-01T00:00:00Z; it is "${zone}"`,
+      `leave it at ${SCHEDULE_DEFAULTS.time_zone}: -s time_zone=${SCHEDULE_DEFAULTS.time_zone}`,
+    );
   }
   if (cron !== null) {
     const parsed = parseCron(cron, zone);

@@ -36,6 +36,7 @@ function checkTarget(manifest: Subscription): void {
       "definition_invalid",
       "/url",
       `Cannot store the subscription "${name}": it must have either url or operation; it has ${url === null ? "neither" : "both"}`,
+      url === null ? "-s url=https://… or -s operation=NAME" : "-s url=null or -s operation=null takes one away",
     );
   }
   if (url !== null && (secrets.length === 0) !== unsigned) {
@@ -65,6 +66,7 @@ function checkTarget(manifest: Subscription): void {
       "definition_invalid",
       "/operation",
       `Cannot store the subscription "${name}": an operation must not be started by its own end; "${operation}" would be, for ever`,
+      `start another operation, or take "${operation}" out of operations`,
     );
   }
   if (operation === null) return;

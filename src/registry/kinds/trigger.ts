@@ -9,7 +9,7 @@ import type { Scope } from "../../model/scope.ts";
 import { triggerPrincipalId, type TriggerKind } from "../../model/triggers.ts";
 import type { Row, Use } from "../draft.ts";
 import { compileExpression } from "../../expressions/index.ts";
-import { named, refuse, type WriteContext } from "./rules.ts";
+import { named, openTo, refuse, type WriteContext } from "./rules.ts";
 
 type Named = { name: string; scopes: readonly Scope[] };
 
@@ -67,6 +67,7 @@ export async function useSecrets(
       "definition_invalid",
       pointer,
       `Cannot use the secret "${secret}" in the ${kind} "${name}": the secret's groups must include "${group}", that of its operation; they are ${groups.join(", ") || "none"}`,
+      openTo(group, secret, groups),
     );
   }
   return unique.map((secret) => ({ kind: "secret", name: secret, written: true }));

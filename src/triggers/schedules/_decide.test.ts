@@ -195,7 +195,11 @@ const some = (count: number, spec: Partial<Spec>, missedMs: number) => {
   let steps = 0;
   const timesOf = (known: Known) => {
     const times = dueTimes(known.spec);
-    return { ...times, next: (after: number) => ((steps += 1), times.next(after)) };
+    return {
+      names: () => true,
+      next: (after: number) => ((steps += 1), times.next(after)),
+      count: (after: number, until: number) => times.count(after, until),
+    };
   };
   const decided = decideSome(due, new Map(), { most: 500, now: NOON + missedMs, timesOf });
   return { decided, steps };

@@ -52,7 +52,7 @@ async function fire(order: FireOrder, row: Row | undefined, ports: FirePorts): P
   try {
     const running = await goingOn(order, ended, ports);
     if (running !== undefined) return { seq, ended, kind: "running", execution: running };
-    return { seq, ended, ...(await start(row, order.due, ports)) };
+    return { seq, ended, ...(await start(row, order, ports)) };
   } catch (thrown) {
     return { seq, ended, ...refusal(thrown) };
   }
@@ -75,12 +75,15 @@ async function goingOn(order: FireOrder, ended: string[], { executions }: FirePo
 
 type Started = { kind: "fired"; execution: string | null; at: number };
 
-async function start(row: Row, due: number, ports: FirePorts): Promise<Started> {
+async function start(row: Row, { due, delay_ms: delayMs = 0 }: FireOrder, ports: FirePorts): Promise<Started> {
   const at = ports.dispatch.now();
   try {
     return {
       kind: "fired",
-      execution: await call(row, ports.dispatch, `${row.name} ${new Date(due).toISOString()}`),
+      execution: await call(row, ports.dispatch, {
+        idempotencyKey: `${row.name} ${new Date(due).toISOString()}`,
+        ...(delayMs > 0 ? { delayMs } : {}),
+      }),
       at,
     };
   } catch (thrown) {
@@ -91,7 +94,11 @@ async function start(row: Row, due: number, ports: FirePorts): Promise<Started> 
 }
 
 /** One execution of the schedule's operation, kept. Answers its id. */
-export async function call(row: Row, ports: DispatchPorts, idempotencyKey?: string): Promise<string | null> {
+export async function call(
+  row: Row,
+  ports: DispatchPorts,
+  when: { idempotencyKey?: string; delayMs?: number } = {},
+): Promise<string | null> {
   const id = triggerPrincipalId("schedule", row.name);
   const { executionId } = await dispatch(
     {
@@ -102,7 +109,7 @@ export async function call(row: Row, ports: DispatchPorts, idempotencyKey?: stri
       depth: 0,
       ...beginTrace(),
       async: true,
-      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      ...when,
     },
     ports,
   );

@@ -15,6 +15,8 @@ export type FireOrder = {
   due: number;
   overlap: Schedule["overlap"];
   previous: string[];
+  /** How long its execution waits before it begins. */
+  delay_ms?: number;
 };
 
 /** `ended`: those of `previous` that do not go on. */

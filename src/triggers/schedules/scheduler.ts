@@ -19,6 +19,8 @@ import type { ChangesAnswer, ChangesOrder, FireAnswer, FireOrder, ScheduleRow } 
 /** Schedules decided in one transaction, and due times started by one message. */
 const DECIDED_AT_ONCE = 500;
 const STARTED_AT_ONCE = 250;
+/** Of a crowd that is due at one moment, all are accepted before the first of them runs: the two share a processor. */
+const CROWD_DELAY_MS = 4_000;
 /** Messages on their way at once. */
 const MESSAGES = 2;
 /** Until somebody who was told to start something is taken for lost. */
@@ -152,12 +154,11 @@ export class Scheduler extends DurableObject {
     const rest = ready.filter((firing) => !tooOld.includes(firing));
     const running = this.#store.running(rest.map(({ name }) => name));
     for (const { seq } of rest) this.#inFlight.add(seq);
+    const crowd = ready.length === STARTED_AT_ONCE ? { delay_ms: CROWD_DELAY_MS } : {};
     return rest.map((each) => {
       const { seq, name, digest, due, spec } = each;
-      return {
-        ready: each,
-        order: { seq, name, digest, due, overlap: spec.overlap, previous: running.get(name) ?? [] },
-      };
+      const previous = running.get(name) ?? [];
+      return { ready: each, order: { seq, name, digest, due, overlap: spec.overlap, previous, ...crowd } };
     });
   }
 

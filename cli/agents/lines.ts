@@ -1,0 +1,61 @@
+/** What happens to agents, as lines for people. */
+import { renderTable } from "../render/table.ts";
+import type { AgentEvent, AgentStatusView } from "./api.ts";
+
+type Patch = { path: string; value?: unknown };
+
+/** undefined: nothing that a person waits for. */
+export function lineOf(event: AgentEvent): string | undefined {
+  switch (event.type) {
+    case "target":
+      return `target    ${JSON.stringify(event["target"])}`;
+    case "plan":
+      return `plan ${String(event["plan"])}    ${(event["steps"] as unknown[]).length} steps`;
+    case "step": {
+      const error = event["error"] as { code: string; detail: string } | undefined;
+      const id = typeof event["execution_id"] === "string" ? `  ${event["execution_id"]}` : "";
+      const why = error === undefined ? "" : `  ${error.code}: ${error.detail}`;
+      return `${String(event["status"]).padEnd(9)} ${Number(event["step"]) + 1}. ${String(event["description"])}${id}${why}`;
+    }
+    case "state":
+      return (event["patches"] as Patch[]).map((patch) => `state     ${patchText(patch)}`).join("\n");
+    case "sensed":
+      return `sensed    ${String(event["path"]) || "/"}`;
+    case "stop":
+      return "stop";
+    case "phase": {
+      const { phase, reason } = event as unknown as { phase: string; reason: string | null };
+      return reason === null ? phase : `${phase}: ${reason}`;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function patchText(patch: Patch): string {
+  return "value" in patch ? `${patch.path || "/"} = ${JSON.stringify(patch.value)}` : `${patch.path || "/"} is gone`;
+}
+
+export function statusText({ phase, reason, target, state, next_at: next, unmet, plan }: AgentStatusView): string {
+  const lines = [
+    `phase   ${phase}${reason === null ? "" : `: ${reason}`}`,
+    `target  ${JSON.stringify(target)}`,
+    `state   ${JSON.stringify(state)}`,
+  ];
+  if (next !== null) lines.push(`next    ${next}`);
+  for (const { path, wanted, is } of unmet) {
+    lines.push(
+      `unmet   ${path || "/"}: wanted ${JSON.stringify(wanted) ?? "nothing"}, is ${JSON.stringify(is) ?? "nothing"}`,
+    );
+  }
+  if (plan === null) return lines.join("\n");
+  const rows = plan.steps.map((step) => [
+    step.id + 1,
+    step.description,
+    step.needs.map((need) => need + 1).join(" "),
+    step.status,
+    step.execution_id,
+    step.error === null ? null : `${step.error.code}: ${step.error.detail}`,
+  ]);
+  return `${lines.join("\n")}\nplan ${plan.number}\n${renderTable(["step", "what", "after", "status", "execution_id", "error"], rows, 80)}`;
+}

@@ -1,0 +1,56 @@
+/** `opctl agent`: what an agent is at, stopping it, and telling it what is. Its row is made as any other's. */
+import type { Command } from "commander";
+import { SwitchyardError } from "../../src/core/errors.ts";
+import { askAgent, readStatus, type AgentStatusView } from "../agents/api.ts";
+import { statusText } from "../agents/lines.ts";
+import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
+
+export const command: CommandModule = {
+  define(agent: Command) {
+    const status = agent
+      .command("status")
+      .description("its state, target, phase and the steps of its plan")
+      .argument("<name>", "the agent")
+      .action(async (name: string) => {
+        const context = contextOf(status);
+        print(context, await readStatus(context.client, name));
+      });
+    const stop = agent
+      .command("stop")
+      .description("start nothing more until it is set a target again")
+      .argument("<name>", "the agent")
+      .option("--cancel", "cancel what runs")
+      .action(async (name: string, { cancel }: { cancel?: boolean }) => {
+        const context = contextOf(stop);
+        print(context, await askAgent(context.client, name, "stop", { cancel: cancel === true }));
+      });
+    const sense = agent
+      .command("sense")
+      .description("tell it what is at a place of its state")
+      .argument("<name>", "the agent")
+      .argument("<path>", "the place, such as /counters/a")
+      .argument("[value]", "JSON; without, nothing is there")
+      .action(async (name: string, path: string, value: string | undefined) => {
+        const context = contextOf(sense);
+        const body = value === undefined ? { path } : { path, value: parseValue(value) };
+        print(context, await askAgent(context.client, name, "sense", body));
+      });
+    examples(sense, [["opctl agent sense counters /counters/a 2", "somebody has looked"]]);
+  },
+};
+
+function print({ globals, output }: Context, status: AgentStatusView): void {
+  if (globals.json) output.value(status);
+  else output.data(statusText(status));
+}
+
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new SwitchyardError("usage", `Cannot read the value "${text}": it must be JSON; it is not`, {
+      hint: `text goes in double quotes: '"${text}"'`,
+      cause,
+    });
+  }
+}

@@ -1,0 +1,315 @@
+/**
+ * What one agent's object writes, step by step: every method is called within a transaction of it and changes the tables and
+ * nothing else. Who is told of what, and when, is the object's.
+ */
+import type { ErrorData } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
+import { mayFollow, type AgentPhase } from "../model/agent-states.ts";
+import type { Json, Step, Value } from "../planner/index.ts";
+import { differences, isSame, parsePointer, toPointer, valueAt } from "../planner/index.ts";
+import type { AgentStore, Head, StepRow } from "./_agent-store.ts";
+import { backOff } from "./decide.ts";
+import type { AgentSettings, Patch, PlanAnswer, Sensed, StepAnswer } from "./messages.ts";
+import { patched, patchOf, stepData, touches } from "./step-data.ts";
+
+/** Until somebody who could not say what has become of a step is asked again. */
+const ASK_AGAIN_MS = 1_000;
+const TOO_LARGE = {
+  kind: "failed",
+  cancelled: false,
+  error: {
+    code: "output_too_large",
+    detail: `Cannot change the state: it may have at most ${LIMITS.agentStateChars} characters as JSON; it would have more`,
+  },
+} as const;
+
+/** Until a sensor is read again whose place a step was working on. */
+const POLL_AGAIN_MS = 1_000;
+
+/** Phases in which what a sensor sees may change what is done next. */
+const ATTENTIVE: ReadonlySet<AgentPhase> = new Set(["planning", "running", "reached", "unreachable"]);
+
+export class Reckoning {
+  readonly #store: AgentStore;
+
+  constructor(store: AgentStore) {
+    this.#store = store;
+  }
+
+  /** The agent as it is known, begun if it is not. */
+  begun(settings: AgentSettings, now: number): Head {
+    const before = this.#store.head();
+    if (before !== undefined) return this.adopt(before, settings);
+    const head: Head = {
+      life: crypto.randomUUID().slice(0, 8),
+      settings,
+      phase: "idle",
+      reason: null,
+      intent: "seek",
+      seek: 0,
+      plan: 0,
+      planSeek: 0,
+      replan: false,
+      failures: 0,
+      undone: 0,
+      notBefore: 0,
+      version: 0,
+      unmet: [],
+      since: now,
+      sensorError: null,
+    };
+    this.#store.begin(head, settings.initial as Value);
+    return head;
+  }
+
+  /** The row was edited: its jobs count from the next plan on, and what could not be reached may be reached now. */
+  adopt(head: Head, settings: AgentSettings): Head {
+    if (head.settings.digest === settings.digest) return head;
+    this.#store.forgetSensors();
+    const after = { ...head, settings };
+    return after.phase === "unreachable" ? this.rethink(after) : this.#save(after);
+  }
+
+  /** Something has changed by which a target may be missed or reached. */
+  rethink(head: Head): Head {
+    return this.#save({ ...head, replan: true, failures: 0, undone: 0, notBefore: 0 });
+  }
+
+  seek(head: Head, target: Json, now: number): Head {
+    const cancelled = this.#store.cancelWaiting(now);
+    const after: Head = {
+      ...head,
+      target,
+      seek: head.seek + 1,
+      intent: "seek",
+      replan: true,
+      failures: 0,
+      undone: 0,
+      notBefore: 0,
+      unmet: [],
+    };
+    this.#store.tell(now, { type: "target", seek: after.seek, target, cancelled_steps: cancelled });
+    this.#store.setHead(after);
+    return after;
+  }
+
+  stop(head: Head, now: number): Head {
+    const cancelled = this.#store.cancelWaiting(now);
+    const after: Head = { ...head, intent: "stop", replan: false };
+    this.#store.tell(now, { type: "stop", cancelled_steps: cancelled });
+    this.#store.setHead(after);
+    return after;
+  }
+
+  enter(head: Head, phase: AgentPhase, reason: string | null, now: number): Head {
+    if (head.phase === phase && head.reason === reason) return head;
+    if (!mayFollow(head.phase, phase)) throw new TypeError(`an agent may not go from ${head.phase} to ${phase}`);
+    const after: Head = { ...head, phase, reason, since: head.phase === phase ? head.since : now };
+    this.#store.setHead(after);
+    this.#store.tell(now, { type: "phase", phase, reason, seek: head.seek, plan: head.plan });
+    return after;
+  }
+
+  /** Where the state is another than the plan was made from, the plan is none: it is made again. */
+  planned(head: Head, answer: PlanAnswer, now: number): Head {
+    const { plan, refusal } = answer;
+    let current = this.sense(head, answer.sensed, now);
+    if (current.undone > head.undone) return current;
+    if (refusal !== undefined) {
+      if (refusal.again) return this.#putOff(current, refusal, now);
+      return this.#failed(current, `no plan: ${refusal.detail}`, now);
+    }
+    if (plan === undefined) return this.#save({ ...current, replan: true });
+    if (plan.reached && plan.steps.length === 0) {
+      current = this.#save({ ...current, replan: false, failures: 0, undone: 0, notBefore: 0, unmet: [] });
+      return this.enter(current, "reached", null, now);
+    }
+    if (!plan.reached) {
+      // No failure that it is given up for: it only waits longer each time.
+      const { retry } = current.settings;
+      const notBefore = now + backOff(retry, current.failures + 1);
+      const failures = Math.min(current.failures + 1, retry.max_failures - 1);
+      current = this.#save({ ...current, replan: false, failures, notBefore, unmet: plan.unmet });
+      const why = plan.bound === null ? "every way was tried" : `the search ended at its limit of ${plan.bound}`;
+      return this.enter(
+        current,
+        "unreachable",
+        `no way to ${plan.unmet.map(({ path }) => path || "/").join(", ")}: ${why}`,
+        now,
+      );
+    }
+    this.#store.setPlan(plan.steps, plan.jobs);
+    current = this.#save({ ...current, plan: current.plan + 1, planSeek: current.seek, replan: false, unmet: [] });
+    const told = plan.steps.map(({ id, description, needs }) => ({ id, description, needs }));
+    this.#store.tell(now, { type: "plan", plan: current.plan, seek: current.seek, steps: told });
+    return this.enter(current, "running", null, now);
+  }
+
+  /** What a step is given is written before anybody hears of it: whoever starts it again gives it the same. */
+  start(id: number, now: number): void {
+    const row = this.#store.step(id);
+    const job = row === undefined ? undefined : this.#store.job(row.step.job);
+    if (row === undefined || job === undefined) throw new TypeError(`a step must be one of the plan; ${id} is not`);
+    this.#store.start(id, stepData(job, row.step, this.#store.state()), now);
+    this.#tellStep(row, { status: "started" }, now);
+  }
+
+  /** The end of a step and what it makes of the state, in one. An answer that comes twice counts once. */
+  took(head: Head, answer: StepAnswer, now: number): Head {
+    const row = this.#store.step(answer.step);
+    if (row?.status !== "started" || answer.plan !== head.plan) return head;
+    const { execution } = answer;
+    switch (answer.kind) {
+      case "running":
+        this.#store.note(row.id, { execution, retryAt: null });
+        return head;
+      case "unknown":
+        this.#store.note(row.id, { execution, retryAt: now + ASK_AGAIN_MS });
+        this.#tellStep(row, { status: "started", execution, error: answer.error }, now);
+        return head;
+      case "succeeded": {
+        if (!this.#fits(answer.patches)) return this.took(head, { ...answer, ...TOO_LARGE }, now);
+        this.#store.end(row.id, { status: "succeeded", execution, error: null, now });
+        this.#tellStep(row, { status: "succeeded", execution }, now);
+        let after = this.#change(head, answer.patches, now);
+        after = this.#save({ ...after, failures: 0 });
+        return this.#release(after, now);
+      }
+      case "overtaken": {
+        this.#store.end(row.id, { status: "cancelled", execution, error: null, now });
+        this.#tellStep(row, { status: "cancelled" }, now);
+        return this.#release(
+          this.#failed(head, `${row.step.description}: its condition does not hold any more`, now),
+          now,
+        );
+      }
+      case "failed": {
+        const status = answer.cancelled ? "cancelled" : "failed";
+        this.#store.end(row.id, { status, execution, error: answer.error, now });
+        this.#tellStep(row, { status, execution, error: answer.error }, now);
+        const reason = `${row.step.description}: ${answer.error.code}: ${answer.error.detail}`;
+        return this.#release(this.#failed(head, reason, now), now);
+      }
+    }
+  }
+
+  /** No more of this target, until there is a new one. */
+  giveUp(head: Head, now: number): Head {
+    this.#store.cancelWaiting(now);
+    const reason = `gave up after ${Math.max(head.failures, head.undone)} failures: ${head.reason ?? "unknown"}`;
+    return this.enter(this.#save({ ...head, replan: false }), "failed", reason, now);
+  }
+
+  /** As sense(), for what was read while a step may have been at work: that counts for nothing, and is read again after it. */
+  polled(head: Head, sensed: readonly Sensed[], now: number): Head {
+    const started = this.#store.started();
+    const clear = sensed.filter(({ path }) => !started.some(({ step }) => touches(step, path)));
+    for (const { path } of sensed)
+      if (!clear.some((each) => each.path === path)) this.#store.setSensor(path, now + POLL_AGAIN_MS);
+    const sensorError = sensed.find(({ error }) => error !== undefined)?.error ?? null;
+    return this.sense(this.#save({ ...head, sensorError }), clear, now);
+  }
+
+  /** Values that somebody has seen. Where a step works on the place, they count once it has ended. */
+  sense(head: Head, sensed: readonly Sensed[], now: number): Head {
+    const steps = this.#store.steps();
+    const started = steps.filter(({ status }) => status === "started");
+    let after = head;
+    for (const { path, value, error } of sensed) {
+      if (error !== undefined) continue;
+      if (started.some(({ step }) => touches(step, path))) this.#store.hold(path, value);
+      else after = this.#observe(after, { path, value, waiting: steps }, now);
+    }
+    return after;
+  }
+
+  /** What was held for steps that have ended. */
+  #release(head: Head, now: number): Head {
+    const held = this.#store.held();
+    if (held.length === 0) return head;
+    const steps = this.#store.steps();
+    let after = head;
+    for (const { seq, path, value } of held) {
+      if (steps.some(({ status, step }) => status === "started" && touches(step, path))) continue;
+      this.#store.release(seq);
+      after = this.#observe(after, { path, value, waiting: steps }, now);
+    }
+    return after;
+  }
+
+  #observe(
+    head: Head,
+    { path, value, waiting }: { path: string; value: Value; waiting: readonly StepRow[] },
+    now: number,
+  ): Head {
+    const at = parsePointer(path);
+    const before = valueAt(this.#store.state(), at);
+    if (isSame(before, value)) return head;
+    const patches = differences(before, value, at).map(({ path: place, after }) => patchOf(toPointer(place), after));
+    if (!this.#fits(patches)) return this.#save({ ...head, sensorError: TOO_LARGE.error });
+    this.#store.tell(now, { type: "sensed", path });
+    let after = this.#change(head, patches, now);
+    if (after.target === undefined || !ATTENTIVE.has(after.phase)) return after;
+    const isUndone = waiting.some(({ status, step }) => status === "succeeded" && touches(step, path));
+    const isOvertaken = waiting.some(({ status, step }) => status === "waiting" && touches(step, path));
+    if (after.phase === "reached" || after.phase === "unreachable") return this.rethink(after);
+    if (isUndone && after.planSeek === after.seek) {
+      // What was made so is not so. Without a wait it would be done over and over, as fast as it can be.
+      const undone = after.undone + 1;
+      const notBefore = now + backOff(after.settings.retry, undone);
+      const reason = `a sensor sees otherwise at ${path}`;
+      after = this.#save({ ...after, undone, notBefore, reason, replan: true });
+    }
+    if (!isUndone && !isOvertaken) return after;
+    const cancelled = this.#store.cancelWaiting(now);
+    if (cancelled.length > 0) this.#store.tell(now, { type: "overtaken", path, cancelled_steps: cancelled });
+    return this.#save({ ...after, replan: true });
+  }
+
+  #fits(patches: readonly Patch[]): boolean {
+    return (JSON.stringify(patched(this.#store.state(), patches)) ?? "").length <= LIMITS.agentStateChars;
+  }
+
+  #change(head: Head, patches: readonly Patch[], now: number): Head {
+    if (patches.length === 0) return head;
+    this.#store.setState(patched(this.#store.state(), patches));
+    this.#store.tell(now, { type: "state", patches });
+    return this.#save({ ...head, version: head.version + 1 });
+  }
+
+  /** Costs a failure: the plan is given up, and made again after a while. */
+  #failed(head: Head, reason: string, now: number): Head {
+    const failures = head.failures + 1;
+    this.#store.cancelWaiting(now);
+    const notBefore = now + backOff(head.settings.retry, failures);
+    return this.#save({ ...head, failures, replan: true, notBefore, reason });
+  }
+
+  #putOff(head: Head, error: ErrorData, now: number): Head {
+    const notBefore = now + Math.min(ASK_AGAIN_MS, head.settings.retry.max_ms);
+    return this.#save({ ...head, replan: true, notBefore, reason: `${error.code}: ${error.detail}` });
+  }
+
+  #save(head: Head): Head {
+    this.#store.setHead(head);
+    return head;
+  }
+
+  #tellStep(
+    { id, step }: { id: number; step: Step },
+    what: { status: string; execution?: string | null; error?: ErrorData },
+    now: number,
+  ): void {
+    const { status, execution, error } = what;
+    const plan = this.#store.head()?.plan ?? 0;
+    this.#store.tell(now, {
+      type: "step",
+      plan,
+      step: id,
+      description: step.description,
+      status,
+      execution_id: execution ?? null,
+      ...(error === undefined ? {} : { error }),
+    });
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * The built-in functions over agents: what they are at, and what is wanted of them. Their objects live in a higher layer and
+ * come in as a port. Whoever sets an agent a target, or tells it what is, borrows its rights: it must have them itself.
+ */
+import * as v from "valibot";
+import { SwitchyardError } from "../../core/errors.ts";
+import { AGENT_PHASES, STEP_STATUSES } from "../../model/agent-states.ts";
+import { NameSchema } from "../../model/names.ts";
+import { allows, type Principal } from "../../model/principal.ts";
+import type { TriggerHandle } from "../../model/triggers.ts";
+import type { WiredFunction } from "./execution-functions.ts";
+import { parseInput } from "./parse-input.ts";
+
+const PointerSchema = v.pipe(
+  v.string(),
+  v.maxLength(1_000),
+  v.regex(/^(?:|\/|(?:\/[^/]+)+)$/, "must be a place in the state, such as /counters/a"),
+);
+const nullableText = v.nullable(v.string());
+const errorSchema = v.nullable(v.looseObject({ code: v.string(), detail: v.string() }));
+
+const nameInput = v.strictObject({ name: NameSchema });
+/** `trace`: with what was tried, as lines of a tree. */
+const planInput = v.strictObject({ name: NameSchema, target: v.unknown(), trace: v.optional(v.boolean(), false) });
+const seekInput = v.strictObject({ name: NameSchema, target: v.unknown(), cancel: v.optional(v.boolean(), false) });
+const stopInput = v.strictObject({ name: NameSchema, cancel: v.optional(v.boolean(), false) });
+/** Without a value: nothing is there. */
+const senseInput = v.strictObject({ name: NameSchema, path: PointerSchema, value: v.optional(v.unknown()) });
+
+const plannedStep = v.strictObject({
+  id: v.number(),
+  job: v.string(),
+  path: v.string(),
+  params: v.record(v.string(), v.string()),
+  description: v.string(),
+  needs: v.array(v.number()),
+  of: v.array(v.string()),
+});
+const unmetSchema = v.array(
+  v.strictObject({ path: v.string(), wanted: v.optional(v.unknown()), is: v.optional(v.unknown()) }),
+);
+const planOutput = v.strictObject({
+  reached: v.boolean(),
+  steps: v.array(plannedStep),
+  /** Steps on the longest way through. */
+  makespan: v.number(),
+  unmet: unmetSchema,
+  /** Which limit ended the search. */
+  bound: nullableText,
+  notes: v.array(v.string()),
+  sentences: v.array(v.string()),
+  mermaid: v.string(),
+  decisions: v.exactOptional(v.array(v.string())),
+});
+export type AgentPlanView = v.InferOutput<typeof planOutput>;
+
+const statusOutput = v.strictObject({
+  name: v.string(),
+  active: v.boolean(),
+  phase: v.picklist(AGENT_PHASES),
+  reason: nullableText,
+  since: nullableText,
+  /** When it tries again by itself. */
+  next_at: nullableText,
+  /** null: none was set. */
+  target: v.unknown(),
+  state: v.unknown(),
+  /** How often a target was set. */
+  seek: v.number(),
+  failures: v.number(),
+  unmet: unmetSchema,
+  plan: v.nullable(
+    v.strictObject({
+      number: v.number(),
+      steps: v.array(
+        v.strictObject({
+          ...plannedStep.entries,
+          status: v.picklist(STEP_STATUSES),
+          execution_id: nullableText,
+          started_at: nullableText,
+          ended_at: nullableText,
+          error: errorSchema,
+        }),
+      ),
+    }),
+  ),
+  /** The seq of the last event. */
+  event: v.number(),
+});
+export type AgentStatusView = v.InferOutput<typeof statusOutput>;
+
+const seekOutput = v.strictObject({ name: v.string(), seek: v.number(), event: v.number() });
+export type AgentSeekView = v.InferOutput<typeof seekOutput>;
+
+type Row = TriggerHandle<"agent">;
+
+export type AgentPorts = {
+  agents: {
+    /** Throws plan_failed. */
+    plan(row: Row, options: { target: unknown; trace: boolean }): Promise<AgentPlanView>;
+    seek(row: Row, options: { target: unknown; cancel: boolean }): Promise<AgentSeekView>;
+    stop(row: Row, options: { cancel: boolean }): Promise<AgentStatusView>;
+    sense(row: Row, seen: { path: string; value?: unknown }): Promise<AgentStatusView>;
+    status(row: Row): Promise<AgentStatusView>;
+  };
+};
+
+type Registry = Parameters<WiredFunction["run"]>[1]["registry"];
+
+export const AGENT_FUNCTIONS: readonly WiredFunction[] = [
+  {
+    name: "plan_agent",
+    description: "How an agent would get from its state to a target. Starts nothing.",
+    scope: "registry:read",
+    input: () => planInput,
+    output: () => planOutput,
+    async run(name, { input, ports, registry }) {
+      const { name: agent, target, trace } = parseInput(planInput, input, name);
+      return ports.agents.plan(await rowOf(agent, registry), { target, trace });
+    },
+  },
+  {
+    name: "agent_status",
+    description: "What an agent knows, wants and does: its state, target, phase, and the steps of its plan.",
+    scope: "registry:read",
+    input: () => nameInput,
+    output: () => statusOutput,
+    async run(name, { input, ports, registry }) {
+      const { name: agent } = parseInput(nameInput, input, name);
+      return ports.agents.status(await rowOf(agent, registry));
+    },
+  },
+  {
+    name: "seek_agent",
+    description:
+      "Sets an agent a target, in place of the one before; it plans, acts and plans again until it is there.",
+    scope: "ops:invoke",
+    input: () => seekInput,
+    output: () => seekOutput,
+    async run(name, { input, principal, ports, registry }) {
+      const { name: agent, target, cancel } = parseInput(seekInput, input, name);
+      return ports.agents.seek(await directed(agent, principal, registry), { target, cancel });
+    },
+  },
+  {
+    name: "stop_agent",
+    description: "Lets an agent start nothing more until it is set a target again.",
+    scope: "ops:invoke",
+    input: () => stopInput,
+    output: () => statusOutput,
+    async run(name, { input, principal, ports, registry }) {
+      const { name: agent, cancel } = parseInput(stopInput, input, name);
+      return ports.agents.stop(await directed(agent, principal, registry), { cancel });
+    },
+  },
+  {
+    name: "sense_agent",
+    description: "Tells an agent what is at a place of its state; without a value, that nothing is there.",
+    scope: "ops:invoke",
+    input: () => senseInput,
+    output: () => statusOutput,
+    async run(name, { input, principal, ports, registry }) {
+      const { name: agent, path, value } = parseInput(senseInput, input, name);
+      return ports.agents.sense(
+        await directed(agent, principal, registry),
+        value === undefined ? { path } : { path, value },
+      );
+    },
+  },
+];
+
+async function rowOf(name: string, registry: Registry): Promise<Row> {
+  const row = await registry.trigger("agent", name);
+  if (row !== undefined) return row;
+  throw new SwitchyardError(
+    "entity_not_found",
+    `Cannot find the agent "${name}": it must be registered; there is none of that name`,
+    { hint: "opctl get agents" },
+  );
+}
+
+async function directed(name: string, principal: Principal, registry: Registry): Promise<Row> {
+  const row = await rowOf(name, registry);
+  const beyond = row.scopes.filter((scope) => !allows(principal, scope));
+  if (beyond.length === 0) return row;
+  throw new SwitchyardError(
+    "forbidden",
+    `Cannot direct the agent "${name}": whoever does must have its scopes, ${row.scopes.join(", ")}; "${principal.name}" has ${principal.scopes.join(", ")}`,
+  );
+}

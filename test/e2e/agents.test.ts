@@ -1,0 +1,158 @@
+/** Agents on the real platform: the example, followed by opctl, a fleet, and kill -9 between steps. */
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { install, startDev, waitUntil, type Dev } from "./_platform.ts";
+
+let dev: Dev;
+beforeAll(async () => {
+  dev = await startDev();
+  const deployed = await dev.opctl(["deploy", "examples/counters.ts#plus_one"]);
+  expect(deployed.stderr + deployed.stdout).toContain("plus_one@1");
+  expect((await dev.opctl(["apply", "-f", "examples/counters/"])).code).toBe(0);
+});
+afterAll(async () => {
+  await dev.stop();
+});
+
+type Status = {
+  phase: string;
+  reason: string | null;
+  state: { counters: Record<string, number> };
+  plan: { steps: { status: string; execution_id: string }[] } | null;
+};
+
+async function status(name: string): Promise<Status> {
+  return (await (await dev.request(`/agents/${name}/status`)).json()) as Status;
+}
+
+async function put(path: string, body: object): Promise<void> {
+  const response = await dev.request(path, { method: "PUT", body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
+}
+
+const target = (counters: Record<string, number>): string => JSON.stringify({ counters });
+
+describe("an agent", () => {
+  test("is planned for without being started", async () => {
+    const { code, stdout } = await dev.opctl(["plan", "counters", "--target", target({ a: 3, b: 1 })]);
+    expect(stdout.split("\n").slice(0, 4)).toEqual(["1. a + 1", "2. a + 1, after 1", "3. a + 1, after 2", "4. b + 1"]);
+    expect(code).toBe(0);
+    expect(await status("counters")).toMatchObject({ phase: "idle", state: { counters: { a: 0, b: 0 } } });
+  });
+
+  test("is followed to its target by opctl seek --wait", async () => {
+    const { code, stderr } = await dev.opctl(["seek", "counters", "--target", target({ a: 3, b: 1 }), "--wait"]);
+    expect(stderr).toMatch(/plan 1 +4 steps[^]*started +1\. a \+ 1[^]*state +\/counters\/a = 3[^]*reached/);
+    expect(code).toBe(0);
+    const { plan } = await status("counters");
+    const id = plan?.steps[0]?.execution_id ?? "";
+    const execution = (await (await dev.request(`/executions/${id}`)).json()) as object;
+    expect(execution).toMatchObject({
+      operation: "plus_one",
+      caller: { type: "agent", id: "counters" },
+      principal: "agent:counters",
+    });
+  });
+
+  test("says that it cannot, with exit code 1", async () => {
+    const { code, stderr } = await dev.opctl(["seek", "counters", "-t", target({ a: -1 }), "--wait"]);
+    expect(stderr).toContain("unreachable: no way to /counters/a");
+    expect(code).toBe(1);
+    await dev.opctl(["agent", "stop", "counters"]);
+    expect((await status("counters")).phase).toBe("stopped");
+  });
+
+  test("is directed only by who has its rights", async () => {
+    const created = await dev.opctl(["token", "create", "reader", "--scope", "registry:read", "--json"]);
+    const { token } = JSON.parse(created.stdout) as { token: string };
+    const body = JSON.stringify({ target: {} });
+    for (const what of ["seek", "stop", "sense"]) {
+      const response = await dev.request(`/agents/counters/${what}`, { method: "POST", body, token });
+      expect([what, response.status]).toEqual([what, 403]);
+    }
+    expect((await dev.request("/agents/counters/status", { token })).status).toBe(200);
+  });
+});
+
+test("a webhook tells an agent what is, and the agent sets it right", async () => {
+  await put("/registry/agents/told", { jobs: ["plus_one"], initial: { counters: { a: 0 } } });
+  expect((await dev.opctl(["seek", "told", "-t", target({ a: 2 }), "--wait"])).code).toBe(0);
+  await put("/registry/webhooks/seen", {
+    operation: "sense_agent",
+    scheme: "none",
+    unsigned: true,
+    mapping: '{"name": "told", "path": "/counters/a", "value": body.n}',
+  });
+  const sent = await dev.request("/hooks/seen", { method: "POST", body: '{"n": 0}', token: null });
+  expect([sent.status, await sent.text()]).toEqual([202, expect.anything()]);
+  const plans = async (): Promise<unknown> => ((await status("told")).plan as unknown as { number: number }).number;
+  await waitUntil(async () => (await plans()) === 2 && (await status("told")).phase === "reached", 10_000);
+  expect((await status("told")).state).toEqual({ counters: { a: 2 } });
+});
+
+test("a sensor is read before a plan", async () => {
+  await install(dev, "meter", "export function meter(input) { return input.is; }");
+  await put("/registry/agents/sensing", {
+    jobs: ["plus_one"],
+    initial: { counters: { a: 0 } },
+    sensors: [{ path: "/counters/a", operation: "meter", input: { is: 4 } }],
+  });
+  expect((await dev.opctl(["seek", "sensing", "-t", target({ a: 4 }), "--wait"])).code).toBe(0);
+  expect(await status("sensing")).toMatchObject({ phase: "reached", plan: null, state: { counters: { a: 4 } } });
+});
+
+test("a fleet goes after its canary, and stops when that fails", async () => {
+  for (const name of ["edge-1", "edge-2", "edge-3"]) {
+    await put(`/registry/agents/${name}`, {
+      jobs: ["plus_one"],
+      initial: { counters: { a: name === "edge-1" ? 5 : 0 } },
+    });
+  }
+  const stopped = await dev.opctl(["seek", "edge-*", "-t", target({ a: 2 }), "--canary", "1"]);
+  expect(stopped.stdout).toContain("0 of 3 there, 1 not, 2 not asked: edge-2 edge-3");
+  expect(stopped.code).toBe(1);
+  expect((await status("edge-2")).phase).toBe("idle");
+  const all = await dev.opctl(["seek", "edge-*", "-t", target({ a: 6 }), "--canary", "1"]);
+  expect(all.stdout).toContain("3 of 3 there");
+  expect(all.code).toBe(0);
+});
+
+test("killed between steps it goes on, and does none twice", async () => {
+  await install(
+    dev,
+    "slow_plus",
+    "export async function slow_plus(input) { await new Promise((r) => setTimeout(r, 150)); return input; }",
+  );
+  await put("/registry/jobs/slow_plus", {
+    path: "/counters/:name",
+    when: "value < target",
+    effect: "value + 1",
+    operation: "slow_plus",
+    input: '{"path": path, "value": value}',
+  });
+  await put("/registry/agents/slow", { jobs: ["slow_plus"], initial: { counters: { a: 0 } } });
+  const seeking = dev.opctl(["seek", "slow", "--target", target({ a: 8 }), "--wait"]);
+  for (const least of [2, 5]) {
+    await waitUntil(
+      async () => ((await status("slow").catch(() => undefined))?.state.counters["a"] ?? 0) >= least,
+      30_000,
+    );
+    killEdge();
+    await waitUntil(async () => (await dev.request("/health").catch(() => undefined))?.ok === true, 30_000);
+  }
+  const { code, stderr } = await seeking;
+  expect(stderr).toContain("reached");
+  expect(code).toBe(0);
+  expect((await status("slow")).state).toEqual({ counters: { a: 8 } });
+  const response = await dev.request("/executions?operation=slow_plus&limit=1000");
+  const { items } = (await response.json()) as { items: { id: string; status: string }[] };
+  expect(items.map((each) => each.status)).toEqual(Array.from({ length: 8 }, () => "succeeded"));
+});
+
+/** kill -9 for the workerd that holds the objects. Miniflare hands it its configuration in binary form; executors read a file. */
+function killEdge(): void {
+  const pids = readFileSync(`/proc/${dev.child.pid}/task/${dev.child.pid}/children`, "utf8").trim().split(" ");
+  const edge = pids.find((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("--binary"));
+  if (edge === undefined) throw new Error("no process below opctl dev is the edge");
+  process.kill(Number(edge), "SIGKILL");
+}
