@@ -36,8 +36,8 @@ export function requestInput(operation: ResolvedOperation, { path, query, body }
     members.set(name, readerOf(operation)(name, texts));
   };
   for (const [name, text] of path) put("path", name, [text]);
-  for (const name of new Set(query.keys())) {
-    const texts = query.getAll(name);
+  for (const [name, given] of Map.groupBy(query, ([each]) => each)) {
+    const texts = given.map(([, text]) => text);
     if (texts.length > 1 && !takesMany(operation.input.schema, name)) {
       throw new SwitchyardError(
         "bad_request",

@@ -110,3 +110,10 @@ describe("readBody()", () => {
     });
   });
 });
+
+test("a form of very many fields is read in one pass", () => {
+  const form = Array.from({ length: 90_000 }, (_, n) => `f${n}=1`).join("&");
+  const headers = { "content-type": "application/x-www-form-urlencoded" };
+  const { body } = readBody({ headers, body: utf8(form), scheme: "none" });
+  expect(Object.keys(body.value as object)).toHaveLength(90_000);
+});

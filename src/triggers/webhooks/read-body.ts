@@ -59,11 +59,12 @@ function formOf(text: string, scheme: WebhookScheme): ParsedJson {
   return { value: parseJsonText(json), text: json };
 }
 
-/** Of a query or a form. */
+/** Of a query or a form. In one pass: a form may have fields by the hundred thousand. */
 export function listsOf(fields: URLSearchParams): [string, string | string[]][] {
-  return [...new Set(fields.keys())].map((name) => {
-    const values = fields.getAll(name);
-    return [name, values.length === 1 ? (values[0] ?? "") : values];
+  const lists = Map.groupBy(fields, ([name]) => name);
+  return [...lists].map(([name, [first, ...more]]) => {
+    const value = first?.[1] ?? "";
+    return [name, more.length === 0 ? value : [value, ...more.map(([, each]) => each)]];
   });
 }
 
