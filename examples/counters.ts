@@ -8,6 +8,7 @@ export type PlusOneInput = {
 
 export type PlusOneOutput = { path: string; value: number };
 
+/** Counts one further. */
 export function plus_one(input: PlusOneInput): PlusOneOutput {
   return { path: input.path, value: input.value + 1 };
 }

@@ -26,6 +26,11 @@ const EXAMPLES: Record<string, Case> = {
     input: { input_str: "hi" },
     output: { output_str: "hi", output_len: 2 },
   },
+  "counters.ts#plus_one": {
+    types: ["plus_one_input", "plus_one_output"],
+    input: { path: "/counters/a", value: 1 },
+    output: { path: "/counters/a", value: 2 },
+  },
   "shout.ts#shout": {
     types: ["shout_input", "shout_output"],
     input: { output_str: "hi" },

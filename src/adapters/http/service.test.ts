@@ -117,14 +117,20 @@ it("callService() gives credentials to no origin that the environment does not n
 });
 
 it("callService() ends at the time-out and at a cancellation, and tells the service by its connection", async () => {
+  let came = 0;
   let ended = 0;
-  const place = await serve((_, response) => void response.on("close", () => ended++));
-  expect(await run(place, callOf({ timeoutMs: 50 }))).toMatchObject({ error: { code: "timeout" } });
+  const place = await serve((_, response) => {
+    came += 1;
+    response.on("close", () => (ended += 1));
+  });
+  expect(await run(place, callOf({ timeoutMs: 500 }))).toMatchObject({ error: { code: "timeout" } });
   const cancellation = new Cancellation();
   const running = run(place, callOf({ cancellation }));
+  await expect.poll(() => came, { timeout: 4_000 }).toBe(2);
   cancellation.request();
   expect(await running).toMatchObject({ error: { code: "execution_cancelled" } });
-  await expect.poll(() => ended, { timeout: 10_000 }).toBeGreaterThan(0);
+  // Node loses the signal of a Request now and then, so that of the two one may stay open here.
+  await expect.poll(() => ended).toBeGreaterThan(0);
 });
 
 it("callService() refuses an input over the limit of the way", async () => {
