@@ -3,14 +3,13 @@
  * worker runs on Cloudflare (executor: the Worker Loader of this script) and self-hosted (executor: supervised
  * processes, reached through SLOT_n bindings).
  */
-import { connect } from "cloudflare:sockets";
 import { waitUntil, WorkerEntrypoint } from "cloudflare:workers";
-import type { AdapterCall, AdapterPorts } from "./adapters/adapter.ts";
+import type { AdapterCall } from "./adapters/adapter.ts";
 import { checker } from "./adapters/check.ts";
 import { createAdapters, offeredAdapters } from "./adapters/index.ts";
-import { SwitchyardError, toErrorData, toSwitchyardError } from "./core/errors.ts";
+import { networksOf } from "./adapters/networks.ts";
+import { toErrorData, toSwitchyardError } from "./core/errors.ts";
 import { shardOfExecutionId } from "./core/ids.ts";
-import { LIMITS } from "./core/limits.ts";
 import { log } from "./core/log.ts";
 import { noteSecrets } from "./core/redact.ts";
 import { Capabilities } from "./dispatch/capability.ts";
@@ -20,6 +19,7 @@ import { createApp } from "./edge/app.ts";
 import type { Platform } from "./edge/context.ts";
 import { problem } from "./edge/problem.ts";
 import { Accepter } from "./executions/accepter.ts";
+import { artifactTexts } from "./executions/artifacts/artifact-texts.ts";
 import { ShardedArtifacts } from "./executions/artifacts/artifacts.ts";
 import { PayloadStore } from "./executions/artifacts/payload-store.ts";
 import type { RunnerPorts } from "./executions/_runner-ports.ts";
@@ -146,7 +146,7 @@ function wire(env: Bindings): Wired {
     pool: (environment) => env.RUNNERS.getByName(environment),
     ports: {
       isolates: source,
-      ...networks(env),
+      ...networksOf(env.PRIVATE_NETWORK),
       platformUrl,
       jobs,
       artifacts: artifactTexts(() => artifacts),
@@ -274,7 +274,7 @@ function wire(env: Bindings): Wired {
       {
         subscription: (name) => registry.trigger("subscription", name),
         secrets: (row) => registry.triggerSecrets(row),
-        fetchOn: networks(env).fetchOn,
+        fetchOn: networksOf(env.PRIVATE_NETWORK).fetchOn,
         switchOff: (row) => switchOff(row, registry),
         dispatch: platform.dispatch,
         userAgent: `Switchyard/${version}`,
@@ -363,51 +363,6 @@ function isPool({ active, adapter }: { active: boolean; adapter: string }): bool
 /** A collector is mostly beside the platform: where there is a network of the team's own, it is asked through that. */
 function collectorFetch({ PRIVATE_NETWORK: own }: Bindings): (request: Request) => Promise<Response> {
   return own === undefined ? (request) => fetch(request) : (request) => own.fetch(request);
-}
-
-/** Public addresses are reached directly; private ones through a service that this installation may have. */
-function networks({ PRIVATE_NETWORK: own }: Bindings): Pick<AdapterPorts, "fetchOn" | "connectOn"> {
-  const privately = (): Fetcher => {
-    if (own !== undefined) return own;
-    throw new SwitchyardError(
-      "environment_misconfigured",
-      "Cannot reach a private address: the installation must have the binding PRIVATE_NETWORK; it has none",
-      {
-        hint: "Only a self-hosted platform has a private network; elsewhere a runner in that network connects outward.",
-      },
-    );
-  };
-  return {
-    fetchOn(network) {
-      if (network === "public") return (request) => fetch(request, { redirect: "manual" });
-      const fetcher = privately();
-      return (request) => fetcher.fetch(request, { redirect: "manual" });
-    },
-    connectOn(network) {
-      if (network === "public") return (address) => connect(address);
-      const fetcher = privately();
-      return (address) => fetcher.connect(address);
-    },
-  };
-}
-
-function artifactTexts(artifacts: () => ShardedArtifacts): AdapterPorts["artifacts"] {
-  return {
-    async put(execution, text, operation) {
-      const body = new Blob([text]).stream();
-      const content = { name: "payload", contentType: "application/json", body, operation };
-      return (await artifacts().put(execution, content)).id;
-    },
-    async text(id) {
-      const found = await artifacts().read(id);
-      if (found !== undefined && found.view.size_bytes <= LIMITS.jsonBytes) return new Response(found.body).text();
-      await found?.body.cancel();
-      throw new SwitchyardError(
-        found === undefined ? "payload_lost" : "output_too_large",
-        `Cannot read the output "${id}": it must be a stored artifact of at most ${LIMITS.jsonBytes} bytes; it is ${found === undefined ? "gone" : found.view.size_bytes}`,
-      );
-    },
-  };
 }
 
 let wired: Wired | undefined;

@@ -3,20 +3,9 @@
  * environments, operations, triggers; and a type after the types that it names. Pruning goes the other way round.
  */
 import type { Kind } from "../../src/model/entities.ts";
+import { MANIFEST_KINDS } from "./user-made.ts";
 
-const KIND_ORDER: readonly Kind[] = [
-  "token",
-  "secret",
-  "type",
-  "module",
-  "environment",
-  "operation",
-  "webhook",
-  "schedule",
-  "subscription",
-  "job",
-  "agent",
-];
+const KIND_ORDER: readonly Kind[] = ["token", "secret", ...MANIFEST_KINDS];
 
 type Named = { kind: Kind; name: string; content: unknown };
 

@@ -2,7 +2,7 @@
 import type { Kind } from "../../src/model/entities.ts";
 import type { Entry } from "../registry.ts";
 
-/** Kinds that manifests carry: the others hold what must not be in a file. */
+/** Kinds that manifests carry, each after those that it may name: the others hold what must not be in a file. */
 export const MANIFEST_KINDS = [
   "type",
   "module",

@@ -1,6 +1,6 @@
 /**
- * The one way to run an operation. Routes, opctl and ctx.call all come through here, and later webhooks, schedules,
- * workflows, pipelines and streams:
+ * The one way to run an operation. Routes, opctl, ctx.call, webhooks, schedules, subscriptions and agents all come through
+ * here:
  *
  *     resolve → authorize → check input → limit → choose → invoke → check output → record
  *

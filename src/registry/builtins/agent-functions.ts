@@ -6,8 +6,9 @@ import * as v from "valibot";
 import { SwitchyardError } from "../../core/errors.ts";
 import { AGENT_PHASES, STEP_STATUSES } from "../../model/agent-states.ts";
 import { NameSchema } from "../../model/names.ts";
-import { allows, type Principal } from "../../model/principal.ts";
+import type { Principal } from "../../model/principal.ts";
 import type { TriggerHandle } from "../../model/triggers.ts";
+import { assertWithinRights } from "../../model/within-rights.ts";
 import type { WiredFunction } from "./execution-functions.ts";
 import { parseInput } from "./parse-input.ts";
 
@@ -181,10 +182,6 @@ async function rowOf(name: string, registry: Registry): Promise<Row> {
 
 async function directed(name: string, principal: Principal, registry: Registry): Promise<Row> {
   const row = await rowOf(name, registry);
-  const beyond = row.scopes.filter((scope) => !allows(principal, scope));
-  if (beyond.length === 0) return row;
-  throw new SwitchyardError(
-    "forbidden",
-    `Cannot direct the agent "${name}": whoever does must have its scopes, ${row.scopes.join(", ")}; "${principal.name}" has ${principal.scopes.join(", ")}`,
-  );
+  assertWithinRights(principal, { ...row, secrets: [] }, { kind: "agent", what: "direct the" });
+  return row;
 }

@@ -8,7 +8,7 @@ import { within } from "../../core/within.ts";
 import type { DispatchPorts } from "../../dispatch/dispatch.ts";
 import type { ScheduleFiring, SchedulePorts } from "../../registry/builtins/schedule-functions.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { assertWithinRights } from "../within-rights.ts";
+import { assertWithinRights } from "../../model/within-rights.ts";
 import type { FiringRow } from "./_store.ts";
 import { call } from "./fire.ts";
 import type { Scheduler } from "./scheduler.ts";

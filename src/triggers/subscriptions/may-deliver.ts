@@ -4,7 +4,7 @@
  */
 import type { Principal } from "../../model/principal.ts";
 import type { Subscription } from "../../model/triggers.ts";
-import { assertWithinRights } from "../within-rights.ts";
+import { assertWithinRights } from "../../model/within-rights.ts";
 
 /** Throws forbidden. */
 export function assertMayDeliver(

@@ -3,10 +3,8 @@
  * one replaces the other. Keys and bytes are those of the scheme by which webhooks verify the same.
  */
 import { SwitchyardError } from "../../core/errors.ts";
-import { encodeBase64 } from "../webhooks/schemes/encoding.ts";
-import { mac } from "../webhooks/schemes/mac.ts";
 import { utf8, type Bytes } from "../webhooks/schemes/scheme.ts";
-import { standard } from "../webhooks/schemes/standard.ts";
+import { keyOf, signatureOf } from "../webhooks/schemes/standard.ts";
 
 export type Signed = { id: string; timestampS: number; body: string };
 
@@ -15,17 +13,16 @@ export async function signatureHeaders(
   { id, timestampS, body }: Signed,
   secrets: readonly string[],
 ): Promise<Record<string, string>> {
-  const headers = { "webhook-id": id, "webhook-timestamp": String(timestampS) };
+  const timestamp = String(timestampS);
+  const headers = { "webhook-id": id, "webhook-timestamp": timestamp };
   if (secrets.length === 0) return headers;
-  const content = utf8(`${id}.${timestampS}.${body}`);
-  const signatures = await Promise.all(
-    secrets.map(async (secret) => `v1,${encodeBase64(await mac(keyOf(secret), "SHA-256", content))}`),
-  );
+  const content = { id, timestamp, body: utf8(body) };
+  const signatures = await Promise.all(secrets.map((secret) => signatureOf(content, usableKey(secret))));
   return { ...headers, "webhook-signature": signatures.join(" ") };
 }
 
-function keyOf(secret: string): Bytes {
-  const key = standard.key?.(secret);
+function usableKey(secret: string): Bytes {
+  const key = keyOf(secret);
   if (key !== undefined) return key;
   throw new SwitchyardError(
     "secret_unavailable",

@@ -9,7 +9,7 @@ import { beginTrace } from "../../core/trace.ts";
 import type { Principal } from "../../model/principal.ts";
 import type { TriggerHandle } from "../../model/triggers.ts";
 import type { WebhookFunctions, WebhookTest, WebhookTested } from "../../registry/builtins/webhook-functions.ts";
-import { assertWithinRights } from "../within-rights.ts";
+import { assertWithinRights } from "../../model/within-rights.ts";
 import { contentOf, isWhole, type Deliveries } from "./delivery-view.ts";
 import { receive, receiveAgain, type HookRequest, type Received, type WebhookPorts } from "./receive.ts";
 import { SCHEMES } from "./schemes/index.ts";

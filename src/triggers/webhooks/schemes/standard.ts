@@ -10,13 +10,22 @@ const PREFIX = "whsec_";
 /** So many signatures are tried: a sender has two, while one secret replaces another. */
 export const MOST_SIGNATURES = 8;
 
-function keyOf(secret: string): Bytes | undefined {
+/** undefined: it is no base64, or empty. */
+export function keyOf(secret: string): Bytes | undefined {
   const key = decodeBase64(padded(secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : secret));
   return key?.byteLength === 0 ? undefined : key;
 }
 
 function signedBy(id: string, timestamp: string, body: Bytes): Bytes {
   return joinBytes([utf8(`${id}.${timestamp}.`), body]);
+}
+
+/** One entry of `webhook-signature`. */
+export async function signatureOf(
+  { id, timestamp, body }: { id: string; timestamp: string; body: Bytes },
+  key: Bytes,
+): Promise<string> {
+  return `v1,${encodeBase64(await mac(key, "SHA-256", signedBy(id, timestamp, body)))}`;
 }
 
 export const standard: Scheme = {
@@ -58,11 +67,10 @@ export const standard: Scheme = {
   proofHeaders: () => ["webhook-signature"],
   async sign({ id, timestampMs, secret, body }) {
     const timestamp = String(Math.floor(timestampMs / 1_000));
-    const signature = await mac(keyOf(secret) ?? utf8(secret), "SHA-256", signedBy(id, timestamp, body));
     return {
       "webhook-id": id,
       "webhook-timestamp": timestamp,
-      "webhook-signature": `v1,${encodeBase64(signature)}`,
+      "webhook-signature": await signatureOf({ id, timestamp, body }, keyOf(secret) ?? utf8(secret)),
     };
   },
 };

@@ -3,9 +3,9 @@
  * must have these themselves.
  */
 import { SwitchyardError } from "../core/errors.ts";
-import { allows, type Principal } from "../model/principal.ts";
-import type { Scope } from "../model/scope.ts";
-import type { TriggerKind } from "../model/triggers.ts";
+import { allows, type Principal } from "./principal.ts";
+import type { Scope } from "./scope.ts";
+import type { TriggerKind } from "./triggers.ts";
 
 export type Borrowed = { name: string; scopes: readonly Scope[]; secrets: readonly string[] };
 
