@@ -66,13 +66,28 @@ export const KIND_WORDS: { readonly [K in Kind]: KindWords<K> } = {
     text: ["name", "description"],
     columns: ["name", "revision", "active", "jobs", "description"],
   },
+  state_machine: {
+    plural: "state_machines",
+    text: ["name", "description", "initial"],
+    columns: ["name", "revision", "initial", "description"],
+  },
+  service: {
+    plural: "services",
+    text: ["name", "description", "environment", "state_machine"],
+    columns: ["name", "revision", "active", "environment", "state_machine", "description"],
+  },
+  exposure: {
+    plural: "exposures",
+    text: ["name", "description", "service", "protocol", "base_path", "via"],
+    columns: ["name", "revision", "active", "service", "protocol", "via"],
+  },
 };
 
 export const KIND_NAMES = Object.keys(KIND_WORDS) as Kind[];
 
 /** `operation` or `operations` → the kind. Anything else is a usage error that names the nearest. */
 export function parseKind(word: string): Kind {
-  const lower = word.toLowerCase();
+  const lower = word.toLowerCase().replaceAll("-", "_");
   const found = KIND_NAMES.find((kind) => kind === lower || KIND_WORDS[kind].plural === lower);
   if (found !== undefined) return found;
   const near = didYouMean(

@@ -23,6 +23,7 @@ export const LAYERS: Record<string, number> = {
   metrics: 5,
   triggers: 5,
   agents: 5,
+  services: 5,
   edge: 6,
   executor: 6,
   host: 7,

@@ -60,6 +60,7 @@ import { Scheduler } from "./triggers/schedules/scheduler.ts";
 import { createSchedules, SchedulerObjects } from "./triggers/schedules/schedules.ts";
 import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
+import { createServices } from "./services/services.ts";
 import { deliver } from "./triggers/subscriptions/deliver.ts";
 import { switchOff } from "./triggers/subscriptions/switch-off.ts";
 import { tryOut } from "./triggers/subscriptions/try-out.ts";
@@ -173,6 +174,7 @@ function wire(env: Bindings): Wired {
     background: waitUntil,
     ...(env.REGISTRY_MAX_STALE_MS === undefined ? {} : { maxStaleMs: Number(env.REGISTRY_MAX_STALE_MS) }),
   });
+  const services = createServices();
   const agents = createAgents({ namespace: env.AGENTS, registry });
   const rateLimits = new RateLimits(env.RATE_LIMITS, now);
   const namespace = env.EXECUTIONS;
@@ -212,6 +214,7 @@ function wire(env: Bindings): Wired {
       webhooks: platform.webhooks,
       schedules,
       agents,
+      services,
       subscriptions: {
         test: (subscription: string, asker: Principal) =>
           tryOut(subscription, asker, {

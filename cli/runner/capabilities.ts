@@ -2,7 +2,7 @@
 import os from "node:os";
 import * as v from "valibot";
 import { SwitchyardError } from "../../src/core/errors.ts";
-import { CapabilitiesSchema } from "../../src/model/entities.ts";
+import { CapabilitiesSchema } from "../../src/model/implementations.ts";
 import type { Capabilities, Capability } from "../../src/model/environment.ts";
 
 export function capabilitiesOf(words: readonly string[]): Capabilities {

@@ -9,6 +9,7 @@ import type { InvocationMeta, IsolateDefinition, RetryAdvice, RunOptions } from 
 import type { Outcome } from "../model/outcome.ts";
 import type { Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
+import type { ServiceHost } from "./service-host.ts";
 
 export type { EnvironmentHandle } from "../model/environment.ts";
 
@@ -46,6 +47,8 @@ export interface Adapter extends AdapterDescription {
   invoke(call: AdapterCall): Promise<Outcome>;
   /** Looks at the place without running anything of the users'. Never throws for what it finds. */
   check?(environment: EnvironmentHandle): Promise<EnvironmentCheck>;
+  /** Where it can run services, or leads to those that run already. */
+  readonly services?: ServiceHost;
 }
 
 /** Where the code of modules comes from: the registry, which knows code and secrets. */

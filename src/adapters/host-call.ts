@@ -97,6 +97,7 @@ function workOf(implementation: Implementation): Work | undefined {
     case "http":
       return implementation;
     case "lambda":
+    case "service":
     case "builtin":
       return undefined;
   }

@@ -116,6 +116,13 @@ export function forbidden(allow: Allow, work: Work, locate: Locate): string | un
         : refusal(`the container image ${work.image}`, `container:${work.image}`);
     case "http":
       return forbiddenUrl(allow.http, work.url);
+    case "replica": {
+      if (work.do !== "start" || work.spec.run === null || "address" in work.spec.run) return undefined;
+      const { run } = work.spec;
+      return "process" in run
+        ? forbiddenProgram(allow.processes, run.process.command[0] ?? "", locate)
+        : forbidden(allow, { kind: "container", ...run.container }, locate);
+    }
   }
 }
 

@@ -135,6 +135,11 @@ export function createHost(options: HostOptions): Host {
     const platform = platformAt(options.platformUrl ?? order.platform_url);
     const { input, definition: given } = await fetchParts(order, rest, platform);
     const fitted = (result: InvocationResult) => fitReply(result, { meta, platform, maxBytes: options.maxReplyBytes });
+    if (work.kind === "replica") {
+      return replyOf(
+        failed("environment_forbids", `Cannot run "${meta.operation}" here: services run on runners only`),
+      );
+    }
     if (work.kind !== "module") {
       const log = (level: string, message: string) => options.log(redactLine(`${level} ${meta.operation}: ${message}`));
       return fitted(await external(work, { meta, input }, { ...more, log }));

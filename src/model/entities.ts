@@ -6,16 +6,13 @@ import * as v from "valibot";
 import { LIMITS } from "../core/limits.ts";
 import type { RetryPolicy } from "./execution.ts";
 import { AgentSchema, JobSchema } from "./agents.ts";
+import { CapabilitiesSchema, ExternalSchema, JsonObjectSchema } from "./implementations.ts";
 import { NameSchema } from "./names.ts";
 import { RateLimitSchema } from "./rate-limit.ts";
 import { ScopeSchema, type Scope } from "./scope.ts";
+import { ExposureSchema, ProvidedBySchema, ServiceSchema } from "./services.ts";
+import { StateMachineSchema } from "./state-machines.ts";
 import { ScheduleSchema, SubscriptionSchema, WebhookSchema } from "./triggers.ts";
-
-/** Any JSON object, taken as it is: v.record() would silently drop a member named "constructor" or "prototype". */
-export const JsonObjectSchema = v.custom<Record<string, unknown>>(
-  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-  "must be an object",
-);
 
 /** A type's name, an inline definition (stored under its `name` if it has one), or null: taken from the code. */
 export const TypeReferenceSchema = v.nullable(v.union([NameSchema, v.boolean(), JsonObjectSchema]));
@@ -41,60 +38,7 @@ function integer(least: number, most: number) {
   return v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
 }
 
-const words = v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(4096))), v.maxLength(256));
-const shortText = v.pipe(v.string(), v.minLength(1), v.maxLength(2048));
-
-/** Any program: the input as JSON on stdin, the output as JSON on stdout, stderr is the log, an exit code but 0 a failure. */
-export const ProcessSchema = v.strictObject({
-  /** The program and its arguments; no shell reads them. */
-  command: v.pipe(words, v.minLength(1)),
-});
-export type ProcessImplementation = v.InferOutput<typeof ProcessSchema>;
-
-/** A container that the team already has: as a process where it runs beside us, as a job that calls back elsewhere. */
-export const ContainerSchema = v.strictObject({
-  image: shortText,
-  /** In place of what the image starts. */
-  command: v.optional(v.nullable(words), null),
-});
-export type ContainerImplementation = v.InferOutput<typeof ContainerSchema>;
-
-/** A service or function that the team already has: the input is the body of a POST, the output that of the answer. */
-export const HttpSchema = v.strictObject({
-  /** A whole URL, or a path under the environment's own address. */
-  url: v.pipe(shortText, v.regex(/^(?:https?:\/\/|\/)/, "must begin with https://, http:// or /")),
-  method: v.optional(v.picklist(["POST", "PUT", "PATCH"]), "POST"),
-});
-export type HttpImplementation = v.InferOutput<typeof HttpSchema>;
-
-/** A Lambda function that the team already has. */
-export const LambdaSchema = v.strictObject({
-  /** Its name or ARN. */
-  function: v.pipe(v.string(), v.regex(/^[A-Za-z0-9:_-]{1,170}$/, "must be a function's name or ARN")),
-  /** A version or an alias. null: $LATEST. */
-  qualifier: v.optional(v.nullable(v.pipe(v.string(), v.regex(/^[A-Za-z0-9$_-]{1,128}$/))), null),
-});
-export type LambdaImplementation = v.InferOutput<typeof LambdaSchema>;
-
 const MODULE_EXPORT = /^[a-z][a-z0-9_.-]{0,127}:[A-Za-z_$][A-Za-z0-9_$]{0,127}$/;
-
-/** Sorts of code that is not stored here: `{process: {…}}`, `{container: {…}}`, `{http: {…}}`, `{lambda: {…}}`. */
-export const ExternalSchema = v.union([
-  v.strictObject({ process: ProcessSchema }),
-  v.strictObject({ container: ContainerSchema }),
-  v.strictObject({ http: HttpSchema }),
-  v.strictObject({ lambda: LambdaSchema }),
-]);
-export type ExternalImplementation = v.InferOutput<typeof ExternalSchema>;
-
-/** Of an environment: what it has. Of an operation: what it needs; a number is the least that is enough. */
-export const CapabilitiesSchema = v.pipe(
-  v.record(
-    v.pipe(v.string(), v.regex(/^[a-z][a-z0-9_.-]{0,63}$/, "must be a lower-case name")),
-    v.union([v.boolean(), v.pipe(v.number(), v.finite()), v.pipe(v.string(), v.minLength(1), v.maxLength(256))]),
-  ),
-  v.check((all) => Object.keys(all).length <= 64, "must be at most 64 capabilities"),
-);
 
 const hint = v.optional(v.nullable(v.boolean()), null);
 
@@ -127,9 +71,14 @@ export const OperationSchema = v.strictObject({
   active: v.optional(v.boolean(), true),
   /**
    * `module:export`, resolved to the hash of the module's newest code when the row is written; or something that the team
-   * already has.
+   * already has. Null where a service provides it: one of the two.
    */
-  implemented_at: v.union([v.pipe(v.string(), v.regex(MODULE_EXPORT, "must be module:export")), ExternalSchema]),
+  implemented_at: v.optional(
+    v.nullable(v.union([v.pipe(v.string(), v.regex(MODULE_EXPORT, "must be module:export")), ExternalSchema])),
+    null,
+  ),
+  /** The request to a service that it is. */
+  provided_by: v.optional(v.nullable(ProvidedBySchema), null),
   input_type: v.optional(TypeReferenceSchema, null),
   output_type: v.optional(TypeReferenceSchema, null),
   /** An environment's name, or names in order of preference. null: any that has what `requires` says, else inline. */
@@ -189,13 +138,8 @@ export const OperationSchema = v.strictObject({
   examples: v.optional(v.pipe(v.array(ExampleSchema), v.maxLength(LIMITS.examples)), []),
   /** What agents are told of it beside its description and types. null: nothing is said. */
   annotations: v.optional(v.nullable(AnnotationsSchema), null),
-  // Known to the design, refused until something acts on them (see UNSUPPORTED_SETTINGS).
-  provided_by: v.optional(v.nullable(v.string()), null),
 });
 export type Operation = v.InferOutput<typeof OperationSchema>;
-
-/** Settings that this version would ignore. A row that sets one to anything but its default is refused. */
-export const UNSUPPORTED_SETTINGS = ["provided_by"] as const satisfies readonly (keyof Operation)[];
 
 /** `schema` (JSON Schema 2020-12) or the shorthand `attributes`; never both. */
 export const TypeSchema = v.strictObject({
@@ -294,6 +238,9 @@ export const KINDS = {
   subscription: { plural: "subscriptions", schema: SubscriptionSchema, write: "registry:write" },
   job: { plural: "jobs", schema: JobSchema, write: "registry:write" },
   agent: { plural: "agents", schema: AgentSchema, write: "registry:write" },
+  state_machine: { plural: "state_machines", schema: StateMachineSchema, write: "registry:write" },
+  service: { plural: "services", schema: ServiceSchema, write: "registry:write" },
+  exposure: { plural: "exposures", schema: ExposureSchema, write: "registry:write" },
 } as const satisfies Record<string, { plural: string; schema: v.GenericSchema; write: Scope }>;
 
 export type Kind = keyof typeof KINDS;

@@ -11,9 +11,11 @@
  * same order comes again with the definition. What is too large for what carries it travels as an artifact of the
  * execution, fetched or stored with the capability of the order.
  */
-import type { ContainerImplementation, HttpImplementation, ModuleLanguage, ProcessImplementation } from "./entities.ts";
+import type { ModuleLanguage } from "./entities.ts";
+import type { ContainerImplementation, HttpImplementation, ProcessImplementation } from "./implementations.ts";
 import { parseResult, splitFrame, joinFrame } from "./frame.ts";
 import type { InvocationMeta, InvocationResult, IsolateDefinition } from "./invocation.ts";
+import type { ReplicaSpec } from "./services.ts";
 
 /** Raised when an older host would misunderstand. A host refuses another number with host_outdated. */
 export const HOST_PROTOCOL = 1;
@@ -22,7 +24,22 @@ export type Work =
   | { kind: "module"; language: ModuleLanguage }
   | ({ kind: "process" } & ProcessImplementation)
   | ({ kind: "container" } & ContainerImplementation)
-  | ({ kind: "http" } & HttpImplementation);
+  | ({ kind: "http" } & HttpImplementation)
+  | ({ kind: "replica" } & ReplicaWork);
+
+/**
+ * What a runner does for services. The output of `start` is a ReplicaReport, once it is ready: one that is there already is not
+ * started again; of `stop` null, once it is gone; of `observe` ReplicaReport[]; of `request` an HttpAnswer.
+ */
+export type ReplicaWork =
+  | { do: "start"; service: string; replica: string; revision: string; spec: ReplicaSpec }
+  | { do: "stop"; replica: string; grace_ms: number }
+  | { do: "observe"; service: string | null }
+  /** The order's input is the body. `path` has the query in it. */
+  | { do: "request"; replica: string; method: string; path: string; headers: Readonly<Record<string, string>> };
+
+/** `body`: text; what is not UTF-8 is no answer. */
+export type HttpAnswer = { status: number; headers: Readonly<Record<string, string>>; body: string };
 
 export type HostOrder = {
   protocol: number;

@@ -14,7 +14,7 @@ export type Principal = {
 };
 
 /** Whatever can start something. */
-export const CALLER_TYPES = ["token", "execution", "webhook", "schedule", "subscription", "agent"] as const;
+export const CALLER_TYPES = ["token", "execution", "webhook", "schedule", "subscription", "agent", "service"] as const;
 
 export type Caller = { type: (typeof CALLER_TYPES)[number]; id: string };
 

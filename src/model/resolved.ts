@@ -1,15 +1,16 @@
 /** One closed revision of an operation, ready to run: what the registry hands to dispatch. */
 import type { Issue } from "../core/errors.ts";
+import type { ModuleLanguage } from "./entities.ts";
 import type {
   ContainerImplementation,
   HttpImplementation,
   LambdaImplementation,
-  ModuleLanguage,
   ProcessImplementation,
-} from "./entities.ts";
+} from "./implementations.ts";
 import type { Capabilities } from "./environment.ts";
 import type { ConcurrencyPolicy, RecordPolicy, RetryPolicy } from "./execution.ts";
 import type { RateLimit } from "./rate-limit.ts";
+import type { ProvidedBy } from "./services.ts";
 
 /** The verdict on a value. `value` is the checked one with defaults filled in; the one passed in is not changed. */
 export type CheckResult = { ok: true; value: unknown; changed: boolean } | { ok: false; errors: Issue[] };
@@ -30,6 +31,8 @@ export type Implementation =
   | ({ kind: "container" } & ContainerImplementation)
   | ({ kind: "http" } & HttpImplementation)
   | ({ kind: "lambda" } & LambdaImplementation)
+  /** A request to a service, by the exposure that leads there now. */
+  | ({ kind: "service" } & ProvidedBy)
   /** A function of the platform itself. `scope` is what its principal must hold, whatever the row is called. */
   | { kind: "builtin"; function: string };
 

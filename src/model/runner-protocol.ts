@@ -7,7 +7,7 @@
  * A fence names one push of one order, for ever. `ping` alone is a sign of life and answered `pong` without waking anybody.
  */
 import * as v from "valibot";
-import { CapabilitiesSchema } from "./entities.ts";
+import { CapabilitiesSchema } from "./implementations.ts";
 import type { Capabilities } from "./environment.ts";
 import type { Outcome } from "./outcome.ts";
 
@@ -77,6 +77,8 @@ export const FromRunnerSchema = v.variant("type", [
   /** The body is the reply. Repeated until it is acknowledged. */
   v.object({ type: v.literal("result"), fence, size }),
   v.object({ type: v.literal("drain") }),
+  /** The body is ReplicaReport[]: every replica of a service that it has, and those that have just ended. */
+  v.object({ type: v.literal("replicas"), size }),
 ]);
 export type FromRunner = v.InferOutput<typeof FromRunnerSchema>;
 
@@ -142,6 +144,10 @@ export type PoolOrder = {
   hold: boolean;
   max_queued: number;
   resume_ms: number;
+  /** The name of the runner that it is for, and no other. */
+  on?: string;
+  /** It takes no slot: requests to services, and what keeps them. */
+  beside?: true;
 };
 
 export type RunnerView = {

@@ -3,7 +3,7 @@
  * a service through one is no part of this; here is what may be written down, and what each fact can be.
  */
 import * as v from "valibot";
-import { JsonObjectSchema } from "./entities.ts";
+import { JsonObjectSchema } from "./implementations.ts";
 import { NameSchema } from "./names.ts";
 
 /**

@@ -7,6 +7,7 @@ import * as v from "valibot";
 import type { AgentRow } from "./agents.ts";
 import { NameSchema } from "./names.ts";
 import { ScopeSchema } from "./scope.ts";
+import type { ServiceRow } from "./services.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -158,9 +159,15 @@ export const SubscriptionSchema = v.strictObject({
 });
 export type Subscription = v.InferOutput<typeof SubscriptionSchema>;
 
-export const TRIGGER_KINDS = ["webhook", "schedule", "subscription", "agent"] as const;
+export const TRIGGER_KINDS = ["webhook", "schedule", "subscription", "agent", "service"] as const;
 export type TriggerKind = (typeof TRIGGER_KINDS)[number];
-export type TriggerManifest = { webhook: Webhook; schedule: Schedule; subscription: Subscription; agent: AgentRow };
+export type TriggerManifest = {
+  webhook: Webhook;
+  schedule: Schedule;
+  subscription: Subscription;
+  agent: AgentRow;
+  service: ServiceRow;
+};
 
 /** One trigger's row, as what fires it uses it. `digest` changes with anything in it. */
 export type TriggerHandle<K extends TriggerKind = TriggerKind> = TriggerManifest[K] & {

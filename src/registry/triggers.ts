@@ -179,9 +179,8 @@ export class Triggers {
       this.#all.clear();
       return;
     }
-    // The values of secrets hang on the handles, so those that name a changed one go too.
     if (change.kind === "secret") {
-      this.#cache.deleteWhere((_key, handle) => "secrets" in handle && handle.secrets.includes(change.name));
+      this.#cache.deleteWhere((_key, handle) => namesSecret(handle, change.name));
       this.#all.clear();
       return;
     }
@@ -211,6 +210,12 @@ export class Triggers {
       throw fromDatabaseError(error);
     }
   }
+}
+
+/** The values of secrets hang on the handles, so those that name a changed one go too. */
+function namesSecret(handle: TriggerHandle, secret: string): boolean {
+  if (!("secrets" in handle)) return false;
+  return Object.values(handle.secrets).includes(secret);
 }
 
 function toHandle({ manifest, ...row }: Stored): TriggerHandle {

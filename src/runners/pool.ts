@@ -95,6 +95,8 @@ export class Pool {
       case "drain":
         runner.draining = true;
         return this.#closeDrained(runner);
+      case "replicas":
+        return;
     }
   }
 

@@ -1,6 +1,5 @@
 /** The registry over HTTP: preconditions, refusals that store nothing, history, and edits under running calls. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { UNSUPPORTED_SETTINGS } from "../../src/model/entities.ts";
 import { install, startDev, type Dev } from "./_platform.ts";
 import { etagOf, registryOf, revisionOf, type Answer, type Json } from "./_registry.ts";
 
@@ -74,22 +73,6 @@ describe("preconditions", () => {
 });
 
 describe("a refused write says why and stores nothing", () => {
-  const values: Record<(typeof UNSUPPORTED_SETTINGS)[number], unknown> = {
-    provided_by: "service",
-  };
-
-  it.each(UNSUPPORTED_SETTINGS)("%s: setting_unsupported", async (setting) => {
-    const before = [await lastChange(), (await done("GET", "/registry/operations/identity")).body];
-    const wish = { implemented_at: "identity:identity", [setting]: values[setting] };
-    const refused = { status: 422, body: { code: "setting_unsupported", errors: [{ pointer: `/${setting}` }] } };
-    expect(await send("PUT", `/registry/operations/with_${setting}`, wish)).toMatchObject(refused);
-    expect(await send("PATCH", "/registry/operations/identity", { [setting]: values[setting] })).toMatchObject(refused);
-    const copy = { name: `with_${setting}`, [setting]: values[setting] };
-    expect(await send("POST", "/registry/operations/identity/duplicate", copy)).toMatchObject(refused);
-    expect((await send("GET", `/registry/operations/with_${setting}`)).status).toBe(404);
-    expect([await lastChange(), (await done("GET", "/registry/operations/identity")).body]).toEqual(before);
-  });
-
   it.each([
     ["concurrency", { concurrency: { limit: 1 } }, "setting_unsupported"],
     ["record", { is_async: true, record: "none" }, "setting_unsupported"],

@@ -6,7 +6,7 @@ import { SwitchyardError } from "../../core/errors.ts";
 import { utf8Length } from "../../core/hash.ts";
 import { LIMITS } from "../../core/limits.ts";
 import { contextOf } from "../../core/trace.ts";
-import type { HttpImplementation } from "../../model/entities.ts";
+import type { HttpImplementation } from "../../model/implementations.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { outcomeOfThrown, unstarted, type AdapterCall, type AdapterPorts } from "../adapter.ts";
 import { runOnHost } from "../host-call.ts";

@@ -8,7 +8,7 @@ import { mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import type { ContainerImplementation } from "../../model/entities.ts";
+import type { ContainerImplementation } from "../../model/implementations.ts";
 import type { InvocationMeta, InvocationResult } from "../../model/invocation.ts";
 import { runProgram } from "./_program.node.ts";
 import { failed, type WorkOptions, type WorkOrder } from "./_work.ts";

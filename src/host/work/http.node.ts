@@ -1,7 +1,7 @@
 /** Asks a service on the runner's own network: the input is the body, the output that of the answer. Redirects are refused: they lead past the allow-list. */
 import { LIMITS } from "../../core/limits.ts";
 import { contextOf } from "../../core/trace.ts";
-import type { HttpImplementation } from "../../model/entities.ts";
+import type { HttpImplementation } from "../../model/implementations.ts";
 import type { InvocationMeta, InvocationResult } from "../../model/invocation.ts";
 import { cancelled, failed, readOutput, timedOut, type WorkOptions, type WorkOrder } from "./_work.ts";
 

@@ -6,7 +6,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import type { ProcessImplementation } from "../../model/entities.ts";
+import type { ProcessImplementation } from "../../model/implementations.ts";
 import type { InvocationMeta, InvocationResult } from "../../model/invocation.ts";
 import { LIMITS } from "../../core/limits.ts";
 import { traceVariables } from "../../core/trace.ts";

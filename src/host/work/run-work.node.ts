@@ -7,7 +7,7 @@ import { runHttp } from "./http.node.ts";
 import { runProcess } from "./process.node.ts";
 
 export async function runExternalWork(
-  work: Exclude<Work, { kind: "module" }>,
+  work: Exclude<Work, { kind: "module" | "replica" }>,
   order: WorkOrder,
   options: WorkOptions,
 ): Promise<InvocationResult> {

@@ -15,6 +15,7 @@ const BY_VERB: Readonly<Record<string, Annotations>> = {
   get: READS,
   verify: READS,
   plan: READS,
+  observe: READS,
   // agent_status.
   agent: READS,
   check: { ...READS, open_world: true },

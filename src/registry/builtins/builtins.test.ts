@@ -6,6 +6,8 @@ import type { Principal } from "../../model/principal.ts";
 import { ADMIN, fixture, storeModule, STRING_FIELD, type Fixture } from "../_fixture.node.ts";
 import type { Json } from "../schema.ts";
 import { IDLE_AGENTS } from "./_agents.test-util.ts";
+import { READY_MADE } from "../../machines/ready-made.ts";
+import { COLD_SERVICES } from "./_services.test-util.ts";
 import { BUILTINS } from "./definitions.ts";
 import type { WiredPorts } from "./execution-functions.ts";
 import { installBuiltins } from "./install-builtins.ts";
@@ -15,6 +17,7 @@ let base: Fixture;
 beforeAll(async () => {
   base = await fixture({ builtins: true });
   await base.run("create_job", { name: "plus_one", path: "/counters/:name", effect: "value + 1" });
+  await base.run("create_service", { name: "albums", environment: "inline", state_machine: "always_on" });
 });
 afterAll(() => base.close());
 
@@ -22,6 +25,7 @@ const none = async () => undefined;
 const empty = async () => ({ items: [], next_cursor: null });
 const nothingKept: WiredPorts = {
   agents: IDLE_AGENTS,
+  services: COLD_SERVICES,
   subscriptions: { test: async () => ({ executionId: "ex_1", outcome: undefined }) },
   environments: {
     check: async ({ name, adapter, active }) => ({
@@ -70,6 +74,9 @@ const MANIFESTS: Record<Kind, Json> = {
   subscription: { name: "sample", url: "https://example.com/hook", unsigned: true },
   job: { name: "sample", path: "/counters/:name", when: "value < target", effect: "value + 1" },
   agent: { name: "sample", jobs: ["plus_one"] },
+  state_machine: { name: "sample", initial: "on", states: { on: { replicas: 1 } }, transitions: [] },
+  service: { name: "sample", environment: "inline", state_machine: "always_on" },
+  exposure: { name: "sample", service: "albums" },
 };
 
 /** As POST /ops/NAME does it: input and output are held against the types of the operation's row. */
@@ -155,7 +162,7 @@ describe("installBuiltins()", () => {
   test("installs all of them once", async () => {
     const fresh = await fixture({ builtins: true });
     const revision = await fresh.registry.revision();
-    expect(revision).toBe(Object.keys(BUILTINS).length + 1);
+    expect(revision).toBe(Object.keys(BUILTINS).length + READY_MADE.length + 1);
     expect(await installBuiltins(fresh.registry)).toEqual([]);
     expect(await installBuiltins(fresh.another())).toEqual([]);
     await fresh.close();

@@ -1,7 +1,7 @@
 /** What the built-in `chain` takes. It runs in an execution of its own, so it is the executions' to run: see executions/chain.ts. */
 import * as v from "valibot";
 import { LIMITS } from "../../core/limits.ts";
-import { JsonObjectSchema } from "../../model/entities.ts";
+import { JsonObjectSchema } from "../../model/implementations.ts";
 
 export const CHAIN_FUNCTION = "chain";
 

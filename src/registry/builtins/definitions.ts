@@ -5,7 +5,8 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 import * as v from "valibot";
 import { AUDIT_FUNCTIONS } from "../audit/audit-functions.ts";
-import { JsonObjectSchema, KINDS, type CodeType, type Kind } from "../../model/entities.ts";
+import { KINDS, type CodeType, type Kind } from "../../model/entities.ts";
+import { JsonObjectSchema } from "../../model/implementations.ts";
 import type { Scope } from "../../model/scope.ts";
 import type { Builtin, Verb } from "./builtin.ts";
 import { CHAIN_FUNCTION, chainInput } from "./chain-input.ts";

@@ -3,7 +3,7 @@
  * replay and its cancel; what runs it is triggers/subscriptions/deliver.ts.
  */
 import * as v from "valibot";
-import { JsonObjectSchema } from "../../model/entities.ts";
+import { JsonObjectSchema } from "../../model/implementations.ts";
 import { NameSchema } from "../../model/names.ts";
 
 export const DELIVERY_FUNCTION = "deliver_event";

@@ -8,6 +8,7 @@ import type { WiredPorts } from "./execution-functions.ts";
 import type { artifactOutput, executionOutput } from "./execution-schemas.ts";
 import { runBuiltin } from "./run-builtin.ts";
 import { IDLE_AGENTS } from "./_agents.test-util.ts";
+import { COLD_SERVICES } from "./_services.test-util.ts";
 
 const ID = "ex_0a_0123456789abcdefghjkmnpqr";
 const SHA256 = "a".repeat(64);
@@ -70,6 +71,7 @@ const ARTIFACT: ArtifactView = {
 let asked: unknown[];
 const ports: WiredPorts = {
   agents: IDLE_AGENTS,
+  services: COLD_SERVICES,
   schedules: {
     summaries: async () => new Map(),
     history: async () => ({ items: [], next_cursor: null }),

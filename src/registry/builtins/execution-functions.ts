@@ -13,6 +13,7 @@ import type { Registry } from "../registry.ts";
 import type { AgentPorts } from "./agent-functions.ts";
 import type { EnvironmentPorts } from "./environment-functions.ts";
 import type { SchedulePorts } from "./schedule-functions.ts";
+import type { ServicePorts } from "./service-functions.ts";
 import * as schemas from "./execution-schemas.ts";
 import { optional, parseInput } from "./parse-input.ts";
 import type { WebhookFunctionPorts } from "./webhook-functions.ts";
@@ -43,7 +44,8 @@ export type WiredPorts = ExecutionPorts &
   WebhookFunctionPorts &
   SchedulePorts &
   SubscriptionPorts &
-  AgentPorts;
+  AgentPorts &
+  ServicePorts;
 
 type Call = {
   input: unknown;

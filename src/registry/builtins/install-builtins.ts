@@ -1,4 +1,5 @@
 /** The platform written in itself: every function as an operation, and the environment that needs nothing. */
+import { READY_MADE } from "../../machines/ready-made.ts";
 import type { Change } from "../draft.ts";
 import type { Installable } from "../install.ts";
 import type { Registry } from "../registry.ts";
@@ -24,5 +25,6 @@ export function installBuiltins(registry: Registry): Promise<Change[]> {
     kind: "environment",
     manifest: { name: "inline", description: "A sandboxed isolate beside the platform.", adapter: "inline" },
   };
-  return registry.install([inline, ...operations]);
+  const machines = READY_MADE.map((manifest): Installable => ({ kind: "state_machine", manifest }));
+  return registry.install([inline, ...machines, ...operations]);
 }

@@ -1,6 +1,7 @@
 /** The inputs and outputs of the built-in functions, derived from the manifests' own schemas. */
 import * as v from "valibot";
-import { JsonObjectSchema, KINDS, type Kind } from "../../model/entities.ts";
+import { KINDS, type Kind } from "../../model/entities.ts";
+import { JsonObjectSchema } from "../../model/implementations.ts";
 import { NameSchema } from "../../model/names.ts";
 
 export const LimitSchema = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 100);

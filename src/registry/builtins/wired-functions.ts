@@ -3,6 +3,7 @@ import { AGENT_FUNCTIONS } from "./agent-functions.ts";
 import { ENVIRONMENT_FUNCTIONS } from "./environment-functions.ts";
 import { SCHEDULE_FUNCTIONS } from "./schedule-functions.ts";
 import { EXECUTION_FUNCTIONS, type WiredFunction } from "./execution-functions.ts";
+import { SERVICE_FUNCTIONS } from "./service-functions.ts";
 import { WEBHOOK_FUNCTIONS } from "./webhook-functions.ts";
 import { SUBSCRIPTION_FUNCTIONS } from "./subscription-functions.ts";
 
@@ -13,4 +14,5 @@ export const WIRED_FUNCTIONS: readonly WiredFunction[] = [
   ...SCHEDULE_FUNCTIONS,
   ...SUBSCRIPTION_FUNCTIONS,
   ...AGENT_FUNCTIONS,
+  ...SERVICE_FUNCTIONS,
 ];

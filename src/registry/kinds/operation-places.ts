@@ -11,6 +11,7 @@ const WORDS: Readonly<Record<Runnable, string>> = {
   container: "containers",
   http: "HTTP services",
   lambda: "Lambda functions",
+  service: "requests to services",
 };
 
 /** Throws definition_invalid or setting_unsupported. */

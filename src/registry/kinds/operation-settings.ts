@@ -3,8 +3,7 @@
  * rollback, and when a type in use is edited.
  */
 import * as v from "valibot";
-import { DEFAULT_RETRY, OperationSchema, UNSUPPORTED_SETTINGS, type Operation } from "../../model/entities.ts";
-import { canonicalJson } from "../../core/hash.ts";
+import { DEFAULT_RETRY, OperationSchema, type Operation } from "../../model/entities.ts";
 import type { Json } from "../schema.ts";
 import { checkPathParameters, checkPathText } from "./operation-path.ts";
 import { INLINE, type OperationResolved } from "./operation-resolved.ts";
@@ -25,15 +24,6 @@ export function withDefaults(manifest: Json): Operation {
 /** What can be said without reading another row. Throws setting_unsupported or definition_invalid. */
 export function checkSettings(manifest: Operation): void {
   const { name } = manifest;
-  for (const setting of UNSUPPORTED_SETTINGS) {
-    const usual = OPERATION_DEFAULTS[setting];
-    if (canonicalJson(manifest[setting]) === canonicalJson(usual)) continue;
-    throw refuse(
-      "setting_unsupported",
-      `/${setting}`,
-      `Cannot store "${setting}" of "${name}": this version acts only on ${JSON.stringify(usual)}; it is ${JSON.stringify(manifest[setting])}`,
-    );
-  }
   if (Array.isArray(manifest.environment) && manifest.environment.length === 0) {
     throw refuse(
       "definition_invalid",

@@ -1,6 +1,7 @@
 /** Operations: every name in the manifest is resolved here, once, so that the revision runs the same for ever. */
 import { SwitchyardError } from "../../core/errors.ts";
-import type { ExternalImplementation, Module, Operation } from "../../model/entities.ts";
+import type { Module, Operation } from "../../model/entities.ts";
+import type { ExternalImplementation } from "../../model/implementations.ts";
 import type { Implementation } from "../../model/resolved.ts";
 import { allows } from "../../model/principal.ts";
 import type { Json } from "../schema.ts";
@@ -55,12 +56,21 @@ async function implement(
   manifest: Operation,
   context: WriteContext,
 ): Promise<Pick<OperationResolved, "implementation" | "code">> {
-  const { implemented_at: implementedAt } = manifest;
+  const { implemented_at: implementedAt, provided_by: providedBy } = manifest;
   // An edit of a description must not bring in newer code: only a write that says implemented_at resolves it.
-  if (context.basis !== undefined && !context.touched.has("implemented_at")) {
+  if (context.basis !== undefined && !context.touched.has("implemented_at") && !context.touched.has("provided_by")) {
     const { implementation, code } = context.basis.resolved as OperationResolved;
     return { implementation, code };
   }
+  if ((implementedAt === null) === (providedBy === null)) {
+    throw refuse(
+      "definition_invalid",
+      "/implemented_at",
+      `Cannot store the operation "${manifest.name}": it must have either implemented_at or provided_by; it has ${implementedAt === null ? "neither" : "both"}`,
+    );
+  }
+  if (providedBy !== null) return { implementation: { kind: "service", ...providedBy }, code: UNTYPED };
+  if (implementedAt === null) throw new TypeError("one of the two is there");
   if (typeof implementedAt !== "string") return { implementation: externalOf(implementedAt), code: UNTYPED };
   const separator = implementedAt.indexOf(":");
   const module = implementedAt.slice(0, separator);

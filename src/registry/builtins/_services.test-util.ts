@@ -1,0 +1,38 @@
+/** Services that are cold, for tests of what has nothing to do with them. */
+import type { ServicePorts, ServiceStatusView } from "./service-functions.ts";
+
+const status = async ({ name }: { name: string }): Promise<ServiceStatusView> => ({
+  name,
+  active: true,
+  state_machine: "hot_cold",
+  state: "cold",
+  since: null,
+  because: [],
+  wanted: 0,
+  revision: "r",
+  replicas: [],
+  waiting: 0,
+  facts: {},
+  next: [],
+  steps: [],
+  crashes: { failures: 0, looping: false, reason: null, lines: [], next_at: null },
+  exposures: [],
+  problem: null,
+  events: [],
+});
+
+export const COLD_SERVICES: ServicePorts["services"] = {
+  status,
+  command: status,
+  start: async (_row, { service, replica, revision, place, count }) => ({
+    ...{ service, replica, revision, place, count },
+    status: "ready",
+    address: null,
+    cpu: null,
+    ready: count,
+    ended: null,
+    lines: [],
+  }),
+  stop: async () => undefined,
+  observe: async () => [],
+};

@@ -1,0 +1,88 @@
+/**
+ * What passes between a service's object, the isolates that send requests, its stateless invocations and the pools of runners: JSON
+ * text. Durations are milliseconds, so that no two clocks are compared.
+ *
+ * A **lease** lets an isolate (a holder) send requests to the replicas that it lists, for `ttlMs` from when it *asked*. The object
+ * counts from when it *answered*, so it believes in a lease longer than its holder does. A replica that is to go is in no new lease;
+ * it is stopped when all leases that had it are over and no holder says that requests are still with it.
+ */
+import type { ErrorData } from "../core/errors.ts";
+import type { ReplicaRef } from "../adapters/service-host.ts";
+import type { ReplicaReport, ServiceRow } from "../model/services.ts";
+import type { StateMachine } from "../model/state-machines.ts";
+
+/** How long a lease holds. */
+export const LEASE_TTL_MS = 1_000;
+
+/** What a holder knows of its own requests. It tells with each acquire(), and by report() while any are under way. */
+export type HolderReport = {
+  /** Of one isolate's memory. */
+  holder: string;
+  /** Requests of its that wait for a replica. */
+  waiting: number;
+  /** Replica → requests under way. */
+  inFlight: Readonly<Record<string, number>>;
+  /** Requests begun since its last report. */
+  begun: number;
+  /** Since its last request ended; 0 while one is under way. */
+  idleMs: number;
+  /** Replicas that it has found broken, and how. */
+  broken: Readonly<Record<string, string>>;
+};
+
+export type AcquireOrder = HolderReport & {
+  /** Answer within so long, with `warming` where nothing is ready. */
+  waitMs: number;
+};
+
+export type AcquireAnswer =
+  | { kind: "lease"; ttlMs: number; replicas: readonly LeasedReplica[] }
+  /** `elsewhere`: requests that wait in other isolates. */
+  | { kind: "warming"; reason: string; elsewhere: number }
+  | { kind: "refused"; error: ErrorData };
+export type LeasedReplica = ReplicaRef & { environment: string };
+
+/** What a pool of runners tells of one service: replicas as they are on a runner now; `lost`: the runner is gone, and why. */
+export type PoolReport = {
+  environment: string;
+  place: string;
+  replicas: readonly ReplicaReport[];
+  lost: string | null;
+};
+
+/** The rows that a service's object goes by. */
+export type ServiceSettings = {
+  row: ServiceRow & { digest: string };
+  machine: StateMachine & { digest: string };
+  /** How its environment keeps replicas. null: the environment is not there, or runs no services; `problem` says why. */
+  unit: "replica" | "set" | null;
+  problem: string | null;
+};
+
+/** null: the row is gone. */
+export type LookAnswer = { settings: ServiceSettings | null };
+
+/** One step for a stateless invocation (ServiceRunner.step). `place`: where it is, when that is known already. */
+export type StepOrder =
+  | { do: "start"; service: string; replica: string; revision: string; count: number; place: string | null }
+  | { do: "stop"; service: string; replica: string; place: string; address: string | null }
+  | { do: "observe"; service: string; replicas: readonly ReplicaRef[] };
+
+export type StepAnswer =
+  | { kind: "started"; report: ReplicaReport }
+  | { kind: "stopped" }
+  | { kind: "observed"; reports: readonly ReplicaReport[] }
+  /** `again`: nobody has to mend anything, asking again may do. */
+  | { kind: "failed"; error: ErrorData; again: boolean };
+
+/** A requirement that only an operation or an expression can answer (ServiceRunner.ask). undefined: it could not be asked. */
+export type AskOrder = { service: string; leaf: { operation: string; input: Record<string, unknown> } };
+export type AskAnswer = { holds?: boolean; error?: ErrorData };
+
+/** What people and operations want of it, beside its state machine. */
+export type Command =
+  | { do: "deploy" }
+  | { do: "undeploy" }
+  | { do: "scale"; replicas: number }
+  /** All of its replicas are replaced, one after another. */
+  | { do: "restart" };
