@@ -59,6 +59,8 @@ export const STEP_DEFAULTS: v.InferOutput<typeof StepsSchema> = {
 export const ServiceSchema = v.strictObject({
   name: NameSchema,
   description,
+  /** Secrets are granted to it. */
+  group: v.optional(NameSchema, "default"),
   /** Off: it is stopped, and requests are refused. */
   active: v.optional(v.boolean(), true),
   /** The environment that runs it, or through which it is reached where it runs already. */

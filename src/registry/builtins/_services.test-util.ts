@@ -25,7 +25,11 @@ export const COLD_SERVICES: ServicePorts["services"] = {
   status,
   command: status,
   start: async (_row, { service, replica, revision, place, count }) => ({
-    ...{ service, replica, revision, place, count },
+    service,
+    replica,
+    revision,
+    place,
+    count,
     status: "ready",
     address: null,
     cpu: null,
