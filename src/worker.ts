@@ -60,6 +60,8 @@ import { Scheduler } from "./triggers/schedules/scheduler.ts";
 import { createSchedules, SchedulerObjects } from "./triggers/schedules/schedules.ts";
 import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
+import { createDoors } from "./services/doors.ts";
+import type { ServiceObjectPort } from "./services/_door.ts";
 import { createServices } from "./services/services.ts";
 import { deliver } from "./triggers/subscriptions/deliver.ts";
 import { switchOff } from "./triggers/subscriptions/switch-off.ts";
@@ -82,6 +84,8 @@ export type Bindings = ExecutorBindings &
     SCHEDULER: DurableObjectNamespace<Scheduler>;
     /** Agents at work, an object for each. */
     AGENTS: DurableObjectNamespace<AgentObject>;
+    /** Services, an object for each. */
+    SERVICES: { getByName(name: string): ServiceObjectPort };
     /** Artifacts, and inputs and outputs too large for a row. */
     ARTIFACTS: R2Bucket;
     /** fetch on the team's own network, where the installation has one. */
@@ -145,6 +149,20 @@ function wire(env: Bindings): Wired {
     plugins,
     builtin: (name, call) => runBuiltinCall(name, call),
     pool: (environment) => env.RUNNERS.getByName(environment),
+    services: createDoors({
+      exposure: (name) => registry.exposure(name),
+      service: (name) => registry.trigger("service", name),
+      environment: (name) => registry.environment(name),
+      object: (service) => env.SERVICES.getByName(service),
+      now,
+      later(ms, work) {
+        const timer = setTimeout(work, ms);
+        return () => clearTimeout(timer);
+      },
+      background: waitUntil,
+      meter: () => telemetry?.meter,
+    }),
+    telemetry: () => telemetry,
     ports: {
       isolates: source,
       ...networksOf(env.PRIVATE_NETWORK),
