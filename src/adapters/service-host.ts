@@ -57,9 +57,12 @@ export interface ServiceHost {
   start(order: StartOrder, environment: EnvironmentHandle): Promise<ReplicaReport>;
   /** Resolves once it is gone; one that is not there is gone. */
   stop(replica: ReplicaRef & { graceMs: number }, environment: EnvironmentHandle): Promise<void>;
-  /** Those that it has now, or had and has not told of. `run`: of those that run by themselves, where. */
+  /**
+   * Those that it has now, or had and has not told of. `run`: of those that run by themselves, where; `health`: by what they are
+   * judged. What this host has started was told at its start; of the others nobody else would say it. Left out: any answer will do.
+   */
   observe(
-    of: { service: string; run: Run | null; replicas: readonly ReplicaRef[] },
+    of: { service: string; run: Run | null; replicas: readonly ReplicaRef[]; health?: ReplicaSpec["health"] },
     environment: EnvironmentHandle,
   ): Promise<readonly ReplicaReport[]>;
   /** Carries one request there. Never throws. `via` "direct" only where `address` is known. */
