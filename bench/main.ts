@@ -1,4 +1,4 @@
-/** `npm run bench [-- calls|scale|cold|cli|durable|adapters|planner|triggers]`: every number the README names, measured here and now. */
+/** `npm run bench [-- calls|scale|cold|cli|durable|adapters|planner|services|triggers]`: every number the README names, measured here and now. */
 import { ADAPTER_PARTS, adapters } from "./adapters.ts";
 import { calls } from "./calls.ts";
 import { cli } from "./cli.ts";
@@ -7,9 +7,10 @@ import { durable, DURABLE_PARTS, missingPeers } from "./durable.ts";
 import { machine } from "./_harness.ts";
 import { planner } from "./planner.ts";
 import { scale } from "./scale.ts";
+import { services } from "./services.ts";
 import { TRIGGER_PARTS, triggers } from "./triggers.ts";
 
-const BENCHMARKS = { calls, scale, cold, cli, durable, adapters, planner, triggers };
+const BENCHMARKS = { calls, scale, cold, cli, durable, adapters, planner, services, triggers };
 /** Run only when they are named. */
 const PARTS: Record<string, () => Promise<void>> = {
   ...DURABLE_PARTS,

@@ -59,7 +59,7 @@ describe("httpServices().start()", () => {
 
   it.each<[string, Run | null]>([
     ["nothing", null],
-    ["a process", { process: { command: ["x"] } }],
+    ["a process", { process: { command: ["x"], working_directory: null } }],
     ["a container", { container: { image: "x", command: null } }],
   ])("refuses %s", async (_what, run) => {
     await expect(start(hostOf(), run)).rejects.toMatchObject({ code: "environment_misconfigured" });
