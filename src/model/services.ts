@@ -148,6 +148,8 @@ export type ProvidedBy = v.InferOutput<typeof ProvidedBySchema>;
 export type ReplicaSpec = Pick<ServiceRow, "port" | "health" | "requires" | "stop_ms"> & {
   run: Run | null;
   variables: Readonly<Record<string, string>>;
+  /** Those of the variables that secrets filled: their values are kept out of its log. Left out: it could be any of them. */
+  secrets?: readonly string[];
 };
 
 export const REPLICA_STATUSES = ["starting", "ready", "unready", "ended"] as const;
@@ -171,4 +173,12 @@ export type ReplicaReport = {
   ended: string | null;
   /** The last lines of its output. */
   lines: readonly string[];
+};
+
+/** What a pool of runners tells of one service: replicas as they are on a runner now; `lost`: the runner is gone, and why. */
+export type PoolReport = {
+  environment: string;
+  place: string;
+  replicas: readonly ReplicaReport[];
+  lost: string | null;
 };
