@@ -16,6 +16,8 @@ beforeEach(() => {
   fake.platform.services.set("albums", statusView());
 });
 
+const complete = async (...words: string[]) => (await fake.opctl("__complete", "--", ...words)).stdout.split("\n");
+
 const commands = () =>
   fake.platform.seen.filter(({ method }) => method === "POST").map(({ path: at, body }) => [at, body]);
 
@@ -148,7 +150,6 @@ describe("state machines", () => {
   });
 
   it("are completed with a dash, and services by their names", async () => {
-    const complete = async (...words: string[]) => (await fake.opctl("__complete", "--", ...words)).stdout.split("\n");
     expect(await complete("get", "state")).toEqual(["state-machine", "state-machines", ""]);
     expect(await complete("service", "deploy", "al")).toEqual(["albums", ""]);
     expect(await complete("watch", "service", "al")).toEqual(["albums", ""]);
