@@ -67,6 +67,7 @@ export const command: CommandModule = {
         "opctl get operations echo -a name -a input_type",
         "chosen columns; the type in force, also if it comes from the code",
       ],
+      ["opctl get service albums", "what it is at: state, replicas, how it is reached, what would move it"],
       ["opctl get operations --filter group=demo -o yaml", "as YAML"],
       [`opctl get types --filter '{"name":{"op":"$like","value":"echo%"}}' --json`, "as JSON"],
       ["opctl get executions --operation report --status dead --since 7d", "what ran, newest first"],
@@ -119,6 +120,10 @@ async function get(context: Context, kind: Kind, name: string | undefined, optio
     );
   }
   const format = formatOf(context, options);
+  if (kind === "service" && name !== undefined && options.revision === undefined && options.attribute === undefined) {
+    const { getService } = await import("../services/get-service.ts");
+    return getService(context, name, format);
+  }
   const entries = await toldOf(context, kind, await read(context, kind, name, options), options);
   const names = options.attribute ?? [];
   checkAttributes(names, entries);
@@ -144,9 +149,11 @@ async function get(context: Context, kind: Kind, name: string | undefined, optio
   else context.output.data((await import("../yaml.ts")).toYaml(value));
 }
 
-/** Schedules say what they do, too: when they are due next and what became of the last due time. */
+/** Schedules and services say what they do, too: when they are due next and what became of the last due time; their state. */
 async function toldOf(context: Context, kind: Kind, entries: Entry[], options: Options): Promise<Entry[]> {
-  if (kind !== "schedule" || options.revision !== undefined || options.output === "yaml") return entries;
+  if (options.revision !== undefined || options.output === "yaml") return entries;
+  if (kind === "service") return (await import("../services/with-statuses.ts")).withStatuses(context, entries);
+  if (kind !== "schedule") return entries;
   const { withStatuses } = await import("../schedules/status.ts");
   return withStatuses(context.client, entries);
 }
