@@ -62,6 +62,9 @@ export const STEP_DEFAULTS: v.InferOutput<typeof StepsSchema> = {
   observe: "probe_replicas",
 };
 
+export const REPLICAS_DEFAULT = { min: 1, max: 5 };
+export const STOP_MS_DEFAULT = 10_000;
+
 export const ServiceSchema = v.strictObject({
   name: NameSchema,
   description,
@@ -83,15 +86,15 @@ export const ServiceSchema = v.strictObject({
   requires: v.optional(CapabilitiesSchema, {}),
   /** Bounds of how many replicas there are while any are wanted. */
   replicas: v.optional(
-    v.strictObject({ min: v.optional(integer(1, 1_000), 1), max: v.optional(integer(1, 1_000), 5) }),
-    {
-      min: 1,
-      max: 5,
-    },
+    v.strictObject({
+      min: v.optional(integer(1, 1_000), REPLICAS_DEFAULT.min),
+      max: v.optional(integer(1, 1_000), REPLICAS_DEFAULT.max),
+    }),
+    REPLICAS_DEFAULT,
   ),
   state_machine: v.optional(NameSchema, "hot_cold"),
   /** From being asked to end until it is killed. */
-  stop_ms: v.optional(integer(0, 60 * 60_000), 10_000),
+  stop_ms: v.optional(integer(0, 60 * 60_000), STOP_MS_DEFAULT),
   /** How long requests that it has may take when it is to go. */
   drain_ms: v.optional(integer(0, 60 * 60_000), 30_000),
   /** Requests that may wait for it. */

@@ -54,14 +54,18 @@ export type ServiceSettings = {
   problem: string | null;
 };
 
-/** null: the row is gone. */
-export type LookAnswer = { settings: ServiceSettings | null };
+/** null: the row is gone. `error`: the registry did not say. */
+export type LookAnswer = { settings: ServiceSettings | null } | { error: ErrorData };
 
-/** One step for a stateless invocation (ServiceRunner.step). `place`: where it is, when that is known already. */
-export type StepOrder =
-  | { do: "start"; service: string; replica: string; revision: string; count: number; place: string | null }
-  | { do: "stop"; service: string; replica: string; place: string; address: string | null }
-  | { do: "observe"; service: string; replicas: readonly ReplicaRef[] };
+/**
+ * One step for a stateless invocation (ServiceRunner.step). `place`: where it is, when that is known already. `environment`: where it
+ * was started, whatever the row says by now. `row`: as it was known last, since what is to be stopped may have none any more.
+ */
+export type StepOrder = { service: string; environment: string } & (
+  | { do: "start"; replica: string; revision: string; count: number; place: string | null }
+  | { do: "stop"; replica: string; place: string; address: string | null; row: ServiceRow }
+  | { do: "observe"; replicas: readonly ReplicaRef[] }
+);
 
 export type StepAnswer =
   | { kind: "started"; report: ReplicaReport }
