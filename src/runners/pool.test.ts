@@ -507,17 +507,15 @@ describe("an order for one runner", () => {
   });
 });
 
-describe("replicas that a runner tells of", () => {
-  const said = () =>
-    told
-      .splice(0)
-      .map(({ service, place, lost, replicas }) => ({
-        service,
-        place,
-        lost,
-        has: replicas.map((one) => `${one.replica} ${one.status}`),
-      }));
+/** What services were told since it was asked. */
+function said() {
+  return told.splice(0).map(({ service, place, lost, replicas }) => {
+    const has = replicas.map((one) => `${one.replica} ${one.status}`);
+    return { service, place, lost, has };
+  });
+}
 
+describe("replicas that a runner tells of", () => {
   test("are told to their services at once, and counted by service", async () => {
     const a = new FakeRunner(pool).hello();
     a.reports(replica("r1"), replica("r2", { status: "starting" }), replica("p1", { service: "paint" }));

@@ -6,6 +6,7 @@ import type { HostOrder } from "../../model/host-protocol.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { PoolOrder, RunnerView } from "../../model/runner-protocol.ts";
 import { HEALTH_DEFAULTS, type ReplicaReport, type ReplicaSpec } from "../../model/services.ts";
+import type { ServiceHost } from "../service-host.ts";
 import { runnerAdapter } from "./runner.ts";
 
 const environment = environmentOf("rack-1", { adapter: "runner", capabilities: { zone: "cellar" } });
@@ -53,8 +54,9 @@ function setUp(runners: readonly RunnerView[], run: (order: PoolOrder) => Promis
       status: async () => ({ runners: [...runners], queued: 0 }),
     }),
   });
-  if (services?.place === undefined) throw new TypeError("it places");
-  return { host: services, place: services.place, orders };
+  if (services === undefined) throw new TypeError("it has services");
+  const place = async (...asked: Parameters<NonNullable<ServiceHost["place"]>>) => services.place?.(...asked);
+  return { host: services, place, orders };
 }
 
 const headOf = ({ order: frame }: PoolOrder) => JSON.parse(splitFrame(frame)[0]) as HostOrder;
