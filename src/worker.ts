@@ -60,6 +60,7 @@ import { Scheduler } from "./triggers/schedules/scheduler.ts";
 import { createSchedules, SchedulerObjects } from "./triggers/schedules/schedules.ts";
 import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
+import { createDoors } from "./services/doors.ts";
 import { ServiceObject } from "./services/service-object.ts";
 import * as serviceRunner from "./services/service-runner.ts";
 import { createServices } from "./services/services.ts";
@@ -161,6 +162,20 @@ function wire(env: Bindings): Wired {
     plugins,
     builtin: (name, call) => runBuiltinCall(name, call),
     pool: (environment) => env.RUNNERS.getByName(environment),
+    services: createDoors({
+      exposure: (name) => registry.exposure(name),
+      service: (name) => registry.trigger("service", name),
+      environment: (name) => registry.environment(name),
+      object: (service) => env.SERVICES.getByName(service),
+      now,
+      later(ms, work) {
+        const timer = setTimeout(work, ms);
+        return () => clearTimeout(timer);
+      },
+      background: waitUntil,
+      meter: () => telemetry?.meter,
+    }),
+    telemetry: () => telemetry,
     ports: {
       isolates: source,
       ...networksOf(env.PRIVATE_NETWORK),

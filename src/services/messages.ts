@@ -42,13 +42,8 @@ export type AcquireAnswer =
   | { kind: "refused"; error: ErrorData };
 export type LeasedReplica = ReplicaRef & { environment: string };
 
-/** What a pool of runners tells of one service: replicas as they are on a runner now; `lost`: the runner is gone, and why. */
-export type PoolReport = {
-  environment: string;
-  place: string;
-  replicas: readonly ReplicaReport[];
-  lost: string | null;
-};
+/** Told by pools of runners, which know nothing of this folder. */
+export type { PoolReport } from "../model/services.ts";
 
 /** The rows that a service's object goes by. */
 export type ServiceSettings = {

@@ -35,6 +35,10 @@ export function installBuiltins(registry: Registry): Promise<Change[]> {
     kind: "environment",
     manifest: { name: "inline", description: "A sandboxed isolate beside the platform.", adapter: "inline" },
   };
-  const machines = READY_MADE.map((manifest): Installable => ({ kind: "state_machine", manifest }));
-  return registry.install([inline, ...machines, ...operations]);
+  // What a requirement asks is an operation that is there, so they come last.
+  const machines = READY_MADE.filter(({ name }) => name !== "blue_green").map((manifest): Installable => ({
+    kind: "state_machine",
+    manifest,
+  }));
+  return registry.install([inline, ...operations, ...machines]);
 }
