@@ -19,7 +19,7 @@ const BRIEF = {
 };
 const OPEN = { initial: "on", states: { on: { replicas: null } }, transitions: [] };
 
-const leased = (answer: AcquireAnswer) =>
+const leased = (answer: AcquireAnswer): string | string[] =>
   answer.kind === "lease" ? answer.replicas.map(({ replica }) => replica) : answer.kind;
 
 /** Hot, with one replica that no request is with. */
@@ -37,6 +37,20 @@ async function idle(world: TestWorld, ms: number): Promise<void> {
   await world.report({ idleMs: ms - 500 });
   await world.pass(500);
 }
+
+/** `begun`: requests in a second. */
+const busy = async (world: TestWorld, begun: number, seconds: number) => {
+  for (let second = 0; second < seconds; second += 5) {
+    await world.acquire({ waiting: 0, inFlight: { any: 1 }, begun: 5 * begun });
+    await world.pass(5 * SECOND);
+  }
+};
+
+const asking = (to: string) => ({
+  initial: "a",
+  states: { a: { replicas: 0 }, b: { replicas: 1 }, c: { replicas: 0 } },
+  transitions: [{ name: "go", from: "a", to, when: { operation: "may" } }],
+});
 
 describe("a service", () => {
   it("sleeps while nobody wants it", async () => {
@@ -69,8 +83,8 @@ describe("a service", () => {
     await world.stub.rest();
     expect(await world.status()).toMatchObject({ waiting: 1_000, replicas: [{ phase: "starting" }] });
     await world.release();
-    const got = (await Promise.all(answers)).map(leased);
-    expect(new Set(got.flat())).toEqual(new Set(world.begun));
+    const got = (await Promise.all(answers)).flatMap(leased);
+    expect(new Set(got)).toEqual(new Set(world.begun));
     expect(world.begun).toHaveLength(1);
   });
 
@@ -101,8 +115,12 @@ describe("a service", () => {
   });
 
   it.each([
-    ["is switched off", (world: TestWorld) => world.write({ active: false }), "service_inactive"],
-    ["cannot run", (world: TestWorld) => void (world.problem = 'there is no environment "own"'), "service_unavailable"],
+    ["is switched off", (world: TestWorld): void => world.write({ active: false }), "service_inactive"],
+    [
+      "cannot run",
+      (world: TestWorld): void => void (world.problem = 'there is no environment "own"'),
+      "service_unavailable",
+    ],
   ] as const)("that %s is refused at once", async (_what, set, code) => {
     const world = new TestWorld();
     set(world);
@@ -426,13 +444,6 @@ describe("a new revision", () => {
 });
 
 describe("scaling", () => {
-  const busy = async (world: TestWorld, begun: number, seconds: number) => {
-    for (let second = 0; second < seconds; second += 5) {
-      await world.acquire({ waiting: 0, inFlight: { any: 1 }, begun: 5 * begun });
-      await world.pass(5 * SECOND);
-    }
-  };
-
   it("goes out with throughput and in again, one at a time, no sooner than the cooldown", async () => {
     const world = new TestWorld({}, "hot_cold_scaled");
     await warm(world);
@@ -536,11 +547,6 @@ describe("a row", () => {
   });
 
   it("that is edited while an operation is asked counts, and not the answer for the one before", async () => {
-    const asking = (to: string) => ({
-      initial: "a",
-      states: { a: { replicas: 0 }, b: { replicas: 1 }, c: { replicas: 0 } },
-      transitions: [{ name: "go", from: "a", to, when: { operation: "may" } }],
-    });
     const world = new TestWorld({}, asking("b"));
     world.says.set("may", true);
     world.beforeAnswer = async () => {
