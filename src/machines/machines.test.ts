@@ -185,6 +185,14 @@ describe("analyse()", () => {
       ["never /transitions/0/when", "unreachable /states/b", "trap /states/a"],
     ],
     [
+      "a time zone that is none",
+      machine({ a: 0, b: 1 }, [
+        ["go", "a", "b", { not: { fact: "time_of_day", between: ["08:00", "18:00"], time_zone: "Mars/Utopia" } }],
+        ["back", "b", "a", is("idle_seconds", ">", 9)],
+      ]),
+      ["unknown_time_zone /transitions/0/when"],
+    ],
+    [
       "states that are none",
       machine({ a: 0 }, [["go", "a", "b", is("waiting", ">", 0)]]),
       ["unknown_state /transitions/0/to"],
@@ -293,6 +301,7 @@ describe("evaluate()", () => {
     [{ fact: "time_of_day", between: ["11:59", "12:01"], time_zone: "UTC" }, {}, true],
     [{ fact: "time_of_day", between: ["22:00", "06:00"], time_zone: "Asia/Tokyo" }, {}, false],
     [{ fact: "time_of_day", between: ["20:00", "22:00"], time_zone: "Asia/Tokyo" }, {}, true],
+    [{ fact: "time_of_day", between: ["20:00", "22:00"], time_zone: "Mars/Utopia" }, {}, undefined],
     [is("time_of_day", ">=", "12:00"), {}, true],
   ])("%j of %j is %s", async (requirement, facts, expected) => {
     expect(await holds(requirement, facts)).toBe(expected);

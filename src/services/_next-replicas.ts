@@ -1,6 +1,7 @@
 /**
  * Which replicas may change now, and into what: all that is decided about them together. Between any two of the steps that follow,
- * as many are ready as before or as are wanted, whichever is less; and while one is ready at most one more runs than are wanted.
+ * as many are ready as before or as are wanted, whichever is less; and while one is ready at most one more is there than are wanted
+ * to serve, not counting one that stands beside them.
  */
 import type { Phase, Replica } from "./_replica-jobs.ts";
 
@@ -51,15 +52,24 @@ export function nextReplicas(replicas: Replicas, wanted: Wanted): Next {
   for (const { replica, ...is } of chosen.stay) {
     if (differs(is, replicas[replica])) next[replica] = is;
   }
-  // With nothing ready, requests wait: all start at once. Otherwise one more than are wanted may be there.
-  const most = wanted.unit === "set" ? 2 : ready === 0 ? Number.POSITIVE_INFINITY : wanted.replicas + 1;
-  for (const fresh of chosen.fresh.slice(0, Math.max(0, most - present.length))) {
+  const beside = chosen.stay.filter(({ revision }) => revision !== serving).length;
+  const room = mostOf(wanted, { ready, beside }) - present.length;
+  for (const fresh of chosen.fresh.slice(0, Math.max(0, room))) {
     const name = names.shift();
     if (name !== undefined) next[name] = fresh;
   }
   leave(next, { leaving, ready, wanted, serving });
   for (const { replica, phase } of all) if (phase === "ended") next[replica] = null;
   return next;
+}
+
+/** How many may be there at once. */
+function mostOf({ unit, replicas }: Wanted, { ready, beside }: { ready: number; beside: number }): number {
+  if (unit === "set") return 2;
+  // With nothing ready, requests wait: all start at once.
+  if (ready === 0) return Number.POSITIVE_INFINITY;
+  // The one beside those that serve keeps none of them from being replaced.
+  return replicas + 1 + beside;
 }
 
 function differs(is: Replica, known: Replica | undefined): boolean {
