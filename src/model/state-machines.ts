@@ -66,14 +66,12 @@ const ExpressionRequirementSchema = v.strictObject({
   expression: v.pipe(v.string(), v.minLength(1), v.maxLength(10_000)),
 });
 
-export type Requirement =
+export type Leaf =
   | v.InferOutput<typeof ComparisonSchema>
   | v.InferOutput<typeof BetweenSchema>
   | v.InferOutput<typeof OperationRequirementSchema>
-  | v.InferOutput<typeof ExpressionRequirementSchema>
-  | { all: Requirement[] }
-  | { any: Requirement[] }
-  | { not: Requirement };
+  | v.InferOutput<typeof ExpressionRequirementSchema>;
+export type Requirement = Leaf | { all: Requirement[] } | { any: Requirement[] } | { not: Requirement };
 
 export const RequirementSchema: v.GenericSchema<unknown, Requirement> = v.lazy(() =>
   v.union([
