@@ -2,8 +2,7 @@
  * What is wrong with a state machine before it runs: states that nothing leads to or out of, guards that can never hold, two
  * that hold at once, and pairs that send a service to and fro. Each finding has facts for which it is so.
  */
-import type { Requirement, StateMachine, Transition } from "../model/state-machines.ts";
-import { minutesIn } from "./evaluate.ts";
+import type { StateMachine, Transition } from "../model/state-machines.ts";
 import { flapsOf } from "./flaps.ts";
 import { both, EVERYWHERE, isOpaque, regionOf, witnessOf, type Region, type Witness } from "./regions.ts";
 
@@ -16,7 +15,6 @@ export const FINDINGS = {
   overlap: "error",
   flapping: "error",
   misplaced_scale: "error",
-  unknown_time_zone: "error",
   trap: "warning",
   not_analysed: "warning",
 } as const satisfies Record<string, "error" | "warning">;
@@ -90,7 +88,7 @@ function shapeOf({ initial, states, transitions }: StateMachine): Finding[] {
     );
   }
   const seen = new Set<string>();
-  for (const [at, { name, from, to, when, scale_by: scaleBy }] of transitions.entries()) {
+  for (const [at, { name, from, to, scale_by: scaleBy }] of transitions.entries()) {
     if (seen.has(name))
       found.push(
         finding(
@@ -100,16 +98,6 @@ function shapeOf({ initial, states, transitions }: StateMachine): Finding[] {
         ),
       );
     seen.add(name);
-    for (const zone of zonesOf(when)) {
-      if (minutesIn(0, zone) !== undefined) continue;
-      found.push(
-        finding(
-          "unknown_time_zone",
-          `/transitions/${at}/when`,
-          `"${name}" must name time zones such as Europe/Berlin; "${zone}" is none`,
-        ),
-      );
-    }
     for (const [end, state] of Object.entries({ from, to })) {
       if (Object.hasOwn(states, state)) continue;
       found.push(
@@ -141,13 +129,6 @@ function shapeOf({ initial, states, transitions }: StateMachine): Finding[] {
     }
   }
   return found;
-}
-
-function zonesOf(requirement: Requirement): string[] {
-  if ("not" in requirement) return zonesOf(requirement.not);
-  if ("all" in requirement) return requirement.all.flatMap(zonesOf);
-  if ("any" in requirement) return requirement.any.flatMap(zonesOf);
-  return "between" in requirement ? [requirement.time_zone] : [];
 }
 
 function guards(analysed: readonly Analysed[]): Finding[] {

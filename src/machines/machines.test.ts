@@ -185,14 +185,6 @@ describe("analyse()", () => {
       ["never /transitions/0/when", "unreachable /states/b", "trap /states/a"],
     ],
     [
-      "a time zone that is none",
-      machine({ a: 0, b: 1 }, [
-        ["go", "a", "b", { not: { fact: "time_of_day", between: ["08:00", "18:00"], time_zone: "Mars/Utopia" } }],
-        ["back", "b", "a", is("idle_seconds", ">", 9)],
-      ]),
-      ["unknown_time_zone /transitions/0/when"],
-    ],
-    [
       "states that are none",
       machine({ a: 0 }, [["go", "a", "b", is("waiting", ">", 0)]]),
       ["unknown_state /transitions/0/to"],

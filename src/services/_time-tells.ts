@@ -4,7 +4,7 @@
  */
 import { compares, minutesIn, type Facts } from "../machines/evaluate.ts";
 import { numberOf } from "../machines/regions.ts";
-import type { Fact, Requirement } from "../model/state-machines.ts";
+import type { Fact, Leaf, Requirement } from "../model/state-machines.ts";
 
 /** How often what tells nobody when it changes is asked. */
 export const POLL_MS = 5_000;
@@ -14,7 +14,6 @@ const MINUTE_MS = 60_000;
 /** `decided`: whatever time does. `at`: when the answer may be another, milliseconds since the epoch; null: never by itself. */
 type Told = { readonly decided: boolean | undefined; readonly at: number | null };
 
-type Leaf = Exclude<Requirement, { all: Requirement[] } | { any: Requirement[] } | { not: Requirement }>;
 type Comparison = Extract<Leaf, { op: string }>;
 
 export function timeTells(requirement: Requirement, facts: Facts): Told {

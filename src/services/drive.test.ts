@@ -16,7 +16,8 @@ const is = (fact: Fact, op: ">" | ">=" | "<" | "<=" | "=" | "!=", value: number 
   op,
   value,
 });
-const asks: Requirement = { operation: "ask", input: {} };
+const operation = (name: string): Requirement => ({ operation: name, input: {} });
+const asks = operation("ask");
 const between = (from: string, until: string, zone = "UTC"): Requirement => ({
   fact: "time_of_day",
   between: [from, until],
@@ -80,7 +81,9 @@ describe("drive()", () => {
   test("says of each way out what it found, and what holds it back", async () => {
     const of = machine(is("waiting", ">", 0), [is("healthy", "=", true), 10], is("cpu", ">", 0.5));
     const { next } = await drive(situation(of, { waiting: 0, healthy: true }, { taken: { t1: NOON - 4_000 } }), nobody);
-    expect(next.map(({ transition, ...found }) => ({ name: transition.name, ...found }))).toEqual([
+    expect(
+      next.map(({ transition: { name }, holds, because, notBefore }) => ({ name, holds, because, notBefore })),
+    ).toEqual([
       { name: "t0", holds: false, because: ["waiting > 0: it is 0"], notBefore: null },
       { name: "t1", holds: true, because: ["healthy = true: it is true"], notBefore: NOON + 6_000 },
       { name: "t2", holds: undefined, because: ["cpu > 0.5: it is not known"], notBefore: null },
@@ -93,7 +96,6 @@ describe("drive()", () => {
       asked.push("operation" in leaf ? leaf.operation : leaf.expression);
       return leaf !== undefined && "operation" in leaf && leaf.operation === "yes";
     };
-    const operation = (name: string): Requirement => ({ operation: name, input: {} });
     const of = machine([operation("cooling"), 60], operation("no"), operation("yes"), operation("after"));
     const { take, next } = await drive(situation(of, {}, { taken: { t0: NOON } }), ask);
     expect(take?.name).toBe("t2");
