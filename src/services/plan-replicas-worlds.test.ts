@@ -23,6 +23,11 @@ class World {
     return this.known.filter(({ phase }) => phase !== "ended").length;
   }
 
+  /** How many that are ready; not those that are broken where nothing can be put in their place. */
+  serving(roll: Wanted["roll"]): number {
+    return this.of("ready").filter(({ revision: runs }) => roll === "newest" || runs !== "").length;
+  }
+
   names(): string[] {
     return Array.from({ length: 8 }, () => `n${this.#names++}`);
   }
@@ -100,13 +105,13 @@ function run(
     const waits = world.of("starting", "stopping");
     if (now.length + waits.length === 0) return;
     const pick = left.shift() ?? 0;
-    const ready = world.of("ready").length;
-    const before = { ready, present: world.present, cold: ready === 0 };
+    const cold = world.of("ready").length === 0;
+    const before = { ready: world.serving(wish.roll), present: world.present, cold };
     // Now and then all that may begin at once does, in an order of its own.
     if (pick % 3 === 0 && now.length > 0) {
       const turned = now.slice(pick % now.length).concat(now.slice(0, pick % now.length));
       for (const move of pick % 2 === 0 ? turned : turned.toReversed()) {
-        const readyThen = world.of("ready").length;
+        const readyThen = world.serving(wish.roll);
         world.do(move);
         check({ ...before, ready: readyThen }, `${move.do} ${move.replica}`);
       }
@@ -131,8 +136,7 @@ describe("what planReplicas() leads to, in any order", { timeout: 60_000 }, () =
           const isLast = at === all.length - 1;
           const { replicas } = wish;
           const check = (before: Before, what: string): void => {
-            const ready = world.of("ready").length;
-            expect(ready, what).toBeGreaterThanOrEqual(Math.min(before.ready, replicas));
+            expect(world.serving(wish.roll), what).toBeGreaterThanOrEqual(Math.min(before.ready, replicas));
             if (before.cold) return;
             expect(world.present, what).toBeLessThanOrEqual(
               Math.max(before.present, replicas + (wish.roll === "both" ? 2 : 1)),
@@ -147,18 +151,18 @@ describe("what planReplicas() leads to, in any order", { timeout: 60_000 }, () =
         }
         const { replicas, revision: newest, roll } = all.at(-1) as Wish;
         const serving = world.of("ready");
-        const beside = roll === "both" && replicas > 0 ? world.known.filter((each) => each.revision === newest) : [];
-        const revisions = new Set(serving.map((each) => each.revision));
-        expect(revisions.has("")).toBe(false);
-        if (roll === "newest") expect(serving.every((each) => each.revision === newest)).toBe(true);
-        if (roll === "both" && replicas > 0) expect(beside.length).toBeGreaterThan(0);
-        if (roll === "both" && revisions.size > 0 && (revisions.size > 1 || !revisions.has(newest))) {
-          expect(beside).toHaveLength(1);
-          expect(world.known).toHaveLength(replicas + 1);
-        } else {
-          expect(revisions.size).toBe(Math.min(1, replicas));
-          expect(world.known).toHaveLength(replicas);
-          expect(serving).toHaveLength(replicas);
+        const isNewest = serving.every((each) => each.revision === newest);
+        const others = world.known.filter((each) => !serving.includes(each));
+        expect(serving.filter((each) => each.revision === "")).toEqual([]);
+        if (roll === "newest") expect(isNewest).toBe(true);
+        if (isNewest) expect([serving.length, others.length]).toEqual([replicas, 0]);
+        else {
+          // What is kept cannot be made again.
+          const beside = world.known.filter((each) => each.revision === newest);
+          expect(serving.length).toBeLessThanOrEqual(replicas + (roll === "both" ? 1 : 0));
+          expect(others.every((each) => roll === "both" && each.phase === "candidate")).toBe(true);
+          expect(others.length).toBeLessThanOrEqual(1);
+          if (roll === "both") expect(beside.length).toBeGreaterThan(0);
         }
       }),
       { numRuns: 150 },
@@ -198,15 +202,20 @@ describe("what planReplicas() leads to, in any order", { timeout: 60_000 }, () =
         const world = new World(known);
         run(world, { wish, unit: "set", chance }, (before, what) => {
           const least = Math.min(before.ready, wish.replicas, 1);
-          expect(world.of("ready").length, what).toBeGreaterThanOrEqual(least);
+          expect(world.serving(wish.roll), what).toBeGreaterThanOrEqual(least);
           expect(world.present, what).toBeLessThanOrEqual(Math.max(before.present, 2));
         });
         const { replicas, revision: newest, roll } = wish;
-        const serving = world.of("ready").filter((each) => each.count === replicas);
-        expect(serving.length).toBeGreaterThanOrEqual(Math.min(1, replicas));
-        if (roll !== "both" || replicas === 0) expect(world.known).toHaveLength(Math.min(1, replicas));
-        if (roll === "newest") expect(serving.every((each) => each.revision === newest)).toBe(true);
-        if (roll === "both" && replicas > 0) expect(world.known.some((each) => each.revision === newest)).toBe(true);
+        const [serving, ...more] = world.of("ready");
+        if (replicas === 0) {
+          expect(world.known).toEqual([]);
+          return;
+        }
+        expect(serving).toBeDefined();
+        if (roll === "newest") expect(serving?.revision).toBe(newest);
+        if (serving?.revision === newest && more.length === 0) expect(serving.count).toBe(replicas);
+        if (roll !== "both") expect(world.known).toHaveLength(1);
+        else expect(world.known.some((each) => each.revision === newest)).toBe(true);
       }),
       { numRuns: 150 },
     );
