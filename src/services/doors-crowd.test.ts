@@ -4,10 +4,11 @@
  */
 import http from "node:http";
 import path from "node:path";
+import type { Readable } from "node:stream";
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
-import type { Direction, Told } from "../../test/workerd/doors-edge.ts";
+import type { Direction, Told } from "../../test/workerd/_doors-told.ts";
 
 // Real time passes, and the machine may have others to serve.
 vi.setConfig({ testTimeout: 30_000 });
@@ -30,7 +31,7 @@ beforeAll(async () => {
     compatibilityDate: "2026-07-01",
     durableObjects: { SERVICES: { className: "ServiceObject", useSQLite: true } },
     host: "127.0.0.1",
-    handleRuntimeStdio(stdout, stderr) {
+    handleRuntimeStdio(stdout: Readable, stderr: Readable) {
       for (const stream of [stdout, stderr]) stream.on("data", (part: Buffer) => (said += part.toString()));
     },
   });

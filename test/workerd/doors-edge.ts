@@ -8,15 +8,8 @@ import { ExposureSchema } from "../../src/model/services.ts";
 import * as v from "valibot";
 import { createDoors } from "../../src/services/doors.ts";
 import { LEASE_TTL_MS, type AcquireAnswer, type AcquireOrder, type HolderReport } from "../../src/services/messages.ts";
+import type { Direction, Told } from "./_doors-told.ts";
 import type { ServicesPort } from "../../src/adapters/service/port.ts";
-
-export type Direction = {
-  /** From the first question until a replica is ready. */
-  startMs?: number;
-  /** So many questions are never answered. */
-  lost?: number;
-};
-export type Told = { acquired: (AcquireOrder & { at: number })[]; reports: (HolderReport & { at: number })[] };
 
 export class ServiceObject extends DurableObject {
   #direction: Direction = {};
