@@ -61,7 +61,8 @@ import { createSchedules, SchedulerObjects } from "./triggers/schedules/schedule
 import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
 import { createDoors } from "./services/doors.ts";
-import type { ServiceObjectPort } from "./services/_door.ts";
+import { ServiceObject } from "./services/service-object.ts";
+import * as serviceRunner from "./services/service-runner.ts";
 import { createServices } from "./services/services.ts";
 import { deliver } from "./triggers/subscriptions/deliver.ts";
 import { switchOff } from "./triggers/subscriptions/switch-off.ts";
@@ -74,7 +75,18 @@ import { DeliveryRecorder } from "./triggers/webhooks/delivery-recorder.ts";
 import { nameOfLog } from "./triggers/webhooks/delivery-shards.ts";
 import { createWebhooks } from "./triggers/webhooks/webhooks.ts";
 
-export { AgentObject, DeliveryLog, ExecutionShard, Gate, JobBoard, MetricsBoard, RateLimiter, RunnerPool, Scheduler };
+export {
+  AgentObject,
+  DeliveryLog,
+  ExecutionShard,
+  Gate,
+  JobBoard,
+  MetricsBoard,
+  RateLimiter,
+  RunnerPool,
+  Scheduler,
+  ServiceObject,
+};
 
 export type Bindings = ExecutorBindings &
   ShardEnv & {
@@ -85,7 +97,7 @@ export type Bindings = ExecutorBindings &
     /** Agents at work, an object for each. */
     AGENTS: DurableObjectNamespace<AgentObject>;
     /** Services, an object for each. */
-    SERVICES: { getByName(name: string): ServiceObjectPort };
+    SERVICES: DurableObjectNamespace<ServiceObject>;
     /** Artifacts, and inputs and outputs too large for a row. */
     ARTIFACTS: R2Bucket;
     /** fetch on the team's own network, where the installation has one. */
@@ -122,6 +134,7 @@ type Wired = {
   platform: Platform;
   runner: RunnerPorts;
   agents: agentRunner.AgentRunnerPorts;
+  services: serviceRunner.ServiceRunnerPorts & { look(): Promise<void> };
   triggers: FirePorts & Omit<TellPorts, "read"> & { registry: Registry; look(): Promise<void> };
 };
 
@@ -178,9 +191,11 @@ function wire(env: Bindings): Wired {
     followers: {
       seen: (change) => {
         schedulers.seen(change);
-        if (change !== undefined) waitUntil(agents.tell([change]));
+        if (change !== undefined) waitUntil(Promise.all([agents.tell([change]), services.tell([change])]));
       },
-      wrote: async (changes) => void (await Promise.all([schedulers.tell(changes), agents.tell(changes)])),
+      wrote: async (changes) => {
+        await Promise.all([schedulers.tell(changes), agents.tell(changes), services.tell(changes)]);
+      },
     },
     database: openDatabase({
       url: env.REGISTRY_URL,
@@ -192,7 +207,14 @@ function wire(env: Bindings): Wired {
     background: waitUntil,
     ...(env.REGISTRY_MAX_STALE_MS === undefined ? {} : { maxStaleMs: Number(env.REGISTRY_MAX_STALE_MS) }),
   });
-  const services = createServices();
+  const host = (adapter: string) => adapters.get(adapter)?.services;
+  const services = createServices({
+    namespace: env.SERVICES,
+    registry,
+    host,
+    now,
+    sleep: (ms) => scheduler.wait(ms),
+  });
   const agents = createAgents({ namespace: env.AGENTS, registry });
   const rateLimits = new RateLimits(env.RATE_LIMITS, now);
   const namespace = env.EXECUTIONS;
@@ -374,7 +396,14 @@ function wire(env: Bindings): Wired {
     executions,
     took: async (agent: string, text: string) => env.AGENTS.getByName(agent).took(text),
   };
-  return { platform, runner, triggers, agents: directed };
+  const kept = {
+    registry,
+    host,
+    dispatch: platform.dispatch,
+    stop: (order: Parameters<typeof services.stopGone>[0]) => services.stopGone(order),
+    look: () => services.look(),
+  };
+  return { platform, runner, triggers, agents: directed, services: kept };
 }
 
 function isPool({ active, adapter }: { active: boolean; adapter: string }): boolean {
@@ -448,6 +477,25 @@ export class AgentRunner extends WorkerEntrypoint<Bindings> {
   }
 }
 
+/** Does for services' objects what needs the registry or dispatch, in an invocation of its own. See src/services/service-runner.ts. */
+export class ServiceRunner extends WorkerEntrypoint<Bindings> {
+  look(service: string): Promise<string> {
+    return serviceRunner.lookFor(service, this.#ports());
+  }
+
+  step(text: string): Promise<string> {
+    return serviceRunner.stepText(text, this.#ports());
+  }
+
+  ask(text: string): Promise<string> {
+    return serviceRunner.askText(text, this.#ports());
+  }
+
+  #ports(): serviceRunner.ServiceRunnerPorts {
+    return (wired ??= wire(this.env)).services;
+  }
+}
+
 export default {
   fetch(request, env, context): Response | Promise<Response> {
     try {
@@ -461,6 +509,7 @@ export default {
       // What a process that was lost left behind goes on as soon as the next one answers its first request.
       if (env.INCARNATION !== undefined) waitUntil(wakeShards(env.EXECUTIONS));
       waitUntil(wired.triggers.look());
+      waitUntil(wired.services.look());
     }
     return app.fetch(request, env, context);
   },
