@@ -194,6 +194,12 @@ export function createRegistry(options: RegistryOptions) {
       return rows.get("exposure", name, seen);
     },
 
+    /** Every exposure, in the order of their names. */
+    async exposures(): Promise<readonly RowHandle<ExposureRow>[]> {
+      if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
+      return rows.all("exposure", seen);
+    },
+
     /** The state machine's row; undefined when there is none. */
     async stateMachine(name: string): Promise<RowHandle<StateMachine> | undefined> {
       if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);

@@ -1,18 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { INLINE_ADAPTER, type AdapterDescription } from "../model/environment.ts";
-import { fixture, type Fixture } from "./_fixture.node.ts";
+import { fixture, HOSTING, type Fixture } from "./_fixture.node.ts";
 import type { Json } from "./schema.ts";
-
-const HOSTS: AdapterDescription = {
-  ...INLINE_ADAPTER,
-  name: "hosts",
-  services: { runs: ["process", "container"] },
-};
-const LEADS: AdapterDescription = { ...INLINE_ADAPTER, name: "leads", services: { runs: ["address"] } };
 
 let base: Fixture;
 beforeEach(async () => {
-  base = await fixture({ builtins: true, adapters: [INLINE_ADAPTER, HOSTS, LEADS] });
+  base = await fixture({ builtins: true, adapters: HOSTING });
   await base.run("create_environment", { name: "lab", adapter: "hosts" });
   await base.run("create_environment", { name: "lan", adapter: "leads" });
   await base.run("create_secret", { name: "key", value: "first", groups: ["default"] });

@@ -58,6 +58,8 @@ function leafTells(leaf: Leaf, facts: Facts): Told {
     case "waiting":
     case "replicas":
     case "healthy":
+    case "new_revision":
+    case "candidate_healthy":
       return still(leaf, leaf.fact, facts);
   }
 }
