@@ -267,28 +267,30 @@ describe("ecsServices()", () => {
   });
 
   it("leaves the revision before serving where ECS has gone back to it, and says so", async () => {
-    const { start } = world();
+    const { start, observe } = world();
     await start();
     services.failing = true;
     services.breaks = true;
-    const report = await start({ revision: "two" });
-    expect(report).toMatchObject({ status: "ready", revision: "one", ready: 2, ended: null });
-    expect(report.lines[0]).toContain("gone back");
+    await expect(start({ revision: "two" })).rejects.toMatchObject({
+      code: "environment_misconfigured",
+      message: expect.stringContaining("gone back") as string,
+    });
+    expect(await observe()).toMatchObject([{ status: "ready", revision: "one", ready: 2 }]);
     services.failing = false;
     expect(await start({ revision: "two" })).toMatchObject({ revision: "two", ready: 2 });
   });
 
-  it("gives up a set that gets no machine, later than one that runs and is not well", async () => {
-    services.failing = true;
-    const placing = world();
-    expect(await placing.start()).toMatchObject({ ended: expect.stringContaining("unable to place") as string });
-    expect(placing.now()).toBeGreaterThanOrEqual(600_000);
-    services.failing = false;
+  it.each([
+    ["gets no machine", true, "was unable to place a task"],
+    ["runs and is not well", false, "GET /health answers status 503"],
+  ])("gives up a set that %s when the time of its start is over", async (_what, failing, part) => {
+    services.failing = failing;
     health = () => new Response(null, { status: 503 });
-    const warming = world();
-    const ended = expect.stringContaining("GET /health answers status 503") as string;
-    expect(await warming.start({ replica: "r-2" })).toMatchObject({ ended });
-    expect(warming.now()).toBeLessThan(120_000);
+    const { start, now } = world();
+    const report = await start();
+    expect(report).toMatchObject({ status: "ended", ready: 0 });
+    expect(report.ended).toMatch(new RegExp(`^it was not ready within 60000 ms: .*${part}`));
+    expect(now()).toBeLessThan(80_000);
   });
 
   it("waits until ECS has drained it, and says so when it stays", async () => {

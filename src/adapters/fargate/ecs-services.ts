@@ -1,14 +1,14 @@
 /**
  * Services on ECS: each set is an ECS service, which keeps as many tasks as it is told, rolls them and replaces them. Requests go to the
  * row's `service_url`, else to the first task that is well: ECS itself carries none. What never becomes ready is taken away
- * again, unless tasks of the revision before still serve.
+ * again, unless tasks of the revision before still serve: those stay, and the step fails.
  */
 import * as v from "valibot";
 import { SwitchyardError } from "../../core/errors.ts";
 import type { ReplicaReport } from "../../model/services.ts";
 import type { EnvironmentHandle } from "../adapter.ts";
 import type { ReplicaRef, ServiceHost, StartOrder } from "../service-host.ts";
-import { containerOf, lookUntil, orRefused, portOf, reportOf, setNames } from "../service-place.ts";
+import { containerOf, lookUntil, notRolled, orRefused, portOf, reportOf, setNames } from "../service-place.ts";
 import { notSent, sendToService, urlUnder } from "../service-send.ts";
 import { FargateConfigSchema } from "./config.ts";
 import { ecsApi, EcsRefusal, type EcsCall } from "./ecs-api.ts";
@@ -24,8 +24,6 @@ import {
 } from "./ecs-set.ts";
 import { outcomeOfRefusal } from "./refusals.ts";
 
-/** So long a task may wait for its machine and image. */
-const PLACE_MS = 10 * 60_000;
 const LOOK_MS = 2_000;
 /** What ECS takes for deleting, beyond the tasks' own time. */
 const DELETE_MS = 3 * 60_000;
@@ -113,8 +111,7 @@ async function startSet(order: StartOrder, { place, image, command }: Start): Pr
 async function untilSettled(order: StartOrder, { set, place }: { set: string; place: Place }): Promise<ReplicaReport> {
   const { ports } = place;
   const { service, replica, revision, count, spec } = order;
-  const begunAt = ports.now();
-  let runningSince: number | undefined;
+  const until = ports.now() + spec.health.start_ms;
   let failures = 0;
   for (;;) {
     let seen: Seen | undefined;
@@ -130,12 +127,10 @@ async function untilSettled(order: StartOrder, { set, place }: { set: string; pl
     }
     const { standing, report } = seen === undefined ? UNSEEN : orTakenBack(seen, revision);
     if (report !== undefined && report.ready >= count && standing.kind === "settled") return report;
-    if (standing.kind === "warming" || standing.kind === "settled") runningSince ??= ports.now();
-    const [since, limitMs] = runningSince === undefined ? [begunAt, PLACE_MS] : [runningSince, spec.health.start_ms];
-    const leftMs = since + limitMs - ports.now();
+    const leftMs = until - ports.now();
     if (report !== undefined && (standing.kind === "hopeless" || leftMs <= 0)) {
       const why = (standing.kind === "settled" ? report.lines[0] : standing.because) ?? "ECS gives no reason";
-      const because = standing.kind === "hopeless" ? why : `it was not ready within ${limitMs} ms: ${why}`;
+      const because = standing.kind === "hopeless" ? why : `it was not ready within ${spec.health.start_ms} ms: ${why}`;
       return notReady(because, { report, order, set, place });
     }
     await ports.sleep(Math.max(1, Math.min(LOOK_MS, leftMs)));
@@ -159,6 +154,9 @@ type Failed = { report: ReplicaReport; order: StartOrder; set: string; place: Pl
 async function notReady(because: string, { report, order, set, place }: Failed): Promise<ReplicaReport> {
   const stopped = await tasksOf(set, { desiredStatus: "STOPPED", place });
   const lines = [because, ...linesOf({}, stopped.slice(0, 3)), ...report.lines];
+  if (report.ready > 0 && report.revision !== order.revision) {
+    throw notRolled(order, { name: place.name, because: lines.join("; ") });
+  }
   if (report.ready > 0) return { ...report, lines };
   const { service, replica, spec } = order;
   await stopSet({ service, replica, graceMs: spec.stop_ms }, place);
