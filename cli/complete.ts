@@ -58,6 +58,8 @@ const VALUES_FROM: Readonly<Record<string, string>> = {
   "--parent": "execution",
   "--execution": "execution",
   "--webhook": "webhook",
+  "--service": "service",
+  "--exposure": "exposure",
 };
 
 function optionsOf(command: Command): string[] {
