@@ -26,6 +26,7 @@ export default defineConfig({
             "test/workerd/limits*.test.ts",
             "test/workerd/runner-*.test.ts",
             "test/workerd/schedules*.test.ts",
+            "test/workerd/services*.test.ts",
           ],
         },
       },
@@ -110,6 +111,20 @@ export default defineConfig({
           }),
         ],
         test: { name: "workerd-agents", include: ["test/workerd/agents*.test.ts"], testTimeout: 60_000 },
+      },
+      {
+        // Services that are hot and cold, with rows, runners and a clock that the tests hold.
+        plugins: [
+          cloudflareTest({
+            main: "./test/workerd/services-world.ts",
+            additionalExports: { ServiceRunner: "WorkerEntrypoint" },
+            miniflare: {
+              compatibilityDate: "2026-07-01",
+              durableObjects: { SERVICES: { className: "ServiceObject", useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: "workerd-services", include: ["test/workerd/services*.test.ts"], testTimeout: 60_000 },
       },
       {
         // The clocks of schedules, with a registry, executions and a clock that the tests hold.

@@ -60,6 +60,9 @@ import { Scheduler } from "./triggers/schedules/scheduler.ts";
 import { createSchedules, SchedulerObjects } from "./triggers/schedules/schedules.ts";
 import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
+import { createDoors } from "./services/doors.ts";
+import { ServiceObject } from "./services/service-object.ts";
+import * as serviceRunner from "./services/service-runner.ts";
 import { createServices } from "./services/services.ts";
 import { deliver } from "./triggers/subscriptions/deliver.ts";
 import { switchOff } from "./triggers/subscriptions/switch-off.ts";
@@ -72,7 +75,18 @@ import { DeliveryRecorder } from "./triggers/webhooks/delivery-recorder.ts";
 import { nameOfLog } from "./triggers/webhooks/delivery-shards.ts";
 import { createWebhooks } from "./triggers/webhooks/webhooks.ts";
 
-export { AgentObject, DeliveryLog, ExecutionShard, Gate, JobBoard, MetricsBoard, RateLimiter, RunnerPool, Scheduler };
+export {
+  AgentObject,
+  DeliveryLog,
+  ExecutionShard,
+  Gate,
+  JobBoard,
+  MetricsBoard,
+  RateLimiter,
+  RunnerPool,
+  Scheduler,
+  ServiceObject,
+};
 
 export type Bindings = ExecutorBindings &
   ShardEnv & {
@@ -82,6 +96,8 @@ export type Bindings = ExecutorBindings &
     SCHEDULER: DurableObjectNamespace<Scheduler>;
     /** Agents at work, an object for each. */
     AGENTS: DurableObjectNamespace<AgentObject>;
+    /** Services, an object for each. */
+    SERVICES: DurableObjectNamespace<ServiceObject>;
     /** Artifacts, and inputs and outputs too large for a row. */
     ARTIFACTS: R2Bucket;
     /** fetch on the team's own network, where the installation has one. */
@@ -118,6 +134,7 @@ type Wired = {
   platform: Platform;
   runner: RunnerPorts;
   agents: agentRunner.AgentRunnerPorts;
+  services: serviceRunner.ServiceRunnerPorts & { look(): Promise<void> };
   triggers: FirePorts & Omit<TellPorts, "read"> & { registry: Registry; look(): Promise<void> };
 };
 
@@ -145,6 +162,20 @@ function wire(env: Bindings): Wired {
     plugins,
     builtin: (name, call) => runBuiltinCall(name, call),
     pool: (environment) => env.RUNNERS.getByName(environment),
+    services: createDoors({
+      exposure: (name) => registry.exposure(name),
+      service: (name) => registry.trigger("service", name),
+      environment: (name) => registry.environment(name),
+      object: (service) => env.SERVICES.getByName(service),
+      now,
+      later(ms, work) {
+        const timer = setTimeout(work, ms);
+        return () => clearTimeout(timer);
+      },
+      background: waitUntil,
+      meter: () => telemetry?.meter,
+    }),
+    telemetry: () => telemetry,
     ports: {
       isolates: source,
       ...networksOf(env.PRIVATE_NETWORK),
@@ -160,9 +191,11 @@ function wire(env: Bindings): Wired {
     followers: {
       seen: (change) => {
         schedulers.seen(change);
-        if (change !== undefined) waitUntil(agents.tell([change]));
+        if (change !== undefined) waitUntil(Promise.all([agents.tell([change]), services.tell([change])]));
       },
-      wrote: async (changes) => void (await Promise.all([schedulers.tell(changes), agents.tell(changes)])),
+      wrote: async (changes) => {
+        await Promise.all([schedulers.tell(changes), agents.tell(changes), services.tell(changes)]);
+      },
     },
     database: openDatabase({
       url: env.REGISTRY_URL,
@@ -174,7 +207,14 @@ function wire(env: Bindings): Wired {
     background: waitUntil,
     ...(env.REGISTRY_MAX_STALE_MS === undefined ? {} : { maxStaleMs: Number(env.REGISTRY_MAX_STALE_MS) }),
   });
-  const services = createServices();
+  const host = (adapter: string) => adapters.get(adapter)?.services;
+  const services = createServices({
+    namespace: env.SERVICES,
+    registry,
+    host,
+    now,
+    sleep: (ms) => scheduler.wait(ms),
+  });
   const agents = createAgents({ namespace: env.AGENTS, registry });
   const rateLimits = new RateLimits(env.RATE_LIMITS, now);
   const namespace = env.EXECUTIONS;
@@ -356,7 +396,14 @@ function wire(env: Bindings): Wired {
     executions,
     took: async (agent: string, text: string) => env.AGENTS.getByName(agent).took(text),
   };
-  return { platform, runner, triggers, agents: directed };
+  const kept = {
+    registry,
+    host,
+    dispatch: platform.dispatch,
+    stop: (order: Parameters<typeof services.stopGone>[0]) => services.stopGone(order),
+    look: () => services.look(),
+  };
+  return { platform, runner, triggers, agents: directed, services: kept };
 }
 
 function isPool({ active, adapter }: { active: boolean; adapter: string }): boolean {
@@ -430,6 +477,25 @@ export class AgentRunner extends WorkerEntrypoint<Bindings> {
   }
 }
 
+/** Does for services' objects what needs the registry or dispatch, in an invocation of its own. See src/services/service-runner.ts. */
+export class ServiceRunner extends WorkerEntrypoint<Bindings> {
+  look(service: string): Promise<string> {
+    return serviceRunner.lookFor(service, this.#ports());
+  }
+
+  step(text: string): Promise<string> {
+    return serviceRunner.stepText(text, this.#ports());
+  }
+
+  ask(text: string): Promise<string> {
+    return serviceRunner.askText(text, this.#ports());
+  }
+
+  #ports(): serviceRunner.ServiceRunnerPorts {
+    return (wired ??= wire(this.env)).services;
+  }
+}
+
 export default {
   fetch(request, env, context): Response | Promise<Response> {
     try {
@@ -443,6 +509,7 @@ export default {
       // What a process that was lost left behind goes on as soon as the next one answers its first request.
       if (env.INCARNATION !== undefined) waitUntil(wakeShards(env.EXECUTIONS));
       waitUntil(wired.triggers.look());
+      waitUntil(wired.services.look());
     }
     return app.fetch(request, env, context);
   },

@@ -58,7 +58,11 @@ function withOptions(command: Command): Command {
       "module, python, process:/path, process:./path, container:image*, http:host; repeatable, else module alone",
       collect,
     )
-    .option("--runtime <runtime>", "what runs modules: deno (confined) or node (not)", "deno");
+    .option("--runtime <runtime>", "what runs modules: deno (confined) or node (not)", "deno")
+    .option(
+      "--service-host <address>",
+      "an address of this machine that services listen on and are reached at (else 127.0.0.1, through the runner)",
+    );
 }
 
 function installRunner(context: Context, words: InstallWords): void {
@@ -82,6 +86,7 @@ function installRunner(context: Context, words: InstallWords): void {
   for (const word of capability) command.push("--capability", word);
   for (const word of allow) command.push("--allow", word);
   if (runtime !== "deno") command.push("--runtime", runtime);
+  if (words.serviceHost !== undefined) command.push("--service-host", words.serviceHost);
   const { url } = context.client.credentials;
   const unit = renderUnit({ environment, url, command, user: words.user, tokenFile });
   if (words.print === true) return context.output.data(unit);

@@ -119,6 +119,7 @@ async function launch(options: EdgeOptions): Promise<Launched> {
           JOBS: { className: "JobBoard", useSQLite: true },
           RUNNERS: { className: "RunnerPool", useSQLite: true },
           AGENTS: { className: "AgentObject", useSQLite: true },
+          SERVICES: { className: "ServiceObject", useSQLite: true },
           SCHEDULER: { className: "Scheduler", useSQLite: true },
           RATE_LIMITS: { className: "RateLimiter", useSQLite: true },
         },

@@ -17,6 +17,8 @@ const adapters = createAdapters({
   executor: { run: unused },
   builtin: unused,
   pool: unused,
+  services: { enter: unused },
+  telemetry: unused,
   plugins: [],
 });
 

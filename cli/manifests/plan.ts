@@ -53,7 +53,8 @@ async function planOne(client: Client, document: Document, all: readonly Documen
 /** An operation is pinned to the code it was written with; a manifest that brings newer code wants it to follow. */
 function hasNewCode(document: Document, entry: Entry, all: readonly Document[]): true | undefined {
   if (document.kind !== "operation") return undefined;
-  const module = (document.content["implemented_at"] as string).split(":")[0];
+  const implemented = document.content["implemented_at"];
+  const module = typeof implemented === "string" ? implemented.split(":")[0] : undefined;
   const brought = all.find(({ kind, name }) => kind === "module" && name === module);
   const sha256 = brought?.content["sha256"];
   return sha256 !== undefined && sha256 !== entry.meta.resolved?.code_sha256 ? true : undefined;

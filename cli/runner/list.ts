@@ -10,12 +10,13 @@ export function listRunners({ output, globals }: Context, text: string): void {
     runner.name,
     runner.state,
     `${runner.in_flight}/${runner.slots}`,
+    String(runner.replicas),
     runner.runs.join(" "),
     Object.entries(runner.capabilities)
       .map(([word, value]) => `${word}=${String(value)}`)
       .join(" "),
     new Date(runner.last_seen_at).toISOString(),
   ]);
-  output.data(renderTable(["name", "state", "taken", "runs", "capabilities", "seen"], rows));
+  output.data(renderTable(["name", "state", "taken", "replicas", "runs", "capabilities", "seen"], rows));
   if (status.queued > 0) output.say(`${status.queued} calls wait for a runner`);
 }

@@ -1,4 +1,5 @@
 /** The options that say what a runner is, read and checked: the same for starting and for installing one. */
+import net from "node:net";
 import os from "node:os";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import type { Capabilities } from "../../src/model/environment.ts";
@@ -13,6 +14,7 @@ export type RunnerWords = {
   capability?: string[];
   allow?: string[];
   runtime?: string;
+  serviceHost?: string;
 };
 
 export type RunnerSettings = {
@@ -25,6 +27,8 @@ export type RunnerSettings = {
   /** Sorts of work that the allow-list has anything of. */
   runs: string[];
   runtime: "deno" | "node";
+  /** Services listen there, and are reached there from elsewhere; undefined: on 127.0.0.1, through the runner alone. */
+  serviceHost: string | undefined;
 };
 
 export function readRunnerWords(words: RunnerWords): RunnerSettings {
@@ -71,7 +75,21 @@ export function readRunnerWords(words: RunnerWords): RunnerSettings {
       ...(allow.processes.length > 0 ? ["process"] : []),
       ...(allow.containers.length > 0 ? ["container"] : []),
       ...(allow.http.length > 0 ? ["http"] : []),
+      ...(allow.processes.length > 0 || allow.containers.length > 0 ? ["replica"] : []),
     ],
     runtime,
+    serviceHost: serviceHostOf(words.serviceHost),
   };
+}
+
+/** An address that is one of this machine's and not all of them: what others are told must lead here. */
+function serviceHostOf(word: string | undefined): string | undefined {
+  if (word === undefined) return undefined;
+  const own = Object.values(os.networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
+  if (net.isIP(word) !== 0 && own.includes(word)) return word;
+  throw new SwitchyardError(
+    "usage",
+    `Cannot have services listen on "${word}": --service-host must be an address of this machine; it is none`,
+    { hint: `It has ${own.join(", ")}` },
+  );
 }

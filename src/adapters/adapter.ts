@@ -47,6 +47,8 @@ export interface Adapter extends AdapterDescription {
   invoke(call: AdapterCall): Promise<Outcome>;
   /** Looks at the place without running anything of the users'. Never throws for what it finds. */
   check?(environment: EnvironmentHandle): Promise<EnvironmentCheck>;
+  /** It knows by itself whom to ask and when: dispatch remembers nothing of how its calls went. */
+  readonly judgesItself?: boolean;
   /** Where it can run services, or leads to those that run already. */
   readonly services?: ServiceHost;
 }

@@ -6,6 +6,7 @@ import { SwitchyardError } from "../core/errors.ts";
 import type { Executor } from "../model/invocation.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { RunnerPoolPort } from "../model/runner-protocol.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Adapter, AdapterCall, AdapterPorts } from "./adapter.ts";
 import { azureFunctionAdapter } from "./azure/azure-function.ts";
 import { azureJobAdapter } from "./azure/azure-job.ts";
@@ -18,6 +19,8 @@ import { inlineAdapter } from "./inline/inline.ts";
 import { kubernetesJobAdapter } from "./kubernetes/kubernetes-job.ts";
 import { lambdaAdapter } from "./lambda/lambda.ts";
 import { runnerAdapter } from "./runner/runner.ts";
+import type { ServicesPort } from "./service/port.ts";
+import { serviceAdapter } from "./service/service.ts";
 
 export type AdaptersOptions = {
   ports: AdapterPorts;
@@ -26,10 +29,14 @@ export type AdaptersOptions = {
   builtin: (name: string, call: AdapterCall) => Promise<Outcome>;
   /** The runners of an environment. */
   pool: (environment: string) => RunnerPoolPort;
+  /** Replicas of services, for the operations that they provide. */
+  services: ServicesPort;
+  telemetry: () => Telemetry | undefined;
   plugins: readonly ((ports: AdapterPorts) => Adapter)[];
 };
 
-export function createAdapters({ ports, executor, builtin, pool, plugins }: AdaptersOptions): Map<string, Adapter> {
+export function createAdapters(options: AdaptersOptions): Map<string, Adapter> {
+  const { ports, executor, builtin, pool, services, telemetry, plugins } = options;
   const own: Adapter[] = [
     inlineAdapter(executor, ports.isolates),
     runnerAdapter({ ...ports, pool }),
@@ -42,8 +49,9 @@ export function createAdapters({ ports, executor, builtin, pool, plugins }: Adap
     azureJobAdapter(ports),
     kubernetesJobAdapter(ports),
     builtinAdapter(builtin),
+    serviceAdapter({ ...ports, services, telemetry, host: (name) => adapters.get(name)?.services }),
   ];
-  const adapters = new Map(own.map((adapter) => [adapter.name, adapter]));
+  const adapters: Map<string, Adapter> = new Map(own.map((adapter) => [adapter.name, adapter]));
   for (const plugin of plugins) {
     const adapter = plugin(ports);
     if (adapters.has(adapter.name)) {
@@ -57,7 +65,7 @@ export function createAdapters({ ports, executor, builtin, pool, plugins }: Adap
   return adapters;
 }
 
-/** Those that environments may name: functions of the platform run in the platform and nowhere else. */
+/** Those that environments may name: functions of the platform run in the platform, and what services provide at those. */
 export function offeredAdapters(adapters: ReadonlyMap<string, Adapter>): Adapter[] {
   return [...adapters.values()].filter(({ runs }) => runs.length > 0);
 }

@@ -4,7 +4,7 @@
  * come through asks again with the same replica's name.
  */
 import type { Cancellation } from "../core/cancellation.ts";
-import type { EnvironmentHandle } from "../model/environment.ts";
+import type { EnvironmentHandle, ServiceSort } from "../model/environment.ts";
 import type { ReplicaReport, ReplicaSpec, Run } from "../model/services.ts";
 import type { Exchanged } from "./http/exchange.ts";
 
@@ -44,7 +44,7 @@ export interface ServiceHost {
   /** `replica`: each is started and stopped by itself; `set`: the place keeps as many as it is told, and replaces them itself. */
   readonly unit: "replica" | "set";
   /** What it can run. */
-  readonly runs: readonly ("process" | "container" | "address")[];
+  readonly runs: readonly ServiceSort[];
   /**
    * Which of its members is to run one more, fit for it and with the fewest of the service. Throws environment_unavailable,
    * with the reason, when none can. Left out where places have no members.
@@ -57,9 +57,12 @@ export interface ServiceHost {
   start(order: StartOrder, environment: EnvironmentHandle): Promise<ReplicaReport>;
   /** Resolves once it is gone; one that is not there is gone. */
   stop(replica: ReplicaRef & { graceMs: number }, environment: EnvironmentHandle): Promise<void>;
-  /** Those that it has now, or had and has not told of. `run`: of those that run by themselves, where. */
+  /**
+   * Those that it has now, or had and has not told of. `run`: of those that run by themselves, where; `health`: by what they are
+   * judged. What this host has started was told at its start; of the others nobody else would say it. Left out: any answer will do.
+   */
   observe(
-    of: { service: string; run: Run | null; replicas: readonly ReplicaRef[] },
+    of: { service: string; run: Run | null; replicas: readonly ReplicaRef[]; health?: ReplicaSpec["health"] },
     environment: EnvironmentHandle,
   ): Promise<readonly ReplicaReport[]>;
   /** Carries one request there. Never throws. `via` "direct" only where `address` is known. */

@@ -50,6 +50,20 @@ describe("planAgent()", () => {
     ]);
   });
 
+  test("without an effect what the target does not name stays", async () => {
+    const set = row({ name: "set", path: "/rooms/:room" });
+    const state = { rooms: { hall: { lamp: "off", door: "shut", cat: 1 } } };
+    const made = await planAgent({
+      agent: AGENT,
+      jobs: [set],
+      state,
+      target: { rooms: { "*": { lamp: "on", cat: null } } },
+      trace: false,
+    });
+    expect(made).toMatchObject({ reached: true, unmet: [] });
+    expect(made.state).toEqual({ rooms: { hall: { lamp: "on", door: "shut" } } });
+  });
+
   test("reads what the row names, under the pointer that it names it by", async () => {
     const fetchImage = row({ name: "fetch", path: "/images/:image", change: "create", effect: "true" });
     const start = row({

@@ -1,7 +1,7 @@
 /** Rows of jobs → jobs of the planner: their expressions become its callbacks. */
 import { compileExpression, type Expression } from "../expressions/index.ts";
 import type { JobRow } from "../model/agents.ts";
-import type { Job, JobContext, JobReference, Value } from "../planner/index.ts";
+import { withTarget, type Job, type JobContext, type JobReference, type Value } from "../planner/index.ts";
 
 /** Throws expression_invalid. */
 export async function jobOf(row: JobRow): Promise<Job> {
@@ -26,7 +26,9 @@ export async function jobOf(row: JobRow): Promise<Job> {
     return {
       ...common,
       effect: async (context) =>
-        effect === undefined ? context.target : ((await effect.evaluate(dataOf(row, context))) as Value),
+        effect === undefined
+          ? withTarget(context.value, context.target)
+          : ((await effect.evaluate(dataOf(row, context))) as Value),
     };
   }
   const fixed = typeof row.expand === "string" ? undefined : row.expand;

@@ -9,7 +9,7 @@ import { compileExpression } from "../expressions/index.ts";
 import type { ExecutionView } from "../model/execution.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { triggerPrincipalId, type TriggerHandle } from "../model/triggers.ts";
-import type { Value } from "../planner/index.ts";
+import { withTarget, type Value } from "../planner/index.ts";
 import type { Patch, StepAnswer, StepData, StepOrder } from "./messages.ts";
 import type { RowsRegistry } from "./rows.ts";
 import { patchesOf } from "./step-data.ts";
@@ -87,8 +87,7 @@ async function givenTo({ job, data, key }: StepOrder): Promise<{ input: unknown;
 }
 
 async function effectOf({ job, data }: StepOrder): Promise<Value> {
-  // A target of null wants that it goes.
-  if (job.effect === null) return data.target === null ? undefined : data.target;
+  if (job.effect === null) return withTarget(data.value, data.target);
   return (await evaluate(job.effect, data)) as Value;
 }
 

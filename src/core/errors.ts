@@ -428,6 +428,34 @@ export const ERRORS = {
     explain:
       "It was deleted, excludes the operation's group, or was sealed with another master key. See `opctl get secrets`.",
   },
+  service_inactive: {
+    status: 503,
+    fault: "user",
+    title: "The service is switched off",
+    explain:
+      "Its row says `active: false`; nothing of it runs. `opctl edit service NAME -s active=true` switches it on.",
+  },
+  service_unavailable: {
+    status: 503,
+    fault: "system",
+    title: "The service cannot run now",
+    explain:
+      "No replica is ready and none can be started: its environment is gone, runs no services, or has nobody to take them; nothing has run. The detail says what to mend; `opctl get service NAME` has all of it.",
+  },
+  service_crash_looping: {
+    status: 503,
+    fault: "system",
+    title: "The service ends as soon as it is started",
+    explain:
+      "Its replicas failed several times in a row before they were healthy, or soon after; nothing has run. The detail has the reason and its last lines. It is tried again after a while that grows to five minutes; a changed row or `opctl service deploy NAME` tries at once.",
+  },
+  command_refused: {
+    status: 409,
+    fault: "user",
+    title: "The service's state machine does not allow that",
+    explain:
+      "What is asked for would be undone by the state machine at once, or nothing in it leads there. The hint says what to do instead; `opctl diagram state-machine NAME` draws it.",
+  },
   no_environment: {
     status: 503,
     fault: "system",

@@ -1,5 +1,6 @@
 /** Where an operation may run now: the environments of its row in their order, or any that has what it requires. */
 import type { Adapter } from "../adapters/adapter.ts";
+import { exposureHandle, SERVICE_ADAPTER } from "../adapters/service/service.ts";
 import { SwitchyardError, type ErrorCode } from "../core/errors.ts";
 import { lacking, runnableOf, type EnvironmentHandle } from "../model/environment.ts";
 import type { PassedOver } from "../model/outcome.ts";
@@ -37,7 +38,11 @@ export async function candidatesOf(
 ): Promise<Candidates> {
   const { implementation, requires } = operation;
   if (implementation.kind === "builtin") {
-    return { candidates: [{ adapter: installed(adapters), environment: PLATFORM }], passedOver: [] };
+    return { candidates: [{ adapter: installed(adapters, BUILTIN), environment: PLATFORM }], passedOver: [] };
+  }
+  if (implementation.kind === "service") {
+    const environment = exposureHandle(implementation.exposure);
+    return { candidates: [{ adapter: installed(adapters, SERVICE_ADAPTER), environment }], passedOver: [] };
   }
   const candidates: Candidate[] = [];
   const passedOver: PassedOver[] = [];
@@ -85,9 +90,9 @@ export function noEnvironment(operation: ResolvedOperation, passedOver: readonly
   );
 }
 
-function installed(adapters: ReadonlyMap<string, Adapter>): Adapter {
-  const adapter = adapters.get(BUILTIN);
+function installed(adapters: ReadonlyMap<string, Adapter>, name: string): Adapter {
+  const adapter = adapters.get(name);
   if (adapter === undefined)
-    throw new SwitchyardError("internal", `Cannot run a built-in: no adapter "${BUILTIN}" is wired`);
+    throw new SwitchyardError("internal", `Cannot run it by the adapter "${name}": it must be wired; it is not`);
   return adapter;
 }

@@ -44,6 +44,7 @@ function setUp(places: Record<string, Outcome[]>, rows: Record<string, Partial<E
     adapters: new Map([
       ["any", adapter],
       ["members", members],
+      ["service", { ...adapter, name: "service", runs: [], judgesItself: true }],
     ]),
     health: new Health(),
     now: () => clock.now,
@@ -75,6 +76,16 @@ describe("invoke()", () => {
     const { run, asked } = setUp({ a: [failed], b: [done] });
     expect(await run()).toMatchObject({ outcome: failed, environment: "a" });
     expect(asked).toEqual(["a"]);
+  });
+
+  it("takes what a service provides to its exposure, which no environment is, and asks it again however it answered", async () => {
+    const { run, asked, calls } = setUp({ a: [done], albums: [busy, done] });
+    const provided = { exposure: "albums", method: "GET", path: "/", query: [], headers: {}, body: null } as const;
+    const implementation = { kind: "service" as const, ...provided, query: [] };
+    expect(await run({ implementation })).toMatchObject({ outcome: busy, environment: "albums", passedOver: [] });
+    expect(await run({ implementation })).toMatchObject({ outcome: done, environment: "albums" });
+    expect(asked).toEqual(["albums", "albums"]);
+    expect(calls[0]?.isLast).toBe(true);
   });
 
   it("answers what the last one said when none ran it", async () => {

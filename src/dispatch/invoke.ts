@@ -8,7 +8,7 @@ import type { ResolvedOperation } from "../model/resolved.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { SpanStart } from "../telemetry/tracer.ts";
 import { checkOutput } from "./check-output.ts";
-import { withoutSecrets } from "./without-secrets.ts";
+import { withoutSecrets } from "../adapters/without-secrets.ts";
 import { candidatesOf, noEnvironment, type EnvironmentPort } from "./choose.ts";
 import type { Health } from "./health.ts";
 
@@ -52,7 +52,8 @@ export async function invoke(invocation: Invocation, ports: InvokePorts): Promis
   const capability = await ports.capability(principal.id, depth + 1);
   for (const [place, { adapter, environment }] of ordered.entries()) {
     const isLast = place === ordered.length - 1;
-    const refused = closed(operation, environment, ports);
+    const isJudged = adapter.judgesItself !== true;
+    const refused = isJudged ? closed(operation, environment, ports) : undefined;
     const span = telemetry?.tracer?.begin(meta, attemptSpan(adapter, environment));
     const came =
       refused ??
@@ -73,7 +74,7 @@ export async function invoke(invocation: Invocation, ports: InvokePorts): Promis
       invoked.ok ? {} : { "switchyard.unstarted": invoked.unstarted },
       invoked.ok ? {} : { error: invoked.error.code },
     );
-    if (refused === undefined) ports.health.note(environment, invoked, ports.now());
+    if (refused === undefined && isJudged) ports.health.note(environment, invoked, ports.now());
     if (isLast || invoked.ok || invoked.unstarted !== true) {
       return { outcome: checkOutput(operation, invoked), environment: environment.name, passedOver };
     }

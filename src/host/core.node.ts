@@ -20,6 +20,8 @@ import { Children } from "./_children.node.ts";
 import { Definitions } from "./_definitions.ts";
 import { Slots } from "./_slots.ts";
 import { type Allow, forbidden } from "./allow.ts";
+import type { Replicas } from "./replicas/replicas.node.ts";
+import { runReplicaWork } from "./replicas/run-replica-work.node.ts";
 import { locateProgram } from "./work/locate-program.node.ts";
 import { runExternalWork } from "./work/run-work.node.ts";
 
@@ -44,6 +46,8 @@ export type HostOptions = {
   platformUrl?: string;
   /** A reply that is longer, written as a JSON string, goes to the platform as an artifact. */
   maxReplyBytes?: number;
+  /** Of services, on runners. They are closed by whoever made them. */
+  replicas?: Replicas;
   log: (line: string) => void;
 };
 
@@ -136,9 +140,7 @@ export function createHost(options: HostOptions): Host {
     const { input, definition: given } = await fetchParts(order, rest, platform);
     const fitted = (result: InvocationResult) => fitReply(result, { meta, platform, maxBytes: options.maxReplyBytes });
     if (work.kind === "replica") {
-      return replyOf(
-        failed("environment_forbids", `Cannot run "${meta.operation}" here: services run on runners only`),
-      );
+      return replyTo(await runReplicaWork(options.replicas, work, { meta, input, cancellation }));
     }
     if (work.kind !== "module") {
       const log = (level: string, message: string) => options.log(redactLine(`${level} ${meta.operation}: ${message}`));
@@ -230,6 +232,12 @@ function lost(operation: string, state: Child["state"], why: string): Failure {
 
 function cancelledAnswer(operation: string): Failure {
   return failed("execution_cancelled", `Cannot finish "${operation}": somebody must want the result; nobody does`);
+}
+
+function replyTo(result: InvocationResult): string {
+  if (!result.ok) return replyOf(result);
+  const { output, ...head } = result;
+  return joinFrame(head, output);
 }
 
 function replyOf(result: Failure): string {

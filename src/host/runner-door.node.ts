@@ -6,16 +6,18 @@ import { randomUUID } from "node:crypto";
 import { Cancellation } from "../core/cancellation.ts";
 import { SwitchyardError } from "../core/errors.ts";
 import { joinFrame } from "../model/frame.ts";
+import type { ReplicaReport } from "../model/services.ts";
+import { KeptResults } from "./_kept-results.ts";
 import {
   BEAT_BUSY_MS,
   BEAT_IDLE_MS,
   CLOSE,
-  KEPT_MS,
-  KEPT_RESULTS,
   LEASE_MS,
+  MOST_JOBS,
   packParcels,
   PING,
   PONG,
+  REPLICAS_EVERY_MS,
   RUNNER_PROTOCOL,
   RUNNER_SUBPROTOCOL,
   ToRunnerSchema,
@@ -31,12 +33,22 @@ export type RunnerHost = {
   run(order: string, options?: { cancellation?: Cancellation }): Promise<string>;
 };
 
+/** The replicas of services that the runner has, as its door tells of them (replicas/replicas.node.ts). */
+export type TellsOfReplicas = {
+  /** All that there are, and those that have ended since they were told. */
+  reports(): readonly ReplicaReport[];
+  told(replicas: readonly ReplicaReport[]): void;
+  onChange(listener: () => void): void;
+  drain(): void;
+};
+
 export type RunnerDoorOptions = Omit<Declared, "instance"> & {
   /** The platform's address, without a slash at the end. */
   url: string;
   token: string;
   environment: string;
   host: RunnerHost;
+  replicas?: TellsOfReplicas;
   log: (line: string) => void;
   /** Said in the hello; another number only in tests. */
   protocol?: number;
@@ -54,7 +66,6 @@ export type RunnerDoor = {
 };
 
 type Running = RunnerJob & { cancellation: Cancellation };
-type Kept = RunnerJob & { reply: string; at: number };
 type Timer = ReturnType<typeof setTimeout>;
 
 /** How long a connection may take until the welcome, and how long `pong` may. */
@@ -73,7 +84,7 @@ class Door implements RunnerDoor {
   readonly #options: RunnerDoorOptions;
   readonly #instance = randomUUID();
   readonly #running = new Map<string, Running>();
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new KeptResults();
   readonly #end = Promise.withResolvers<void>();
   #outbox: Parcel<FromRunner>[] = [];
   #socket: WebSocket | undefined;
@@ -87,9 +98,13 @@ class Door implements RunnerDoor {
   #againTimer: Timer | undefined;
   /** Until the welcome: a platform that takes the connection and says nothing would hold it for ever. */
   #slowTimer: Timer | undefined;
+  #replicasTimer: Timer | undefined;
+  #isTelling = false;
+  #hasReplicas = false;
 
   constructor(options: RunnerDoorOptions) {
     this.#options = options;
+    options.replicas?.onChange(() => this.#replicasChanged());
   }
 
   get ended(): Promise<void> {
@@ -147,6 +162,7 @@ class Door implements RunnerDoor {
   drain(): void {
     if (this.#draining) return;
     this.#draining = true;
+    this.#options.replicas?.drain();
     if (this.#isWelcome) this.#send({ type: "drain" });
     else if (this.#running.size === 0) this.#finish();
   }
@@ -157,7 +173,6 @@ class Door implements RunnerDoor {
 
   #hello(): FromRunner {
     const { version, name, slots, capabilities, runs, protocol = RUNNER_PROTOCOL } = this.#options;
-    this.#forgetOld();
     return {
       type: "hello",
       protocol,
@@ -167,8 +182,8 @@ class Door implements RunnerDoor {
       slots,
       capabilities,
       runs: [...runs],
-      running: [...this.#running.values()].map(jobOf),
-      finished: [...this.#kept.values()].map(jobOf),
+      running: [...this.#running.values()].map(jobOf).slice(0, MOST_JOBS),
+      finished: this.#kept.jobs(Date.now()).map(jobOf),
     };
   }
 
@@ -195,6 +210,7 @@ class Door implements RunnerDoor {
         this.#isWelcome = true;
         log(`runner: connected to ${environment}`);
         if (this.#draining) this.#send({ type: "drain" });
+        this.#tellReplicas();
         return;
       case "run":
         return this.#run(head, body);
@@ -217,13 +233,14 @@ class Door implements RunnerDoor {
     }
   }
 
-  #run({ fence, execution, attempt, item }: RunnerJob, order: string): void {
-    if (this.#running.has(fence) || this.#kept.has(fence)) return;
+  #run(given: RunnerJob, order: string): void {
+    const { fence } = given;
+    if (this.#running.has(fence) || this.#kept.get(fence) !== undefined) return;
     const cancellation = new Cancellation();
-    const job = { fence, execution, attempt, item };
+    const job = jobOf(given);
     this.#running.set(fence, { ...job, cancellation });
     // The idle beat is slow: the lease of work is shorter.
-    if (this.#running.size === 1) this.#beat();
+    if (this.#running.size === 1 && !this.#hasReplicas) this.#beat();
     this.#options.host
       .run(order, { cancellation })
       .catch((error: unknown) => {
@@ -236,18 +253,9 @@ class Door implements RunnerDoor {
 
   #ran(job: RunnerJob, reply: string): void {
     this.#running.delete(job.fence);
-    this.#kept.set(job.fence, { ...job, reply, at: Date.now() });
-    if (this.#kept.size > KEPT_RESULTS) this.#forgetOld();
+    this.#kept.keep(job, reply, Date.now());
     this.#send({ type: "result", fence: job.fence }, reply);
     if (this.#draining && !this.#isOpen() && this.#running.size === 0) this.#finish();
-  }
-
-  /** What nobody has taken in time, and the oldest beyond the bound. */
-  #forgetOld(): void {
-    for (const [fence, { at }] of this.#kept) {
-      if (this.#kept.size <= KEPT_RESULTS && Date.now() - at < KEPT_MS) break;
-      this.#kept.delete(fence);
-    }
   }
 
   /**
@@ -258,6 +266,32 @@ class Door implements RunnerDoor {
     if (!this.#isOpen()) return;
     this.#outbox.push({ head, body });
     if (this.#outbox.length === 1) setImmediate(() => this.#flush());
+  }
+
+  /** Changes of one turn are told together. */
+  #replicasChanged(): void {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    setImmediate(() => {
+      this.#isTelling = false;
+      this.#tellReplicas();
+    });
+  }
+
+  /** All that there are, each time: what was lost on the way is said again. Nothing is said of none, after that was said. */
+  #tellReplicas(): void {
+    clearTimeout(this.#replicasTimer);
+    const { replicas } = this.#options;
+    if (this.#over || replicas === undefined) return;
+    const reports = replicas.reports();
+    const had = this.#hasReplicas;
+    this.#hasReplicas = reports.some(({ status }) => status !== "ended");
+    if (this.#hasReplicas && !had) this.#beat();
+    if (this.#hasReplicas) this.#replicasTimer = setTimeout(() => this.#tellReplicas(), REPLICAS_EVERY_MS);
+    if (!this.#isWelcome || !this.#isOpen()) return;
+    this.#send({ type: "replicas" }, JSON.stringify(reports));
+    // What the pool has not heard when the connection breaks now, its next look at what there is will show.
+    replicas.told(reports);
   }
 
   #isOpen(): boolean {
@@ -292,7 +326,7 @@ class Door implements RunnerDoor {
     }
     this.#pingedAt ??= now;
     socket.send(PING);
-    const isQuick = this.#running.size > 0 || this.#pingedAt !== now;
+    const isQuick = this.#running.size > 0 || this.#hasReplicas || this.#pingedAt !== now;
     this.#beatTimer = setTimeout(() => this.#beat(), isQuick ? BEAT_BUSY_MS : BEAT_IDLE_MS);
   }
 
@@ -347,6 +381,7 @@ class Door implements RunnerDoor {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#againTimer);
+    clearTimeout(this.#replicasTimer);
     for (const { cancellation } of this.#running.values()) cancellation.request();
     if (this.#socket !== undefined) this.#leave(this.#socket);
     if (error === undefined) this.#end.resolve();
@@ -354,6 +389,6 @@ class Door implements RunnerDoor {
   }
 }
 
-function jobOf({ fence, execution, attempt, item }: RunnerJob): RunnerJob {
-  return { fence, execution, attempt, item };
+function jobOf({ fence, execution, attempt, item, beside }: RunnerJob): RunnerJob {
+  return { fence, execution, attempt, item, ...(beside === true ? { beside } : {}) };
 }

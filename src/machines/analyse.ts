@@ -2,7 +2,8 @@
  * What is wrong with a state machine before it runs: states that nothing leads to or out of, guards that can never hold, two
  * that hold at once, and pairs that send a service to and fro. Each finding has facts for which it is so.
  */
-import type { Requirement, StateMachine, Transition } from "../model/state-machines.ts";
+import type { StateMachine, Transition } from "../model/state-machines.ts";
+import { flapsOf } from "./flaps.ts";
 import { both, EVERYWHERE, isOpaque, regionOf, witnessOf, type Region, type Witness } from "./regions.ts";
 
 export const FINDINGS = {
@@ -44,7 +45,33 @@ export function analyse(machine: StateMachine): Finding[] {
       region: region === undefined || settled === undefined ? undefined : both(region, settled),
     };
   });
-  return [...guards(analysed), ...reach(machine, analysed), ...overlaps(analysed), ...flaps(analysed)];
+  return [...guards(analysed), ...reach(machine, analysed), ...overlaps(analysed), ...flaps(machine, analysed)];
+}
+
+/** To and fro while nothing changes: the service would never come to rest. */
+function flaps({ states }: StateMachine, analysed: readonly Analysed[]): Finding[] {
+  const possible = analysed.filter(({ region }) => region?.length !== 0);
+  const { flaps: found, complete } = flapsOf(possible, states);
+  const all = found.map(({ round, witness, isScaling }) => {
+    const names = listOf(round.map(({ transition }) => `"${transition.name}"`));
+    const through = round.map(({ transition }) => `"${transition.from}"`);
+    const where = isScaling
+      ? `must not send it to and fro in ${through[0]}; one undoes the other for ${sayWitness(witness)}`
+      : round.length === 2
+        ? `must not send it to and fro between ${listOf(through)}; both hold for ${sayWitness(witness)}`
+        : `must not send it round through ${listOf(through)}; all hold for ${sayWitness(witness)}`;
+    const last = Math.max(...round.map(({ at }) => at));
+    return finding("flapping", `/transitions/${last}/when`, `${names} ${where}`, witness);
+  });
+  if (complete) return all;
+  return [
+    ...all,
+    finding("not_analysed", "/transitions", "its states lead to each other in too many ways to be looked through"),
+  ];
+}
+
+function listOf(words: readonly string[]): string {
+  return `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
 function finding(kind: Finding["kind"], pointer: string, detail: string, witness?: Witness): Finding {
@@ -162,41 +189,6 @@ function overlaps(analysed: readonly Analysed[]): Finding[] {
     }
   }
   return found;
-}
-
-/** To and fro while nothing changes: the service would never come to rest. */
-function flaps(analysed: readonly Analysed[]): Finding[] {
-  const found: Finding[] = [];
-  const possible = analysed.filter(({ region }) => region?.length !== 0);
-  for (const { transition: one, at } of possible) {
-    for (const { transition: other, at: place } of possible) {
-      if (place <= at || !isOpposed(one, other)) continue;
-      const regions = [regionOf(outside(one.when)), regionOf(outside(other.when))];
-      const [a, b] = regions;
-      const met = a === undefined || b === undefined ? undefined : both(a, b);
-      const known = met?.filter((box) => !isOpaque([box]));
-      const witness = known === undefined ? undefined : witnessOf(known);
-      if (witness === undefined) continue;
-      const where = one.from === one.to ? `in "${one.from}"` : `between "${one.from}" and "${one.to}"`;
-      const detail = `"${one.name}" and "${other.name}" must not send it to and fro ${where}; both hold for ${sayWitness(witness)}`;
-      found.push(finding("flapping", `/transitions/${place}/when`, detail, witness));
-    }
-  }
-  return found;
-}
-
-/** What a transition changes by itself does not keep the next one from undoing it. */
-const MOVED: ReadonlySet<string> = new Set(["replicas", "seconds_in_state", "healthy"]);
-
-function outside(requirement: Requirement): Requirement {
-  if ("all" in requirement) return { all: requirement.all.map(outside) };
-  if ("any" in requirement) return { any: requirement.any.map(outside) };
-  return "fact" in requirement && MOVED.has(requirement.fact) ? { all: [] } : requirement;
-}
-
-function isOpposed(one: Transition, other: Transition): boolean {
-  if (one.from !== one.to) return one.from === other.to && one.to === other.from;
-  return other.from === one.from && other.to === one.to && (one.scale_by ?? 0) * (other.scale_by ?? 0) < 0;
 }
 
 export function sayWitness(witness: Witness): string {

@@ -11,7 +11,7 @@ export type Facts = Partial<Record<Exclude<Fact, "time_of_day">, number | boolea
   readonly now: number;
 };
 
-/** What nothing but asking tells; undefined when it could not be asked. */
+/** What nothing but asking tells; undefined when there is no answer. */
 export type Ask = (
   leaf: { operation: string; input: Record<string, unknown> } | { expression: string },
 ) => Promise<boolean | undefined>;
@@ -35,7 +35,7 @@ export async function evaluate(requirement: Requirement, facts: Facts, ask: Ask)
     const what = "operation" in requirement ? requirement.operation : requirement.expression;
     return {
       holds,
-      because: [`${what}: ${holds === undefined ? "it could not be asked" : `it says ${String(holds)}`}`],
+      because: [`${what}: ${holds === undefined ? "there is no answer" : `it says ${String(holds)}`}`],
     };
   }
   if ("between" in requirement) {
@@ -80,11 +80,12 @@ const TESTS: Readonly<Record<Comparison, (a: number, b: number) => boolean>> = {
   ">=": (a, b) => a >= b,
 };
 
-function compares(op: Comparison, a: number, b: number): boolean {
+export function compares(op: Comparison, a: number, b: number): boolean {
   return TESTS[op](a, b);
 }
 
-function minutesIn(now: number, zone: string): number {
+/** Of the day, in a time zone. */
+export function minutesIn(now: number, zone: string): number {
   const parts = new Intl.DateTimeFormat("en-GB", {
     timeZone: zone,
     hour: "2-digit",

@@ -84,22 +84,56 @@ function meet(a: Box, b: Box): Box | undefined {
   return isPossible(box) ? box : undefined;
 }
 
-/** Facts hang together: who waits is not idle, and after ten idle seconds there was no request in the last ten. */
-const EXCLUDE: readonly [fact: string, above: number, other: string, otherAbove: number][] = [
-  ["idle_seconds", 0, "waiting", 0],
-  ["idle_seconds", 10, "requests_per_second", 0],
+type Test = readonly [fact: string, side: "above" | "below", bound: number];
+
+/**
+ * Facts hang together: who waits is not idle, after ten idle seconds there was no request in the last ten, and what runs beside
+ * those that serve is a new revision.
+ */
+const EXCLUDE: readonly (readonly [Test, Test])[] = [
+  [
+    ["idle_seconds", "above", 0],
+    ["waiting", "above", 0],
+  ],
+  [
+    ["idle_seconds", "above", 10],
+    ["requests_per_second", "above", 0],
+  ],
+  [
+    ["candidate_healthy", "above", 0],
+    ["new_revision", "below", 1],
+  ],
 ];
 
 function isPossible(box: Box): boolean {
-  return !EXCLUDE.some(([fact, above, other, otherAbove]) => {
-    const [one, two] = [box.get(fact), box.get(other)];
-    return one !== undefined && two !== undefined && isAbove(one, above) && isAbove(two, otherAbove);
-  });
+  return !EXCLUDE.some((tests) => tests.every((test) => isAll(box, test)));
 }
 
-function isAbove(values: Values, bound: number): boolean {
-  const [first] = values;
-  return first !== undefined && (first.least > bound || (first.least === bound && first.openLeast));
+/** Whether every value of the fact is there. */
+function isAll(box: Box, [fact, side, bound]: Test): boolean {
+  const values = box.get(fact);
+  if (values === undefined) return false;
+  if (side === "above") {
+    const [first] = values;
+    return first !== undefined && (first.least > bound || (first.least === bound && first.openLeast));
+  }
+  const last = values.at(-1);
+  return last !== undefined && (last.most < bound || (last.most === bound && last.openMost));
+}
+
+/** Where it holds once so much has been added to a fact. */
+export function shifted(region: Region, { fact, by }: { fact: Fact; by: number }): Region {
+  const domain = domainOf(fact);
+  return region.flatMap((box) => {
+    // What says nothing of a fact leaves it all that it can be.
+    const values = box.get(fact) ?? [span(domain.least, domain.most)];
+    const moved = intersect(
+      values.map(({ least, most, openLeast, openMost }) => span(least + by, most + by, { openLeast, openMost })),
+      [span(domain.least, domain.most)],
+    );
+    if (moved.length === 0) return [];
+    return [new Map([...box, [fact, moved] as const])];
+  });
 }
 
 type Leaf = Exclude<Requirement, { all: Requirement[] } | { any: Requirement[] } | { not: Requirement }>;

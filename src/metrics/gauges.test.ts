@@ -31,7 +31,7 @@ const silent = () => new Promise<never>(() => undefined);
 const broken = () => Promise.reject(new Error("gone"));
 
 describe("readGauges()", () => {
-  const runner = { name: "a", version: "1", capabilities: {}, runs: [], last_seen_at: 0 };
+  const runner = { name: "a", version: "1", capabilities: {}, runs: [], replicas: 0, services: {}, last_seen_at: 0 };
 
   it("waits for nobody longer than half a second, and says who did not answer", async () => {
     vi.useFakeTimers();

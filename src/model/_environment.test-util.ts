@@ -17,6 +17,8 @@ export function environmentOf(name: string, changes: Partial<EnvironmentHandle> 
   };
 }
 
-export function describedAs(name: string, changes: Partial<AdapterDescription> = {}): AdapterDescription {
+type Described = Omit<AdapterDescription, "services">;
+
+export function describedAs(name: string, changes: Partial<Described> = {}): Described {
   return { ...INLINE_ADAPTER, name, ...changes };
 }

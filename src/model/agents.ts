@@ -40,7 +40,7 @@ export const JobSchema = v.strictObject({
   reads: v.optional(v.pipe(v.array(PathSchema), v.maxLength(32)), []),
   /** Must be true. null: always. */
   when: ExpressionSchema,
-  /** What the value at its path becomes. null: what the target wants there; it goes where the target wants that. */
+  /** What the value at its path becomes. null: as the target wants it, and what the target does not name stays. */
   effect: ExpressionSchema,
   /** A compound job: the jobs it is made of, as a list or as an expression that answers one. */
   expand: v.optional(

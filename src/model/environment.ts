@@ -36,7 +36,12 @@ export type AdapterDescription = {
   readonly runs: readonly Runnable[];
   /** Its members declare capabilities of their own, so that whether one suits is known only when work is handed out. */
   readonly hasMembers?: boolean;
+  /** What it keeps running as a service, if anything; an `address` is one that runs already, to which it has a way. */
+  readonly services?: { readonly runs: readonly ServiceSort[] };
 };
+
+/** Sorts of `run` in a service's row. */
+export type ServiceSort = "process" | "container" | "address";
 
 /** One environment's row, as dispatch and adapters use it. `digest` changes with anything in it. */
 export type EnvironmentHandle = Environment & {

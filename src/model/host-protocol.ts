@@ -29,7 +29,8 @@ export type Work =
 
 /**
  * What a runner does for services. The output of `start` is a ReplicaReport, once it is ready: one that is there already is not
- * started again; of `stop` null, once it is gone; of `observe` ReplicaReport[]; of `request` an HttpAnswer.
+ * started again; of `stop` null, once it is gone; of `observe` ReplicaReport[]; of `request` an HttpAnswer as a frame of its
+ * own: its head, then its body as it is. In JSON a body within the limit could become one beyond it.
  */
 export type ReplicaWork =
   | { do: "start"; service: string; replica: string; revision: string; spec: ReplicaSpec }
@@ -40,6 +41,7 @@ export type ReplicaWork =
 
 /** `body`: text; what is not UTF-8 is no answer. */
 export type HttpAnswer = { status: number; headers: Readonly<Record<string, string>>; body: string };
+export type HttpAnswerHead = Omit<HttpAnswer, "body">;
 
 export type HostOrder = {
   protocol: number;

@@ -64,4 +64,6 @@ export type ResolvedOperation = {
   requires: Capabilities;
   network: readonly string[];
   secrets: readonly string[];
+  /** Its row promises that done twice it does no more than done once. */
+  repeatable?: boolean;
 };

@@ -27,6 +27,12 @@ export const LEASE_IDLE_MS = 65_000;
 /** Results that nobody has taken yet: how many a runner keeps, and how long. */
 export const KEPT_RESULTS = 256;
 export const KEPT_MS = 10 * 60_000;
+/** Of orders that take no slot: nobody joins them later, so they are kept for a broken connection only. */
+export const KEPT_BESIDE_MS = 60_000;
+/** Orders that a runner may have or have done: a hello says no more. */
+export const MOST_JOBS = 4_096;
+/** How often a runner tells of the replicas that it has, beside whenever one changes. */
+export const REPLICAS_EVERY_MS = 5_000;
 
 /** Why the pool closes a socket. What `retry` is false for, the runner does not try again. */
 export const CLOSE = {
@@ -48,6 +54,8 @@ const JobSchema = v.object({
   execution: v.pipe(v.string(), v.maxLength(128)),
   attempt: count,
   item: v.nullable(count),
+  /** It takes no slot. */
+  beside: v.optional(v.literal(true)),
 });
 export type RunnerJob = v.InferOutput<typeof JobSchema>;
 
@@ -62,8 +70,8 @@ export const HelloSchema = v.object({
   capabilities: CapabilitiesSchema,
   /** Sorts of work that its allow-list has anything of. */
   runs: v.pipe(v.array(word), v.maxLength(8)),
-  running: v.pipe(v.array(JobSchema), v.maxLength(1_024)),
-  finished: v.pipe(v.array(JobSchema), v.maxLength(KEPT_RESULTS)),
+  running: v.pipe(v.array(JobSchema), v.maxLength(MOST_JOBS)),
+  finished: v.pipe(v.array(JobSchema), v.maxLength(MOST_JOBS)),
 });
 export type Hello = v.InferOutput<typeof HelloSchema>;
 /** What of a hello is kept with the socket, so that it outlives the pool's sleep. At most ATTACHMENT_BYTES. */
@@ -154,7 +162,11 @@ export type RunnerView = {
   name: string;
   version: string;
   slots: number;
+  /** Calls that take a slot. */
   in_flight: number;
+  /** Of services, those that have not ended; and how many of each service. */
+  replicas: number;
+  services: Readonly<Record<string, number>>;
   capabilities: Capabilities;
   runs: readonly string[];
   state: "connected" | "draining" | "lost";

@@ -62,6 +62,9 @@ export const STEP_DEFAULTS: v.InferOutput<typeof StepsSchema> = {
   observe: "probe_replicas",
 };
 
+export const REPLICAS_DEFAULT = { min: 1, max: 5 };
+export const STOP_MS_DEFAULT = 10_000;
+
 export const ServiceSchema = v.strictObject({
   name: NameSchema,
   description,
@@ -83,15 +86,15 @@ export const ServiceSchema = v.strictObject({
   requires: v.optional(CapabilitiesSchema, {}),
   /** Bounds of how many replicas there are while any are wanted. */
   replicas: v.optional(
-    v.strictObject({ min: v.optional(integer(1, 1_000), 1), max: v.optional(integer(1, 1_000), 5) }),
-    {
-      min: 1,
-      max: 5,
-    },
+    v.strictObject({
+      min: v.optional(integer(1, 1_000), REPLICAS_DEFAULT.min),
+      max: v.optional(integer(1, 1_000), REPLICAS_DEFAULT.max),
+    }),
+    REPLICAS_DEFAULT,
   ),
   state_machine: v.optional(NameSchema, "hot_cold"),
   /** From being asked to end until it is killed. */
-  stop_ms: v.optional(integer(0, 60 * 60_000), 10_000),
+  stop_ms: v.optional(integer(0, 60 * 60_000), STOP_MS_DEFAULT),
   /** How long requests that it has may take when it is to go. */
   drain_ms: v.optional(integer(0, 60 * 60_000), 30_000),
   /** Requests that may wait for it. */
@@ -145,6 +148,8 @@ export type ProvidedBy = v.InferOutput<typeof ProvidedBySchema>;
 export type ReplicaSpec = Pick<ServiceRow, "port" | "health" | "requires" | "stop_ms"> & {
   run: Run | null;
   variables: Readonly<Record<string, string>>;
+  /** Those of the variables that secrets filled: their values are kept out of its log. Left out: it could be any of them. */
+  secrets?: readonly string[];
 };
 
 export const REPLICA_STATUSES = ["starting", "ready", "unready", "ended"] as const;
@@ -168,4 +173,12 @@ export type ReplicaReport = {
   ended: string | null;
   /** The last lines of its output. */
   lines: readonly string[];
+};
+
+/** What a pool of runners tells of one service: replicas as they are on a runner now; `lost`: the runner is gone, and why. */
+export type PoolReport = {
+  environment: string;
+  place: string;
+  replicas: readonly ReplicaReport[];
+  lost: string | null;
 };

@@ -21,6 +21,10 @@ export const FACTS = {
   replicas: { type: "integer", least: 0, most: Number.POSITIVE_INFINITY },
   /** Whether one of them at least answers its health check. */
   healthy: { type: "boolean" },
+  /** Whether its newest revision is another than the one that serves; false while none does. */
+  new_revision: { type: "boolean" },
+  /** Whether one of the new revision runs beside those that serve, and answers its health check. */
+  candidate_healthy: { type: "boolean" },
   /** Of what its replicas may use, 0 to 1. */
   cpu: { type: "number", least: 0, most: 1 },
   /** Since it came into its state. */
@@ -28,6 +32,9 @@ export const FACTS = {
   time_of_day: { type: "time", least: 0, most: 1440 },
 } as const satisfies Record<string, { type: string; least?: number; most?: number }>;
 export type Fact = keyof typeof FACTS;
+
+/** What a state says of revisions; see its field. */
+export const REVISIONS = ["newest", "kept", "both"] as const;
 
 export const COMPARISONS = ["=", "!=", "<", "<=", ">", ">="] as const;
 export type Comparison = (typeof COMPARISONS)[number];
@@ -59,14 +66,12 @@ const ExpressionRequirementSchema = v.strictObject({
   expression: v.pipe(v.string(), v.minLength(1), v.maxLength(10_000)),
 });
 
-export type Requirement =
+export type Leaf =
   | v.InferOutput<typeof ComparisonSchema>
   | v.InferOutput<typeof BetweenSchema>
   | v.InferOutput<typeof OperationRequirementSchema>
-  | v.InferOutput<typeof ExpressionRequirementSchema>
-  | { all: Requirement[] }
-  | { any: Requirement[] }
-  | { not: Requirement };
+  | v.InferOutput<typeof ExpressionRequirementSchema>;
+export type Requirement = Leaf | { all: Requirement[] } | { any: Requirement[] } | { not: Requirement };
 
 export const RequirementSchema: v.GenericSchema<unknown, Requirement> = v.lazy(() =>
   v.union([
@@ -84,6 +89,11 @@ const StateSchema = v.strictObject({
   description: v.optional(v.pipe(v.string(), v.maxLength(4000)), ""),
   /** What is to be so in this state. null: as many as there are. */
   replicas: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(10_000))), null),
+  /**
+   * newest: replicas of other revisions are replaced, one after another. kept: what serves goes on as it is. both: as kept, and
+   * one replica of the newest runs beside it and gets no requests.
+   */
+  revision: v.optional(v.picklist(REVISIONS), "newest"),
 });
 
 const TransitionSchema = v.strictObject({

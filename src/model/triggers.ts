@@ -169,13 +169,15 @@ export type TriggerManifest = {
   service: ServiceRow;
 };
 
-/** One trigger's row, as what fires it uses it. `digest` changes with anything in it. */
-export type TriggerHandle<K extends TriggerKind = TriggerKind> = TriggerManifest[K] & {
+/** A row as what goes by it uses it. `digest` changes with anything in it. */
+export type RowHandle<M> = M & {
   readonly digest: string;
   readonly revision: number;
   /** RFC 3339. */
   readonly updated_at: string;
 };
+/** One trigger's row, as what fires it uses it. */
+export type TriggerHandle<K extends TriggerKind = TriggerKind> = RowHandle<TriggerManifest[K]>;
 
 /** The principal's id of what a trigger starts. Token ids have no colon. */
 export function triggerPrincipalId(kind: TriggerKind, name: string): string {

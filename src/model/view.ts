@@ -1,4 +1,5 @@
 /** An entry as the registry answers it: the manifest, and under `meta` what the registry knows about it. */
+import type { Issue } from "../core/errors.ts";
 import type { Kind, Manifest } from "./entities.ts";
 
 /** What names in an operation's row meant when its revision was written. */
@@ -22,6 +23,8 @@ export type Meta = {
   resolved?: OperationResolution;
   /** Only tokens: when it was last used, to the minute; null if never. */
   last_used_at?: string | null;
+  /** In the answer to a write: what is stored and may not be what was meant. */
+  warnings?: readonly Issue[];
 };
 
 export type View<K extends Kind = Kind> = Manifest[K] & { meta: Meta };

@@ -2,7 +2,7 @@
  * A target as single goals. A target is a merge patch (RFC 7396): what it does not name may be as it is, null means that it
  * goes, and a key `*` stands for every key that is there. A list is one value.
  */
-import { isObject, isSame, toPointer, type Path, type Value } from "./json.ts";
+import { isObject, isSame, toPointer, type Json, type Path, type Value } from "./json.ts";
 import { lookAt, type State } from "./state.ts";
 
 /** `wanted` undefined: it must not be there. */
@@ -51,4 +51,15 @@ export function wantedAt(target: Value, path: Path): Value {
     wanted = Object.hasOwn(wanted, part) ? wanted[part] : wanted["*"];
   }
   return wanted;
+}
+
+/** The value as the target wants it: what the target does not name stays. undefined: it goes, or nothing is wanted of it. */
+export function withTarget(value: Value, target: Value): Value {
+  if (!isObject(target)) return target ?? undefined;
+  const inside = isObject(value) ? value : {};
+  const after = new Map<string, Value>(Object.entries(inside));
+  for (const [name, wanted] of membersOf(target, inside)) {
+    after.set(name, withTarget(Object.hasOwn(inside, name) ? inside[name] : undefined, wanted));
+  }
+  return Object.fromEntries([...after].filter((entry): entry is [string, Json] => entry[1] !== undefined));
 }

@@ -1,5 +1,6 @@
 /** The planner's front door. Pure, with no imports from outside this folder. */
 export { toDecisions, toMermaid, toSentences } from "./explain.ts";
+export { withTarget } from "./goals.ts";
 export {
   compileJobs,
   JobFault,

@@ -132,10 +132,12 @@ function* advance(
 ): Computation<void> {
   const from = focus(progress.whole.value, at);
   if (goals.every((goal) => isMet(goal, from))) return;
+  const before = ports.budget.tries;
   const found = yield* search(from, goals, ports);
+  const cost = ports.budget.tries - before;
   progress.bound = found.bound ?? progress.bound;
   const reached = goals.filter((goal) => !found.unmet.includes(goal));
-  const { moves, state, all } = yield* trim(found, { from, goals: reached }, ports);
+  const { moves, state, all } = yield* trim(found, { from, goals: reached, cost }, ports);
   progress.whole.take(state);
   progress.moves.push(...moves);
   progress.trimmed &&= all;

@@ -1,5 +1,5 @@
 /** For tests: a registry on a real libSQL file in a folder of its own, with a clock that only moves when told. */
-import { INLINE_ADAPTER } from "../model/environment.ts";
+import { INLINE_ADAPTER, type AdapterDescription } from "../model/environment.ts";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -15,6 +15,12 @@ import type { Json } from "./schema.ts";
 export const MIGRATIONS = path.resolve(import.meta.dirname, "../../migrations");
 export const MASTER_KEY = Buffer.alloc(32, 7).toString("base64");
 export const ADMIN: Principal = { id: "admin_id", name: "admin", scopes: ["admin"] };
+/** Adapters of which one runs services and one leads to those that run already. */
+export const HOSTING: readonly AdapterDescription[] = [
+  INLINE_ADAPTER,
+  { ...INLINE_ADAPTER, name: "hosts", services: { runs: ["process", "container"] } },
+  { ...INLINE_ADAPTER, name: "leads", services: { runs: ["address"] } },
+];
 const ECHO = "export function echo(input) { return { output_str: input.input_str } }\n";
 
 export const STRING_FIELD = (name: string): Json => ({

@@ -6,6 +6,7 @@ import { LIMITS } from "../core/limits.ts";
 import type { Environment, Secret } from "../model/entities.ts";
 import type { IsolateDefinition } from "../model/invocation.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
+import type { ServiceRow } from "../model/services.ts";
 import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
 import { entities, moduleCode, secretValues } from "./schema.ts";
@@ -123,6 +124,18 @@ export async function openSecretValues(
   const rows = await sealedSecrets(database, secrets);
   const key = await masterKey();
   return Promise.all(secrets.map((secret) => open(key, secret, usableRow(rows, { name, secret, group }).sealed)));
+}
+
+/** Environment variable → the value of the secret that the service's row names for it. */
+export async function openVariables(
+  database: Database,
+  { name, group, secrets }: Pick<ServiceRow, "name" | "group" | "secrets">,
+  masterKey: () => Promise<MasterKey>,
+): Promise<Readonly<Record<string, string>>> {
+  const variables = Object.entries(secrets);
+  const wanted = { name, group, secrets: variables.map(([, secret]) => secret) };
+  const values = await openSecretValues(database, wanted, masterKey);
+  return Object.fromEntries(variables.map(([variable], place) => [variable, values[place] ?? ""]));
 }
 
 async function openSecrets(

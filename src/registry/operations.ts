@@ -132,6 +132,7 @@ export class Operations {
       requires: manifest.requires,
       network: manifest.network,
       secrets: manifest.secrets,
+      repeatable: manifest.annotations?.idempotent === true || manifest.annotations?.read_only === true,
     };
     const isolateId = await isolateIdOf(operation, found.secret_versions);
     this.#isolateIds.set(operation, isolateId);

@@ -8,7 +8,9 @@ import type { Kind } from "../model/entities.ts";
 import type { IsolateDefinition } from "../model/invocation.ts";
 import type { Caller, Principal } from "../model/principal.ts";
 import type { ResolvedOperation } from "../model/resolved.ts";
-import type { TriggerHandle, TriggerKind } from "../model/triggers.ts";
+import type { ExposureRow } from "../model/services.ts";
+import type { StateMachine } from "../model/state-machines.ts";
+import type { RowHandle, TriggerHandle, TriggerKind } from "../model/triggers.ts";
 import { builtinTypes } from "./builtins/definitions.ts";
 import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
@@ -22,10 +24,10 @@ import { Operations } from "./operations.ts";
 import type { PathTable } from "./path-table.ts";
 import { manifestsOf } from "./read.ts";
 import { RestPaths } from "./rest-paths.ts";
+import { Rows } from "./rows.ts";
 import { importMasterKey, type MasterKey } from "./seal.ts";
 import { fingerprint, selectOperations, type Selection } from "./select.ts";
 import { Tokens } from "./tokens.ts";
-import { Triggers } from "./triggers.ts";
 import { createWriter, type Write, type Written } from "./write.ts";
 
 export type RegistryOptions = {
@@ -65,7 +67,7 @@ export function createRegistry(options: RegistryOptions) {
     },
   };
   const environments = new Environments(database, () => ports.masterKey);
-  const triggers = new Triggers(database, () => ports.masterKey);
+  const rows = new Rows(database, () => ports.masterKey);
   const freshness = new Freshness({ database, now, maxStaleMs: options.maxStaleMs ?? 1_000, onChange });
   const seen = () => freshness.seen;
   const operations = new Operations(database, {
@@ -82,7 +84,7 @@ export function createRegistry(options: RegistryOptions) {
     tokens.forget(change);
     environments.forget(change);
     restPaths.forget(change);
-    triggers.forget(change);
+    rows.forget(change);
     if (!noting) options.followers?.seen(change);
   }
 
@@ -144,19 +146,19 @@ export function createRegistry(options: RegistryOptions) {
     /** A token's id, or `KIND:NAME` of a trigger. Throws also trigger_inactive. */
     async principalById(id: string): Promise<Principal> {
       if (!freshness.blank) await freshness.ensure(TOKENS_LIMIT_MS);
-      return (await triggers.principal(id, seen)) ?? tokens.byId(id);
+      return (await rows.principal(id, seen)) ?? tokens.byId(id);
     },
 
     /** The trigger's row; undefined when there is none. */
     async trigger<K extends TriggerKind>(kind: K, name: string): Promise<TriggerHandle<K> | undefined> {
       if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
-      return triggers.get(kind, name, seen);
+      return rows.get(kind, name, seen);
     },
 
     /** Every trigger of the kind, in the order of their names. */
     async triggers<K extends TriggerKind>(kind: K): Promise<readonly TriggerHandle<K>[]> {
       if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
-      return triggers.all(kind, seen);
+      return rows.all(kind, seen);
     },
 
     /** Those of the names that there are; `fresh`: from the database and not from the cache. */
@@ -166,22 +168,43 @@ export function createRegistry(options: RegistryOptions) {
       { fresh = false } = {},
     ): Promise<readonly TriggerHandle<K>[]> {
       if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
-      return fresh ? triggers.fresh(kind, names, seen) : triggers.named(kind, names, seen);
+      return fresh ? rows.fresh(kind, names, seen) : rows.named(kind, names, seen);
     },
 
     /** Names of triggers that changed after the registry revision; this tells everything up to `upto`. */
-    triggersChangedSince: (kind: TriggerKind, since: number, limit: number) =>
-      triggers.changedSince(kind, since, limit),
+    triggersChangedSince: (kind: TriggerKind, since: number, limit: number) => rows.changedSince(kind, since, limit),
 
     /** The same, where it is known without a wait; as new as the last look at anything. */
-    knownTriggers: <K extends TriggerKind>(kind: K): readonly TriggerHandle<K>[] | undefined => triggers.known(kind),
+    knownTriggers: <K extends TriggerKind>(kind: K): readonly TriggerHandle<K>[] | undefined => rows.known(kind),
 
     /** The definitions of those of the names that there are, from the database and not from a cache. */
     manifests: (kind: Kind, names: readonly string[]) => manifestsOf(database, kind, names),
 
     /** Values of the secrets that a trigger's row names, in its order. Throws secret_unavailable. */
     triggerSecrets: (handle: TriggerHandle<"webhook"> | TriggerHandle<"subscription">): Promise<readonly string[]> =>
-      triggers.secretsOf(handle),
+      rows.secretsOf(handle),
+
+    /** Environment variable → the value of the secret that fills it. Throws secret_unavailable. */
+    serviceSecrets: (handle: TriggerHandle<"service">): Promise<Readonly<Record<string, string>>> =>
+      rows.variablesOf(handle),
+
+    /** The exposure's row; undefined when there is none. */
+    async exposure(name: string): Promise<RowHandle<ExposureRow> | undefined> {
+      if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
+      return rows.get("exposure", name, seen);
+    },
+
+    /** Every exposure, in the order of their names. */
+    async exposures(): Promise<readonly RowHandle<ExposureRow>[]> {
+      if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
+      return rows.all("exposure", seen);
+    },
+
+    /** The state machine's row; undefined when there is none. */
+    async stateMachine(name: string): Promise<RowHandle<StateMachine> | undefined> {
+      if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
+      return rows.get("state_machine", name, seen);
+    },
 
     /** The environment's row; undefined when there is none. */
     async environment(name: string): Promise<EnvironmentHandle | undefined> {

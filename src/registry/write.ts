@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { and, eq } from "drizzle-orm";
-import { SwitchyardError } from "../core/errors.ts";
+import { SwitchyardError, type Issue } from "../core/errors.ts";
 import { KINDS, type Kind } from "../model/entities.ts";
 import { issuesOf } from "../model/issues.ts";
 import type { Caller, Principal } from "../model/principal.ts";
@@ -35,6 +35,8 @@ export type Written = {
   changes: Change[];
   /** What is said once: a new token's text. */
   once: Json;
+  /** What may not be as it was meant. */
+  warnings: readonly Issue[];
 };
 
 /** `caller` is what called the function that writes; undefined for a request that writes by itself. */
@@ -49,14 +51,16 @@ export function createWriter(database: Database, ports: RegistryPorts, now: () =
       { database, author: principal.id, caller: by, now },
       (draft) => workOut(write, { draft, principal, ports }),
     );
-    const { row, once } = result;
-    return { view: row === undefined ? undefined : toView(row), registryRevision, changes, once: once ?? {} };
+    const { row, once = {}, warnings = [] } = result;
+    return { view: row === undefined ? undefined : toView(row), registryRevision, changes, once, warnings };
   };
 }
 
 type Base = Pick<WriteContext, "draft" | "principal" | "ports">;
 
-async function workOut(write: Write, base: Base): Promise<{ row: Row | undefined; once?: Json | undefined }> {
+type Landed = { row: Row | undefined } & Partial<Pick<Settled, "once" | "warnings">>;
+
+async function workOut(write: Write, base: Base): Promise<Landed> {
   const { kind } = write;
   const { draft } = base;
   if (write.action === "create" || write.action === "put") {
@@ -117,19 +121,22 @@ async function workOut(write: Write, base: Base): Promise<{ row: Row | undefined
   }
 }
 
-async function land(kind: Kind, manifest: Json & { name: string }, options: { context: WriteContext; action: Action }) {
+type Landing = { context: WriteContext; action: Action };
+
+async function land(kind: Kind, manifest: Json & { name: string }, options: Landing): Promise<Landed> {
   const settled = await rulesOf(kind).settle(manifest, options.context);
   return stage(kind, settled, { ...options, name: manifest.name });
 }
 
-async function stage(kind: Kind, settled: Settled, options: { context: WriteContext; action: Action; name: string }) {
+async function stage(kind: Kind, settled: Settled, options: Landing & { name: string }): Promise<Landed> {
   const { context, action, name } = options;
-  const row = await context.draft.stage({ kind, name, action, ...settled });
+  const { once, warnings, ...next } = settled;
+  const row = await context.draft.stage({ kind, name, action, ...next });
   if (row !== context.before) await rulesOf(kind).follow?.(row, context);
-  return { row, once: settled.once };
+  return { row, ...(once === undefined ? {} : { once }), ...(warnings === undefined ? {} : { warnings }) };
 }
 
-async function rollback(write: Write & { action: "rollback" }, context: WriteContext) {
+async function rollback(write: Write & { action: "rollback" }, context: WriteContext): Promise<Landed> {
   const { kind, name, to } = write;
   const [stored] = await context.draft.database
     .select()

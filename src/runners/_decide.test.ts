@@ -3,7 +3,15 @@ import { LEASE_IDLE_MS, LEASE_MS, RUNNER_PROTOCOL, type Declared } from "../mode
 import { judgeHello, pick, whyNobody, type Candidate } from "./_decide.ts";
 
 const declared: Declared = { version: "1", name: "a", instance: "i1", slots: 2, capabilities: {}, runs: ["module"] };
-const plain: Candidate = { declared, inFlight: 0, connected: true, draining: false, silentMs: 0, warm: false };
+const plain: Candidate = {
+  declared,
+  inFlight: 0,
+  isBusy: false,
+  connected: true,
+  draining: false,
+  silentMs: 0,
+  warm: false,
+};
 const wanted = { runnable: "module", requires: {}, capabilities: {} };
 
 function runner(name: string, more: Partial<Candidate> = {}, says: Partial<Declared> = {}): Candidate {
@@ -21,7 +29,7 @@ describe("pick()", () => {
     ["nobody that is full", [runner("a", { inFlight: 2 })], {}, undefined],
     ["nobody that drains", [runner("a", { draining: true })], {}, undefined],
     ["nobody whose socket is gone", [runner("a", { connected: false })], {}, undefined],
-    ["nobody silent past its lease", [runner("a", { inFlight: 1, silentMs: LEASE_MS + 1 })], {}, undefined],
+    ["nobody silent past its lease", [runner("a", { isBusy: true, silentMs: LEASE_MS + 1 })], {}, undefined],
     ["an idle one that beats slowly", [runner("a", { silentMs: LEASE_MS + 1 })], {}, "a"],
     ["nobody idle and silent for long", [runner("a", { silentMs: LEASE_IDLE_MS + 1 })], {}, undefined],
     ["the one with the capability", [runner("a"), runner("b", {}, gpu)], { requires: { gpu: true } }, "b"],
@@ -53,7 +61,7 @@ describe("judgeHello()", () => {
     [
       "another under a silent busy one",
       { instance: "i-b" },
-      runner("a", { inFlight: 1, silentMs: LEASE_MS + 1 }),
+      runner("a", { isBusy: true, silentMs: LEASE_MS + 1 }),
       "inherit",
     ],
     [

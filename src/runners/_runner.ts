@@ -10,6 +10,7 @@ import {
   type ToRunner,
 } from "../model/runner-protocol.ts";
 import type { Candidate } from "./_decide.ts";
+import { ReplicaReports } from "./_replica-reports.ts";
 
 const WARM_ISOLATES = 512;
 
@@ -37,6 +38,7 @@ export type Job = RunnerJob & {
 
 export class Runner {
   readonly jobs = new Map<string, Job>();
+  readonly replicas = new ReplicaReports();
   readonly warmFor = new Set<string>();
   socket: Socket | undefined;
   draining = false;
@@ -56,10 +58,22 @@ export class Runner {
     return Math.max(this.heardAt, this.socket?.beatAt() ?? 0);
   }
 
+  /** Slots that are taken. */
   inFlight(): number {
     let count = 0;
-    for (const job of this.jobs.values()) if (job.state !== "answered") count += 1;
+    for (const job of this.jobs.values()) if (job.state !== "answered" && job.beside !== true) count += 1;
     return count;
+  }
+
+  /** It has work, or replicas, that are lost with it. */
+  isBusy(): boolean {
+    return this.jobs.size > 0 || this.replicas.count > 0;
+  }
+
+  /** It has nothing that must be waited for. */
+  isDone(): boolean {
+    if (this.replicas.count > 0) return false;
+    return [...this.jobs.values()].every((job) => job.state === "answered");
   }
 
   /** Notes that it has run the isolate; forgets all of them rather than grow. */
@@ -75,6 +89,7 @@ export class Runner {
       runner: this,
       declared: this.declared,
       inFlight: this.inFlight(),
+      isBusy: this.isBusy(),
       connected: this.socket !== undefined,
       draining: this.draining,
       silentMs: now - this.seenAt(),
@@ -89,6 +104,8 @@ export class Runner {
       version,
       slots,
       in_flight: this.inFlight(),
+      replicas: this.replicas.count,
+      services: this.replicas.services,
       capabilities,
       runs,
       state: this.socket === undefined ? "lost" : this.draining ? "draining" : "connected",

@@ -11,6 +11,7 @@ import {
   type RunnerJob,
   type ToRunner,
 } from "../model/runner-protocol.ts";
+import type { PoolReport } from "../model/services.ts";
 import { Pool, type Socket } from "./pool.ts";
 
 const REPLY = '{"ok":true,"logs":[]}\n1';
@@ -103,6 +104,7 @@ function order(id: string, more: Partial<PoolOrder> = {}): PoolOrder {
 }
 
 let incarnation = 0;
+const told: ({ service: string } & PoolReport)[] = [];
 
 function newPool(): Pool {
   incarnation += 1;
@@ -114,6 +116,7 @@ function newPool(): Pool {
       const timer = setTimeout(callback, ms);
       return () => clearTimeout(timer);
     },
+    tellService: async (service, report) => void told.push({ service, ...report }),
   });
 }
 

@@ -8,12 +8,11 @@
  */
 import type { ErrorCode } from "../core/errors.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { ReplicaReport } from "../model/services.ts";
 import {
   ATTACHMENT_BYTES,
   CLOSE,
   KEPT_MS,
-  LEASE_IDLE_MS,
-  LEASE_MS,
   type Declared,
   type FromRunner,
   type Hello,
@@ -22,7 +21,8 @@ import {
   type PoolStatus,
 } from "../model/runner-protocol.ts";
 import { Runner, type Answer, type Job, type Settle, type Socket } from "./_runner.ts";
-import { judgeHello, misfit, pick, whyNobody, type Candidate } from "./_decide.ts";
+import { judgeHello, leaseOf, mayTake, misfit, pick, whyNobody, type Candidate } from "./_decide.ts";
+import { parseReports, type TellService } from "./_replica-reports.ts";
 
 export type PoolDeps = {
   environment: string;
@@ -31,6 +31,8 @@ export type PoolDeps = {
   now(): number;
   /** Calls back once, later. Answers how to take that back. */
   later(ms: number, callback: () => void): () => void;
+  /** Tells a service of its replicas on one runner. */
+  tellService: TellService;
 };
 
 type Waiting = { order: PoolOrder; settle: Settle; stop: () => void };
@@ -96,7 +98,7 @@ export class Pool {
         runner.draining = true;
         return this.#closeDrained(runner);
       case "replicas":
-        return;
+        return this.#replicas(runner, socket, body);
     }
   }
 
@@ -106,8 +108,7 @@ export class Pool {
     this.#bySocket.delete(socket);
     if (runner === undefined || runner.socket !== socket) return;
     runner.socket = undefined;
-    const isBusy = runner.jobs.size > 0;
-    if (!isBusy) return this.#forget(runner);
+    if (!runner.isBusy()) return this.#forget(runner);
     runner.stopGrace = this.#deps.later(this.#resumeMs, () =>
       this.#lose(runner, `its connection was lost and it was not back within ${this.#resumeMs} ms`),
     );
@@ -118,7 +119,7 @@ export class Pool {
     const all = this.#candidates(order.isolate);
     const chosen = pick(all, order);
     if (chosen !== undefined) return this.#push(chosen.runner, order, settle);
-    const fits = all.some((one) => !one.draining && misfit(one, order) === undefined);
+    const fits = all.some((one) => mayTake(one, order));
     if (!fits && !order.hold) return settle(this.#nobody(order));
     if (this.#queue.size >= order.max_queued) {
       return settle(
@@ -133,13 +134,19 @@ export class Pool {
     this.#queue.add(waiting);
     waiting.stop = this.#deps.later(order.wait_ms, () => {
       const someone = this.#candidates("").some((one) => misfit(one, order) === undefined);
-      const why = someone
-        ? this.#unstarted(
-            "environment_throttled",
-            `a slot must get free within ${order.wait_ms} ms; all are taken`,
-            "start more runners or slots, or raise wait_ms in the environment's config",
-          )
-        : this.#nobody(order);
+      const why =
+        order.on !== undefined && someone
+          ? this.#unstarted(
+              "environment_unavailable",
+              `the runner "${order.on}" must be connected; its connection is lost`,
+            )
+          : someone
+            ? this.#unstarted(
+                "environment_throttled",
+                `a slot must get free within ${order.wait_ms} ms; all are taken`,
+                "start more runners or slots, or raise wait_ms in the environment's config",
+              )
+            : this.#nobody(order);
       this.#leaveQueue(waiting, why);
     });
   }
@@ -152,7 +159,9 @@ export class Pool {
 
   /** Hands out what waits, oldest first; one that fits nobody does not keep the others. */
   #pump(): void {
+    let isFull = false;
     for (const waiting of this.#queue) {
+      if (isFull && waiting.order.beside !== true) continue;
       // A runner that has just come back may be at it already.
       if (this.#adopt(waiting.order, waiting.settle)) {
         this.#queue.delete(waiting);
@@ -162,7 +171,10 @@ export class Pool {
       const all = this.#candidates(waiting.order.isolate);
       const chosen = pick(all, waiting.order);
       if (chosen === undefined) {
-        if (!all.some((one) => one.connected && !one.draining && one.inFlight < one.declared.slots)) return;
+        isFull ||= !all.some((one) => one.connected && !one.draining && one.inFlight < one.declared.slots);
+        // What one runner alone can do has nobody to wait for without it.
+        const isLost = waiting.order.on !== undefined && !all.some((one) => mayTake(one, waiting.order));
+        if (isLost) this.#leaveQueue(waiting, this.#nobody(waiting.order));
         continue;
       }
       this.#queue.delete(waiting);
@@ -173,15 +185,16 @@ export class Pool {
 
   #push(runner: Runner, order: PoolOrder, settle: Settle): void {
     this.#fences += 1;
-    const { execution, attempt, item } = order;
+    const { execution, attempt, item, beside } = order;
     const fence = `${this.#deps.incarnation}.${this.#fences}`;
     const now = this.#deps.now();
     // The lease of an idle one is longer: it begins anew with the work.
-    if (runner.jobs.size === 0) runner.heardAt = now;
+    if (!runner.isBusy()) runner.heardAt = now;
     const endsAt = now + order.timeout_ms + TIMEOUT_GRACE_MS;
-    runner.jobs.set(fence, { fence, execution, attempt, item, order, settle, state: "running", endsAt });
+    const job = { fence, execution, attempt, item, ...(beside === true ? { beside } : {}) };
+    runner.jobs.set(fence, { ...job, order, settle, state: "running", endsAt });
     runner.warmed(order.isolate);
-    runner.send({ type: "run", fence, execution, attempt, item }, order.order);
+    runner.send({ type: "run", ...job }, order.order);
     this.#tickOn();
   }
 
@@ -216,6 +229,25 @@ export class Pool {
     }
     this.#pump();
     this.#closeDrained(runner);
+  }
+
+  #replicas(runner: Runner, socket: Socket, body: string): void {
+    let replicas: readonly ReplicaReport[];
+    try {
+      replicas = parseReports(body, runner.declared.name);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return socket.close(CLOSE.refused.code, `cannot read what it says of its replicas: ${why}`.slice(0, 120));
+    }
+    this.#report(runner, replicas, null);
+    if (runner.isBusy()) this.#tickOn();
+    this.#closeDrained(runner);
+  }
+
+  #report(runner: Runner, replicas: readonly ReplicaReport[], lost: string | null): void {
+    const { environment, tellService: tell } = this.#deps;
+    const from = { environment, place: runner.declared.name, lost };
+    runner.replicas.take(replicas, from, { tell, now: this.#deps.now() });
   }
 
   #acknowledge(runner: Runner, fence: string): void {
@@ -290,9 +322,12 @@ export class Pool {
     // The same process does not know it, so it never arrived: nothing has run, and it is sent again.
     for (const job of runner.jobs.values()) {
       if (said.has(job.fence)) continue;
-      const { fence, execution, attempt, item, order, state } = job;
+      const { fence, execution, attempt, item, beside, order, state } = job;
       if (order === undefined || state === "closed") runner.jobs.delete(fence);
-      else runner.send({ type: "run", fence, execution, attempt, item }, order.order);
+      else {
+        const head = { fence, execution, attempt, item, ...(beside === true ? { beside } : {}) };
+        runner.send({ type: "run", ...head }, order.order);
+      }
     }
   }
 
@@ -309,6 +344,7 @@ export class Pool {
     const { name } = runner.declared;
     const { socket } = runner;
     this.#forget(runner);
+    this.#report(runner, [], why);
     if (socket !== undefined) {
       runner.socket = undefined;
       this.#bySocket.delete(socket);
@@ -330,7 +366,7 @@ export class Pool {
   }
 
   #closeDrained(runner: Runner): void {
-    if (!runner.draining || runner.inFlight() > 0) return;
+    if (!runner.draining || !runner.isDone()) return;
     runner.flush();
     runner.socket?.close(CLOSE.drained.code, "drained");
   }
@@ -349,7 +385,7 @@ export class Pool {
     const now = this.#deps.now();
     let isBusy = false;
     for (const runner of this.#runners.values()) {
-      const leaseMs = runner.inFlight() > 0 ? LEASE_MS : LEASE_IDLE_MS;
+      const leaseMs = leaseOf({ isBusy: runner.isBusy() });
       const silentMs = now - runner.seenAt();
       if (runner.socket !== undefined && silentMs > leaseMs) {
         this.#lose(runner, `it was silent for ${silentMs} ms; its lease is ${leaseMs} ms`);
@@ -367,7 +403,7 @@ export class Pool {
           );
         }
       }
-      isBusy ||= runner.jobs.size > 0;
+      isBusy ||= runner.isBusy();
       this.#closeDrained(runner);
     }
     if (isBusy) this.#tickOn();
@@ -386,10 +422,10 @@ export class Pool {
     );
   }
 
-  #unstarted(code: ErrorCode, why: string, hint: string): Outcome {
+  #unstarted(code: ErrorCode, why: string, hint?: string): Outcome {
     const { environment } = this.#deps;
     const { error, ...rest } = failure(code, `Cannot run it in "${environment}": ${why}`);
-    return { ...rest, error: { ...error, hint }, unstarted: true };
+    return { ...rest, error: { ...error, ...(hint === undefined ? {} : { hint }) }, unstarted: true };
   }
 }
 

@@ -21,6 +21,13 @@ import {
 } from "../model/runner-protocol.ts";
 import { Pool, type Socket } from "./pool.ts";
 
+/** Of services, as much as a pool needs. Installations and tests without services have none. */
+type Env = { SERVICES?: DurableObjectNamespace<TellsOfReplicas> };
+interface TellsOfReplicas extends Rpc.DurableObjectBranded {
+  /** PoolReport as JSON. */
+  reported(report: string): Promise<void>;
+}
+
 export class RunnerPool extends DurableObject implements RunnerPoolPort {
   readonly #pool: Pool;
   readonly #sockets = new WeakMap<WebSocket, Socket>();
@@ -34,6 +41,9 @@ export class RunnerPool extends DurableObject implements RunnerPoolPort {
       later: (ms, callback) => {
         const timer = setTimeout(callback, ms);
         return () => clearTimeout(timer);
+      },
+      tellService: async (service, report) => {
+        await (env as Env).SERVICES?.getByName(service).reported(JSON.stringify(report));
       },
     });
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));

@@ -42,13 +42,8 @@ export type AcquireAnswer =
   | { kind: "refused"; error: ErrorData };
 export type LeasedReplica = ReplicaRef & { environment: string };
 
-/** What a pool of runners tells of one service: replicas as they are on a runner now; `lost`: the runner is gone, and why. */
-export type PoolReport = {
-  environment: string;
-  place: string;
-  replicas: readonly ReplicaReport[];
-  lost: string | null;
-};
+/** Told by pools of runners, which know nothing of this folder. */
+export type { PoolReport } from "../model/services.ts";
 
 /** The rows that a service's object goes by. */
 export type ServiceSettings = {
@@ -59,14 +54,18 @@ export type ServiceSettings = {
   problem: string | null;
 };
 
-/** null: the row is gone. */
-export type LookAnswer = { settings: ServiceSettings | null };
+/** null: the row is gone. `error`: the registry did not say. */
+export type LookAnswer = { settings: ServiceSettings | null } | { error: ErrorData };
 
-/** One step for a stateless invocation (ServiceRunner.step). `place`: where it is, when that is known already. */
-export type StepOrder =
-  | { do: "start"; service: string; replica: string; revision: string; count: number; place: string | null }
-  | { do: "stop"; service: string; replica: string; place: string; address: string | null }
-  | { do: "observe"; service: string; replicas: readonly ReplicaRef[] };
+/**
+ * One step for a stateless invocation (ServiceRunner.step). `place`: where it is, when that is known already. `environment`: where it
+ * was started, whatever the row says by now. `row`: as it was known last, since what is to be stopped may have none any more.
+ */
+export type StepOrder = { service: string; environment: string } & (
+  | { do: "start"; replica: string; revision: string; count: number; place: string | null }
+  | { do: "stop"; replica: string; place: string; address: string | null; row: ServiceRow }
+  | { do: "observe"; replicas: readonly ReplicaRef[] }
+);
 
 export type StepAnswer =
   | { kind: "started"; report: ReplicaReport }

@@ -1,13 +1,220 @@
-/** Services as the rest of the platform uses them: their objects behind the built-in functions, told of what changes. */
+/** Services as the rest of the platform uses them: their objects behind the built-in functions, their steps, told of what changes. */
+import type { ServiceHost } from "../adapters/service-host.ts";
 import { SwitchyardError } from "../core/errors.ts";
-import type { ServicePorts } from "../registry/builtins/service-functions.ts";
+import type { EnvironmentHandle } from "../model/environment.ts";
+import type { ExposureRow, ServiceRow } from "../model/services.ts";
+import type { TriggerHandle } from "../model/triggers.ts";
+import type { ServicePorts, ServiceStatusView } from "../registry/builtins/service-functions.ts";
+import type { Registry } from "../registry/registry.ts";
+import type { StoredEvent } from "./_service-store.ts";
+import type { ObjectStatus } from "./_status.ts";
+import type { Command, StepOrder } from "./messages.ts";
+import type { ServiceObject } from "./service-object.ts";
 
-export type Services = ServicePorts["services"];
+type Row = TriggerHandle<"service">;
+type Change = { kind: string; name: string };
 
-export function createServices(): Services {
-  return { status: missing, command: missing, start: missing, stop: missing, observe: missing };
+export type Services = ServicePorts["services"] & {
+  /** Stops one whose row is gone. */
+  stopGone(order: StepOrder & { do: "stop" }): Promise<void>;
+  /** Events after the one; waits for the next where there are none. */
+  watch(name: string, options: { after: number; waitMs: number }): Promise<StoredEvent[]>;
+  /** Rows were written. Resolves when the objects know, or cannot be told: they look by themselves when a request finds nothing ready. */
+  tell(changes: readonly Change[]): Promise<void>;
+  /** After a start of the platform: services that are to run though nobody asks for them. */
+  look(): Promise<void>;
+};
+
+export type ServicesOptions = {
+  namespace: DurableObjectNamespace<ServiceObject>;
+  registry: Pick<Registry, "triggers" | "exposures" | "environment" | "serviceSecrets" | "stateMachine">;
+  host(adapter: string): ServiceHost | undefined;
+  now(): number;
+  sleep(ms: number): Promise<void>;
+};
+
+/** How often one that runs already is asked whether it is healthy by now. */
+const POLL_MS = 250;
+
+export function createServices(options: ServicesOptions): Services {
+  const { namespace, registry } = options;
+  const object = (name: string) => namespace.getByName(name);
+
+  const status = async (row: Row): Promise<ServiceStatusView> => {
+    const text = await answered(row.name, async () => object(row.name).status());
+    if (text === undefined) throw notThere(row.name);
+    const { environments, ...view } = JSON.parse(text) as ObjectStatus;
+    const exposures = (await registry.exposures()).filter(({ service }) => service === row.name);
+    return { ...view, exposures: exposures.map((exposure) => exposureView(exposure, { ...view, environments })) };
+  };
+
+  const placeOf = async (name: string): Promise<{ environment: EnvironmentHandle; services: ServiceHost }> => {
+    const environment = await registry.environment(name);
+    const services = environment === undefined ? undefined : options.host(environment.adapter);
+    if (environment !== undefined && services !== undefined) return { environment, services };
+    throw new SwitchyardError(
+      "environment_misconfigured",
+      `Cannot run services in "${name}": it must be an environment whose adapter runs them; ${environment === undefined ? "there is none of that name" : `${environment.adapter} does not`}`,
+    );
+  };
+
+  const stopIn = async (
+    where: string,
+    row: Pick<ServiceRow, "name" | "run" | "stop_ms">,
+    step: { replica: string; place: string; address: string | null },
+  ): Promise<void> => {
+    if (isThereAlready(row)) return;
+    const { environment, services } = await placeOf(where);
+    const { replica, place, address } = step;
+    await services.stop({ service: row.name, replica, place, address, graceMs: row.stop_ms }, environment);
+  };
+
+  return {
+    status,
+
+    async command(row, command: Command) {
+      const text = JSON.stringify(command);
+      const answer = await answered(row.name, async () => object(row.name).command(text));
+      const { error } = JSON.parse(answer) as { error?: { code: "command_refused"; detail: string; hint?: string } };
+      if (error === undefined) return status(row);
+      throw new SwitchyardError(error.code, error.detail, error.hint === undefined ? {} : { hint: error.hint });
+    },
+
+    async start(row, { replica, revision, count, place: known, environment: where }) {
+      const { environment, services } = await placeOf(where === "" ? row.environment : where);
+      const { run, port, health, requires, stop_ms } = row;
+      const { name: service } = row;
+      if (isThereAlready(row)) return ready({ service, replica, revision, row, environment, services });
+      const variables = { ...row.variables, ...(await registry.serviceSecrets(row)) };
+      const order = { service, replica, revision, count, spec: { run, variables, port, health, requires, stop_ms } };
+      // Written before anything is started there: whoever comes after knows where to look.
+      const place = known === "" ? ((await services.place?.(order, environment)) ?? "") : known;
+      if (!(await answered(service, async () => object(service).placed(replica, place)))) {
+        throw new SwitchyardError(
+          "command_refused",
+          `Cannot start the replica "${replica}" of the service "${service}": its controller must want it; it does not`,
+          { hint: `opctl service deploy ${service}` },
+        );
+      }
+      return services.start({ ...order, place }, environment).then(mutable);
+    },
+
+    async stop(row, { environment, ...step }) {
+      await stopIn(environment === "" ? row.environment : environment, row, step);
+    },
+
+    async observe(row, { replicas, environment: where }) {
+      const { environment, services } = await placeOf(where === "" ? row.environment : where);
+      const reports = await services.observe({ service: row.name, run: row.run, replicas }, environment);
+      return reports.map(mutable);
+    },
+
+    async stopGone({ environment, row, ...step }) {
+      await stopIn(environment, row, step);
+    },
+
+    watch: (name, { after, waitMs }) => answered(name, async () => object(name).watch(after, waitMs)),
+
+    async tell(changes) {
+      const of = (kind: string) => new Set(changes.filter((each) => each.kind === kind).map(({ name }) => name));
+      const [names, machines, environments] = [of("service"), of("state_machine"), of("environment")];
+      if (machines.size + environments.size > 0) {
+        for (const row of await registry.triggers("service")) {
+          if (machines.has(row.state_machine) || environments.has(row.environment)) names.add(row.name);
+        }
+      }
+      await Promise.all([...names].map((name) => told(async () => object(name).changed())));
+    },
+
+    async look() {
+      await told(async () => {
+        for (const row of await registry.triggers("service")) {
+          const machine = await registry.stateMachine(row.state_machine);
+          if (row.active && machine?.states[machine.initial]?.replicas !== 0) await object(row.name).changed();
+        }
+      });
+    },
+  };
+
+  /** It runs already: started is as soon as it is healthy. */
+  async function ready(of: {
+    service: string;
+    replica: string;
+    revision: string;
+    row: Row;
+    environment: EnvironmentHandle;
+    services: ServiceHost;
+  }) {
+    const { service, replica, revision, row, environment, services } = of;
+    const until = options.now() + row.health.start_ms;
+    await answered(service, async () => object(service).placed(replica, ""));
+    const replicas = [{ service, replica, place: "", address: addressOf(row) }];
+    for (;;) {
+      const reports = await services.observe({ service, run: row.run, replicas }, environment);
+      const report = reports.find((each) => each.replica === replica) ?? reports[0];
+      if (report?.status === "ready") return mutable({ ...report, replica, revision });
+      if (options.now() >= until) {
+        const ended = `it was not healthy within ${row.health.start_ms} ms`;
+        const nothing = { place: "", address: addressOf(row), cpu: null, count: 1, ready: 0, lines: [] };
+        return { ...nothing, replica, service, revision, status: "ended" as const, ended };
+      }
+      await options.sleep(POLL_MS);
+    }
+  }
 }
 
-function missing(): never {
-  throw new SwitchyardError("not_supported", "Cannot run services yet: their controller must be there; it is not");
+function isThereAlready({ run }: Pick<ServiceRow, "run">): boolean {
+  return run !== null && "address" in run;
+}
+
+function addressOf({ run }: Pick<ServiceRow, "run">): string | null {
+  return run !== null && "address" in run ? run.address : null;
+}
+
+function mutable<R extends { lines: readonly string[] }>(report: R): R & { lines: string[] } {
+  return { ...report, lines: [...report.lines] };
+}
+
+function exposureView(
+  { name, active, protocol, base_path, via }: ExposureRow,
+  { replicas, environments }: Pick<ObjectStatus, "replicas" | "environments">,
+): ServiceStatusView["exposures"][number] {
+  const ways = replicas
+    .filter(({ phase }) => phase === "ready")
+    .map(({ replica, address, place }) => {
+      const through = `through the environment "${environments[replica] ?? ""}"${place === "" ? "" : ` on ${place}`}`;
+      if (via === "environment") return `${replica}: ${through}`;
+      if (address === null)
+        return via === "direct" ? `${replica}: no way, for it has no address` : `${replica}: ${through}`;
+      return `${replica}: directly, ${address}${base_path}${via === "auto" ? `; or ${through}` : ""}`;
+    });
+  return { name, protocol, base_path, via, ways: active ? ways : ["none: it is switched off"] };
+}
+
+async function told(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    console.error(JSON.stringify({ level: "warn", message: `services: a change could not be told: ${String(error)}` }));
+  }
+}
+
+async function answered<T>(name: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (cause) {
+    throw new SwitchyardError(
+      "state_unavailable",
+      `Cannot reach the service "${name}": its object must answer; it failed with ${String(cause)}`,
+      { cause },
+    );
+  }
+}
+
+function notThere(name: string): SwitchyardError {
+  return new SwitchyardError(
+    "entity_not_found",
+    `Cannot find the service "${name}": it must be registered; there is none of that name`,
+    { hint: "opctl get services" },
+  );
 }

@@ -71,6 +71,12 @@ export const INSTRUMENTS = {
     labels: ["operation"],
     help: "Times that code had to be fetched because the isolate or host did not have it.",
   },
+  service_requests: {
+    name: "switchyard_service_requests_total",
+    type: "counter",
+    labels: ["environment", "outcome"],
+    help: "Requests to services, by exposure: warm found a replica, cold waited for one, refused got none.",
+  },
   spans_exported: {
     name: "switchyard_spans_exported_total",
     type: "counter",

@@ -1,5 +1,5 @@
 /**
- * Jobs of Kubernetes against what we did not write: the schemas of the API (kubernetes-models), and kubectl as a second
+ * Jobs and services of Kubernetes against what we did not write: the schemas of the API (kubernetes-models), and kubectl as a second
  * client of the API server that our tests use.
  */
 import { spawn, spawnSync } from "node:child_process";
@@ -9,10 +9,14 @@ import path from "node:path";
 import * as v from "valibot";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FakeApi } from "../../src/adapters/kubernetes/_fake-api.node.ts";
+import { FakeWorkloads } from "../../src/adapters/kubernetes/_fake-workloads.node.ts";
 import { KubernetesJobConfigSchema } from "../../src/adapters/kubernetes/config.ts";
+import { setObjects } from "../../src/adapters/kubernetes/deployment-body.ts";
 import { jobBody } from "../../src/adapters/kubernetes/job-body.ts";
 import { kubernetesJobAdapter } from "../../src/adapters/kubernetes/kubernetes-job.ts";
 import { environmentOf } from "../../src/model/_environment.test-util.ts";
+import type { StartOrder } from "../../src/adapters/service-host.ts";
+import { HEALTH_DEFAULTS } from "../../src/model/services.ts";
 import type { Implementation } from "../../src/model/resolved.ts";
 import { callOf } from "../contracts/adapter/call-of.ts";
 import { fakePorts } from "../contracts/adapter/fake-ports.ts";
@@ -37,20 +41,45 @@ const bodyOf = (implementation: Implementation, config: object) =>
     { ticket: TICKET, image: "registry.test/host:1" },
   );
 
+const setOf = (config: object, spec: Partial<StartOrder["spec"]> = {}) =>
+  setObjects(
+    {
+      service: "album.web",
+      replica: "r-1",
+      revision: "one",
+      count: 2,
+      place: "",
+      spec: {
+        run: { container: { image: "registry.test/host:1", command: null } },
+        port: null,
+        variables: { MODE: "fast" },
+        requires: {},
+        stop_ms: 10_000,
+        health: { ...HEALTH_DEFAULTS, path: "/health" },
+        ...spec,
+      },
+    },
+    v.parse(KubernetesJobConfigSchema, { api_server: "https://k8s.test", ...config }),
+    { image: "registry.test/host:1", command: ["serve"], environment: "cluster", placeMs: 60_000 },
+  );
+
 type Model = new (data: unknown) => { validate(): void };
 
-async function modelOfJob(): Promise<Model | undefined> {
+async function modelOf(group: string, kind: string): Promise<Model | undefined> {
   try {
     // A variable: the type checker need not find what may not be installed.
-    const name = "kubernetes-models/batch/v1/Job";
-    return ((await import(name)) as { Job: Model }).Job;
+    const name = `kubernetes-models/${group}/${kind}`;
+    return ((await import(name)) as Record<string, Model>)[kind];
   } catch {
-    console.warn("SKIPPED: kubernetes-models is not installed, so no schema of Kubernetes sees the Job's body");
+    console.warn(`SKIPPED: kubernetes-models is not installed, so no schema of Kubernetes sees the body of a ${kind}`);
     return undefined;
   }
 }
 
-const Job = await modelOfJob();
+const Job = await modelOf("batch/v1", "Job");
+const Deployment = await modelOf("apps/v1", "Deployment");
+const Service = await modelOf("v1", "Service");
+const Secret = await modelOf("v1", "Secret");
 
 const validate = (body: unknown): void => {
   if (Job !== undefined) new Job(body).validate();
@@ -71,6 +100,31 @@ describe.skipIf(Job === undefined)("jobBody() in the schemas of kubernetes-model
   ])("would not be with %s", (_what, spec) => {
     const body = bodyOf(MODULE, {});
     expect(() => validate({ ...body, spec: { ...body.spec, ...spec } })).toThrow();
+  });
+});
+
+describe.skipIf(Deployment === undefined)("setObjects() in the schemas of kubernetes-models", () => {
+  it.each([
+    ["the defaults", {}, {}],
+    ["all settings", FULL, { port: 3_000 }],
+    ["no path for its health", {}, { health: HEALTH_DEFAULTS }],
+  ])("is valid with %s", async (_what, config, spec) => {
+    const { deployment, service, secret } = await setOf(config, spec);
+    const pairs = [
+      [Deployment, deployment],
+      [Service, service],
+      [Secret, secret],
+    ] as const;
+    for (const [Kind, body] of pairs) if (Kind !== undefined) expect(() => new Kind(body).validate()).not.toThrow();
+  });
+
+  it.each([
+    ["a count that is no number", { replicas: "two" }],
+    ["no selector", { selector: undefined }],
+  ])("would not be with %s", async (_what, spec) => {
+    const deployment = (await setOf({})).deployment as { spec: object };
+    const body = { ...deployment, spec: { ...deployment.spec, ...spec } };
+    expect(() => Deployment !== undefined && new Deployment(body).validate()).toThrow();
   });
 });
 
@@ -136,6 +190,27 @@ describe.skipIf(!hasKubectl)("kubectl on the API server of our tests", () => {
     expect(await again(body)).toMatchObject(body);
     const odd = { ...body, spec: { ...body.spec, odd: true } };
     expect(await again(odd)).not.toMatchObject(odd);
+  });
+
+  it("knows every field of a set's objects", async () => {
+    const { deployment } = await setOf(FULL);
+    expect(await again(deployment)).toMatchObject(deployment);
+    const odd = { ...deployment, spec: { ...(deployment as { spec: object }).spec, odd: true } };
+    expect(await again(odd)).not.toMatchObject(odd);
+  });
+
+  it("applies, reads and deletes a set's objects itself", async () => {
+    const workloads = (api.workloads = new FakeWorkloads());
+    const { deployment, service, secret, names } = await setOf(FULL);
+    const words = ["apply", "--server-side", "--field-manager=switchyard", "--force-conflicts", "--validate=false"];
+    for (const body of [secret, service, deployment]) {
+      expect(await kubectl([...words, "-f", "-"], JSON.stringify(body))).toMatchObject({ code: 0, err: "" });
+    }
+    expect(workloads.deployments.get(names.set)?.spec).toEqual((deployment as { spec: object }).spec);
+    const got = await kubectl(["get", "deployment", names.set, "-o", "json"]);
+    expect(JSON.parse(got.out)).toMatchObject({ status: { readyReplicas: 2 } });
+    const gone = await kubectl(["delete", "deployment", names.set, "--cascade=foreground", "--wait=false"]);
+    expect(gone).toMatchObject({ code: 0, out: expect.stringContaining("deleted") as string });
   });
 
   it("makes, reads and deletes the same Job itself", async () => {

@@ -5,13 +5,14 @@
 import { SwitchyardError } from "../../core/errors.ts";
 import { utf8Length } from "../../core/hash.ts";
 import { LIMITS } from "../../core/limits.ts";
-import { contextOf } from "../../core/trace.ts";
 import type { HttpImplementation } from "../../model/implementations.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { outcomeOfThrown, unstarted, type AdapterCall, type AdapterPorts } from "../adapter.ts";
 import { runOnHost } from "../host-call.ts";
+import { callHeaders, idempotencyKey } from "./call-headers.ts";
 import { exchange, type Answer, type Exchanged, type Send, type Sending } from "./exchange.ts";
-import { messageOf, readRefusal, retryOf, wordsOf } from "./read-refusal.ts";
+import { readRefusal, retryOf, wordsOf } from "./read-refusal.ts";
+import { failureOf, jsonOutcome, lost, unanswered } from "./service-outcome.ts";
 import { endedOutcome, untilEnd } from "./until-end.ts";
 
 export type HttpPlace = {
@@ -60,7 +61,7 @@ export function callHost(call: AdapterCall, place: HttpPlace, ports: HttpPorts):
   }
   const url = `${place.url}/run`;
   const carry = async (order: string, signal: AbortSignal): Promise<string | Outcome> => {
-    const headers = { ...callHeaders(call), ...place.hostHeaders, "content-type": "application/octet-stream" };
+    const headers = { ...callHeaders(meta), ...place.hostHeaders, "content-type": "application/octet-stream" };
     const sending = {
       url,
       method: "POST",
@@ -71,7 +72,8 @@ export function callHost(call: AdapterCall, place: HttpPlace, ports: HttpPorts):
     };
     const came = await sendAuthorized(place, sending, true);
     if (came.kind === "refused") return came.outcome;
-    return came.kind === "answer" ? hostReply(came, call, place, ports) : unanswered(came, call, place);
+    if (came.kind === "answer") return hostReply(came, call, place, ports);
+    return unanswered(came, { operation: operation.name, what: whatOf(call, place) });
   };
   return untilEnd(
     { timeoutMs: meta.timeout_ms + GRACE_MS, cancellation: options?.cancellation },
@@ -101,10 +103,10 @@ export function callService(
           );
         }
         const headers = {
-          ...callHeaders(call),
+          ...callHeaders(meta),
           "content-type": "application/json",
           accept: "application/json, application/problem+json",
-          "idempotency-key": idempotencyKey(call),
+          "idempotency-key": idempotencyKey(meta),
         };
         const sending = {
           url: target.url,
@@ -116,7 +118,9 @@ export function callService(
         };
         const came = await sendAuthorized(place, sending, target.isTrusted);
         if (came.kind === "refused") return came.outcome;
-        return came.kind === "answer" ? serviceOutcome(came, call, place, ports) : unanswered(came, call, place);
+        const asked = { operation: operation.name, what: whatOf(call, place), nowMs: ports.now() };
+        if (came.kind !== "answer") return unanswered(came, asked);
+        return came.status >= 200 && came.status < 300 ? jsonOutcome(came, operation.name) : failureOf(came, asked);
       } catch (thrown) {
         return outcomeOfThrown(thrown);
       }
@@ -185,24 +189,14 @@ export function serviceUrl(
   return { url: url.href, isTrusted };
 }
 
-/** Names one piece of work, the same at every attempt: an item of a batch is work of its own. */
-function idempotencyKey({ meta }: AdapterCall): string {
-  return meta.item === undefined ? meta.execution_id : `${meta.execution_id}.${meta.item}`;
-}
-
-function callHeaders({ meta }: AdapterCall): Record<string, string> {
-  return {
-    ...contextOf(meta),
-    "switchyard-execution-id": meta.execution_id,
-    "switchyard-attempt": String(meta.attempt),
-    "switchyard-timeout-ms": String(meta.timeout_ms),
-  };
+function whatOf({ operation }: AdapterCall, place: HttpPlace): string {
+  return `"${operation.name}" in "${place.name}"`;
 }
 
 function hostReply(answer: Answer, call: AdapterCall, place: HttpPlace, ports: HttpPorts): string | Outcome {
   const { status } = answer;
   if (status >= 200 && status < 300) return answer.text;
-  const what = `"${call.operation.name}" in "${place.name}"`;
+  const what = whatOf(call, place);
   const nowMs = ports.now();
   const refused = readRefusal(answer, what, nowMs);
   if (refused !== undefined) return refused;
@@ -222,59 +216,4 @@ function hostReply(answer: Answer, call: AdapterCall, place: HttpPlace, ports: H
   return lost(
     `Cannot tell what became of ${what}: the host must answer; what stands before it answers ${wordsOf(answer)}`,
   );
-}
-
-function serviceOutcome(answer: Answer, call: AdapterCall, place: HttpPlace, ports: HttpPorts): Outcome {
-  const { status, text } = answer;
-  const name = call.operation.name;
-  if (status >= 200 && status < 300) {
-    if (text === "" && (status === 204 || status === 205)) return { ok: true, output: "null", logs: [] };
-    try {
-      JSON.parse(text);
-    } catch {
-      return notJson(name, text === "" ? "empty" : (answer.headers.get("content-type") ?? "something else"));
-    }
-    return { ok: true, output: text, logs: [] };
-  }
-  const what = `"${name}" in "${place.name}"`;
-  const nowMs = ports.now();
-  const refused = readRefusal(answer, what, nowMs);
-  if (refused !== undefined) return refused;
-  if (status < 400) {
-    // A service may redirect after it has done the work (303), so that it has not run is not certain.
-    const detail = `Cannot run ${what}: the address must be the service's own; it redirects (${status}) to ${answer.headers.get("location") ?? "nowhere"}`;
-    return { ok: false, error: { code: "environment_misconfigured", detail }, retry: { kind: "never" }, logs: [] };
-  }
-  const detail = messageOf(text) ?? `Cannot run ${what}: the service must succeed; it answers ${wordsOf(answer)}`;
-  const retry =
-    status < 500 ? ({ kind: "never" } as const) : status === 503 ? retryOf(answer, nowMs) : ({ kind: "may" } as const);
-  return { ok: false, error: { code: "implementation_failed", detail }, retry, logs: [] };
-}
-
-function unanswered(came: Exclude<Exchanged, Answer>, { operation }: AdapterCall, place: HttpPlace): Outcome {
-  const what = `"${operation.name}" in "${place.name}"`;
-  switch (came.kind) {
-    case "not_sent":
-      return unstarted(
-        "environment_unavailable",
-        `Cannot run ${what}: it must be reachable; it is not: ${came.reason}`,
-      );
-    case "broken_off":
-      return lost(`Cannot tell what became of ${what}: it must answer; the connection is lost: ${came.reason}`);
-    case "not_text":
-      return notJson(operation.name, "not UTF-8");
-    case "too_large": {
-      const detail = `Cannot answer for "${operation.name}": its output must be at most ${LIMITS.jsonBytes} bytes; it is longer`;
-      return { ok: false, error: { code: "output_too_large", detail }, retry: { kind: "never" }, logs: [] };
-    }
-  }
-}
-
-function notJson(name: string, isNow: string): Outcome {
-  const detail = `Cannot answer for "${name}": its output must be JSON; it is ${isNow}`;
-  return { ok: false, error: { code: "output_not_json", detail }, retry: { kind: "may" }, logs: [] };
-}
-
-function lost(detail: string): Outcome {
-  return { ok: false, error: { code: "executor_lost", detail }, retry: { kind: "may" }, logs: [] };
 }

@@ -11,6 +11,7 @@ import {
 } from "../adapter.ts";
 import { checkHttp } from "./check-http.ts";
 import { callHost, callService, type HttpPlace } from "./http-call.ts";
+import { httpServices } from "./http-services.ts";
 import { maxBodyBytes, network, origins, plainUrl } from "./settings.ts";
 
 const ConfigSchema = v.strictObject({
@@ -51,6 +52,7 @@ export function httpAdapter(ports: AdapterPorts): Adapter {
     runs: ["module", "http"],
     invoke: (call) => invokeOverHttp(call, placeOf, ports),
     check: async (environment) => checkPlace(() => placeOf(environment), ports),
+    services: httpServices(placeOf, ports),
   };
 }
 

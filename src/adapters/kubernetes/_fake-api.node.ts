@@ -1,16 +1,21 @@
 /**
- * For tests: a Kubernetes API server on loopback, as far as Jobs take one: discovery, jobs, their pods, access reviews. Its
+ * For tests: a Kubernetes API server on loopback, as far as Jobs take one: discovery, jobs, their pods, access reviews; and with
+ * `workloads` as far as services do. Its
  * conventions (Status objects, 201, resourceVersion) are checked against kubectl in test/counterparts/kubernetes.test.ts.
  */
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { FakeWorkloads } from "./_fake-workloads.node.ts";
 
 export type Asked = {
   method: string;
   path: string;
   query: URLSearchParams;
+  rawQuery: string;
   headers: IncomingMessage["headers"];
   body?: Json;
+  /** Calls back when whoever asked has gone away before the answer. */
+  onGivenUp?(listener: () => void): void;
 };
 // What is asked and answered is JSON, which the tests look into.
 export type Json = Record<string, unknown>;
@@ -64,15 +69,11 @@ export class FakeApi {
   deleted = 0;
   created = 0;
   url = "";
+  workloads: FakeWorkloads | undefined;
   readonly #server = createServer((request, response) => {
     const pieces: Buffer[] = [];
     request.on("data", (piece: Buffer) => pieces.push(piece));
-    request.on("end", () => {
-      const answer = this.#answer(request, Buffer.concat(pieces).toString());
-      if (answer instanceof Error) return void response.destroy();
-      const text = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body);
-      response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers }).end(text);
-    });
+    request.on("end", () => void this.#reply(request, { response, sent: Buffer.concat(pieces).toString() }));
   });
   #version = 100;
 
@@ -96,22 +97,37 @@ export class FakeApi {
     return this.asked.map((asked) => wordsOf(asked)).join(", ");
   }
 
-  #answer(request: IncomingMessage, text: string): Answer | Error {
-    const { pathname, searchParams } = new URL(request.url ?? "/", "http://fake");
+  async #reply(
+    request: IncomingMessage,
+    { response, sent }: { response: ServerResponse; sent: string },
+  ): Promise<void> {
+    const answer = await this.#answer(request, { response, text: sent });
+    if (answer instanceof Error) return void response.destroy();
+    const text = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body);
+    response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers }).end(text);
+  }
+
+  #answer(
+    request: IncomingMessage,
+    { response, text }: { response: ServerResponse; text: string },
+  ): Answer | Error | Promise<Answer | Error> {
+    const { pathname, searchParams, search } = new URL(request.url ?? "/", "http://fake");
     const asked: Asked = {
       method: request.method ?? "GET",
       path: pathname,
       query: searchParams,
+      rawQuery: search.slice(1),
       headers: request.headers,
+      onGivenUp: (listener) => void response.once("close", listener),
     };
-    if (text !== "") asked.body = JSON.parse(text) as Json;
+    if (text !== "" && !pathname.includes("/proxy/")) asked.body = JSON.parse(text) as Json;
     this.asked.push(asked);
     if (this.wantsToken && request.headers.authorization !== `Bearer ${FAKE_TOKEN}`) {
       return statusOf(401, "Unauthorized", "Unauthorized");
     }
     const next = this.answers[wordsOf(asked)]?.shift();
     if (next !== undefined) return next;
-    const answer = this.#usual(asked);
+    const answer = this.workloads?.answer(asked, text) ?? this.#usual(asked);
     return this.losesAnswers-- > 0 ? new Error("lost") : answer;
   }
 
@@ -120,9 +136,13 @@ export class FakeApi {
     const found = discovery(path);
     if (found !== undefined) return { status: 200, body: found };
     if (path.endsWith("/selfsubjectaccessreviews")) {
-      const { verb, resource: name } = (body["spec"] as { resourceAttributes: Record<string, string> })
-        .resourceAttributes;
-      return { status: 201, body: { ...body, status: { allowed: !this.denied.has(`${verb} ${name}`) } } };
+      const {
+        verb,
+        resource: name,
+        subresource,
+      } = (body["spec"] as { resourceAttributes: Record<string, string> }).resourceAttributes;
+      const what = `${verb} ${name}${subresource === undefined ? "" : `/${subresource}`}`;
+      return { status: 201, body: { ...body, status: { allowed: !this.denied.has(what) } } };
     }
     const [, namespace = "", kind = "", name] = /\/namespaces\/([^/]+)\/(jobs|pods)(?:\/([^/]+))?$/.exec(path) ?? [];
     const job = this.jobs.get(`${namespace}/${name}`);
@@ -180,7 +200,7 @@ export class FakeApi {
 }
 
 function wordsOf({ method, path }: Asked): string {
-  const [, kind] = /\/namespaces\/[^/]+\/(jobs|pods)/.exec(path) ?? [];
+  const [, kind] = /\/namespaces\/[^/]+\/(jobs|pods|deployments|services|secrets)/.exec(path) ?? [];
   return `${method} ${kind ?? path}`;
 }
 
@@ -191,9 +211,20 @@ function discovery(path: string): Json | undefined {
     case "/api":
       return { kind: "APIVersions", versions: ["v1"], serverAddressByClientCIDRs: [] };
     case "/apis":
-      return { kind: "APIGroupList", apiVersion: "v1", groups: [group("batch"), group("authorization.k8s.io")] };
+      return {
+        kind: "APIGroupList",
+        apiVersion: "v1",
+        groups: [group("apps"), group("batch"), group("authorization.k8s.io")],
+      };
     case "/api/v1":
-      return list("v1", resource("pods", "Pod", ["get", "list"]));
+      return list(
+        "v1",
+        resource("pods", "Pod", ["get", "list"]),
+        resource("services", "Service", ["delete", "get", "list", "patch"]),
+        resource("secrets", "Secret", ["delete", "deletecollection", "get", "list", "patch"]),
+      );
+    case "/apis/apps/v1":
+      return list("apps/v1", resource("deployments", "Deployment", ["delete", "get", "list", "patch"]));
     case "/apis/batch/v1":
       return list("batch/v1", resource("jobs", "Job", ["create", "delete", "get"]));
     case "/apis/authorization.k8s.io/v1":

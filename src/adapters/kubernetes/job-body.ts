@@ -3,9 +3,8 @@ import { traceVariables } from "../../core/trace.ts";
 import type { AdapterCall, JobTicket } from "../adapter.ts";
 import { QUEUE_LIMIT_MS } from "../job.ts";
 import type { KubernetesJobConfig } from "./config.ts";
+import { containerSettings, CONTAINER, labelsOf, literal, podSettings } from "./pod-body.ts";
 
-/** The container that is told its job. */
-export const CONTAINER = "work";
 /** Linux takes 128 KiB in one variable; a character is at most 3 bytes. A longer input is fetched. */
 const INPUT_CHARS = 32_000;
 /** What starting, reporting and stopping take: the platform's own time-out comes first. */
@@ -20,7 +19,7 @@ export function jobBody(
   const { implementation } = operation;
   const isContainer = implementation.kind === "container";
   const command = isContainer ? implementation.command : null;
-  const labels = { ...config.labels, "app.kubernetes.io/managed-by": "switchyard" };
+  const labels = labelsOf(config);
   const variables = isContainer ? traceVariables(meta) : [];
   const env = [
     { name: "SWITCHYARD_JOB_URL", value: ticket.url },
@@ -28,7 +27,6 @@ export function jobBody(
     ...variables.map(({ name, value }) => ({ name, value: literal(value) })),
     ...(isContainer && input.length <= INPUT_CHARS ? [{ name: "SWITCHYARD_INPUT", value: literal(input) }] : []),
   ];
-  const { service_account: account, resources, node_selector: nodes, image_pull_secrets: pullSecrets } = config;
   return {
     apiVersion: "batch/v1",
     kind: "Job",
@@ -54,26 +52,16 @@ export function jobBody(
         metadata: { labels },
         spec: {
           restartPolicy: "Never",
-          ...(account === undefined ? { automountServiceAccountToken: false } : { serviceAccountName: account }),
-          ...(Object.keys(nodes).length === 0 ? {} : { nodeSelector: nodes }),
-          ...(pullSecrets.length === 0 ? {} : { imagePullSecrets: pullSecrets.map((name) => ({ name })) }),
+          ...podSettings(config),
           containers: [
             {
               name: CONTAINER,
-              image,
-              // `args` would be added to what the image starts; the command is in its place.
-              ...(command === null ? {} : { command: command.map(literal) }),
+              ...containerSettings(config, { image, command }),
               env,
-              ...(resources === undefined ? {} : { resources }),
             },
           ],
         },
       },
     },
   };
-}
-
-/** In a pod `$(NAME)` is a variable, and `$$` a dollar. */
-function literal(text: string): string {
-  return text.replaceAll("$", "$$$$");
 }

@@ -6,10 +6,10 @@ import type { ErrorCode } from "../../core/errors.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { unstarted } from "../adapter.ts";
 import type { JobState } from "../job.ts";
-import { CONTAINER } from "./job-body.ts";
+import { CONTAINER } from "./pod-body.ts";
 
-type Reason = { reason?: string; message?: string };
-type Condition = Reason & { type: string; status: string };
+export type Reason = { reason?: string; message?: string };
+export type Condition = Reason & { type: string; status: string };
 export type KubeJob = { metadata?: { deletionTimestamp?: string }; status?: { conditions?: Condition[] } };
 type ContainerState = {
   waiting?: Reason;
@@ -17,18 +17,23 @@ type ContainerState = {
   terminated?: Reason & { exitCode: number };
 };
 export type KubePod = {
-  metadata?: { name?: string };
+  metadata?: { name?: string; deletionTimestamp?: string; annotations?: Record<string, string> };
   status?: Reason & {
     phase?: string;
     conditions?: Condition[];
-    containerStatuses?: { name: string; state?: ContainerState; lastState?: ContainerState }[];
+    containerStatuses?: {
+      name: string;
+      restartCount?: number;
+      state?: ContainerState;
+      lastState?: ContainerState;
+    }[];
   };
 };
 
 export type Names = { environment: string; operation: string; isModule: boolean };
 
 /** The kubelet tries again for ever, or until somebody has put right what the pod names. */
-const CANNOT_START: ReadonlySet<string | undefined> = new Set([
+export const CANNOT_START: ReadonlySet<string | undefined> = new Set([
   "ErrImagePull",
   "ImagePullBackOff",
   "ErrImageNeverPull",
@@ -125,7 +130,7 @@ function failed(code: ErrorCode, detail: string): Outcome {
   return { ok: false, error: { code, detail }, retry: { kind: "may" }, logs: [] };
 }
 
-function wordsOf({ reason, message }: Reason): string {
+export function wordsOf({ reason, message }: Reason): string {
   const words = [reason, message].filter((part) => part !== undefined && part !== "").join(": ");
   return words === "" ? "no reason is given" : words.slice(0, 1_000);
 }

@@ -27,7 +27,12 @@ export class KubeRefusal extends Error {
   }
 }
 
-export type KubeCall = <Answer>(method: "GET" | "POST" | "DELETE", path: string, body?: unknown) => Promise<Answer>;
+/** PATCH is a server-side apply: whole objects of ours, made or brought to what is said. */
+type Method = "GET" | "POST" | "PATCH" | "DELETE";
+export type KubeCall = <Answer>(method: Method, path: string, body?: unknown) => Promise<Answer>;
+
+type Asks = { method: Method; path: string; body?: unknown };
+type Answered = { response: Response; text: string };
 
 /** Throws setting_unsupported at once. Each request asks for the secrets, so that a renewed token is used. */
 export function kubeApi(
@@ -35,25 +40,9 @@ export function kubeApi(
   environment: EnvironmentHandle,
   ports: Pick<AdapterPorts, "fetchOn" | "now">,
 ): KubeCall {
-  const send = ports.fetchOn(config.network);
+  const ask = asker(config, environment, ports);
   return async (method, path, body) => {
-    const { token } = await environment.openSecrets();
-    const request = new Request(`${config.api_server}${path}`, {
-      method,
-      redirect: "manual",
-      headers: {
-        accept: "application/json",
-        ...(token === undefined ? {} : { authorization: `Bearer ${token.trim()}` }),
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const answered = await within(
-      ANSWER_MS,
-      send(request).then(async (response) => ({ response, text: await response.text() })),
-    );
-    if (answered === undefined) throw new Error(`the API server did not answer within ${ANSWER_MS} ms`);
-    const { response, text } = answered.value;
+    const { response, text } = await ask({ method, path, body });
     const { status } = response;
     const answer = parse(text);
     if (response.ok && answer !== undefined) return answer as never;
@@ -69,6 +58,65 @@ export function kubeApi(
       retryAfterMs: retryAfterMs(response.headers, ports.now()),
     });
   };
+}
+
+/** What is plain text there: the output of pods. undefined: it cannot be had, or the token may not. */
+export function kubeText(
+  config: KubernetesJobConfig,
+  environment: EnvironmentHandle,
+  ports: Pick<AdapterPorts, "fetchOn">,
+): (path: string) => Promise<string | undefined> {
+  const ask = asker(config, environment, ports);
+  return async (path) => {
+    try {
+      const { response, text } = await ask({ method: "GET", path });
+      return response.ok ? text : undefined;
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+function asker(
+  config: KubernetesJobConfig,
+  environment: EnvironmentHandle,
+  ports: Pick<AdapterPorts, "fetchOn">,
+): (asks: Asks) => Promise<Answered> {
+  const send = ports.fetchOn(config.network);
+  return async ({ method, path, body }) => {
+    const type = method === "PATCH" ? "application/apply-patch+yaml" : "application/json";
+    const request = new Request(`${config.api_server}${path}`, {
+      method,
+      redirect: "manual",
+      headers: {
+        accept: "application/json, text/plain",
+        ...(await bearerOf(environment)),
+        ...(body === undefined ? {} : { "content-type": type }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const answered = await within(
+      ANSWER_MS,
+      send(request).then(async (response) => ({ response, text: await response.text() })),
+    );
+    if (answered === undefined) throw new Error(`the API server did not answer within ${ANSWER_MS} ms`);
+    return answered.value;
+  };
+}
+
+export async function bearerOf(environment: EnvironmentHandle): Promise<Record<string, string>> {
+  const { token } = await environment.openSecrets();
+  return token === undefined ? {} : { authorization: `Bearer ${token.trim()}` };
+}
+
+/** undefined: there is none of that name. */
+export async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (thrown) {
+    if (thrown instanceof KubeRefusal && thrown.reason === "NotFound") return undefined;
+    throw thrown;
+  }
 }
 
 function parse(text: string): unknown {

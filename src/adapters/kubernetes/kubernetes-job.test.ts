@@ -293,8 +293,14 @@ describe("kubernetesJobAdapter().check()", () => {
       reachable: true,
       allowed: true,
       missing: [],
-      facts: { version: "v1.32.4", image: "registry.test/host:1" },
+      facts: { version: "v1.32.4", image: "registry.test/host:1", services: "allowed" },
     });
+  });
+
+  it("tells what services lack, which Jobs do without", async () => {
+    api.denied.add("create services/proxy");
+    const expected = { allowed: true, missing: [], facts: { services: "the token may not create services/proxy" } };
+    expect(await world().check()).toMatchObject(expected);
   });
 
   it.each([

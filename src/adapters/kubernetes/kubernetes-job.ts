@@ -17,18 +17,20 @@ import { checkKubernetes } from "./check.ts";
 import { KubernetesJobConfigSchema, type KubernetesJobConfig } from "./config.ts";
 import { jobBody } from "./job-body.ts";
 import { hasBegun, lost, stateOfJob, type KubeJob, type KubePod } from "./job-state.ts";
-import { kubeApi, KubeRefusal, type KubeCall } from "./kube-api.ts";
+import { kubeApi, KubeRefusal, orUndefined, type KubeCall } from "./kube-api.ts";
+import { kubeServices } from "./kube-services.ts";
 import { outcomeOfRefusal } from "./refusals.ts";
 
 export function kubernetesJobAdapter(ports: AdapterPorts, options: JobOptions = {}): Adapter {
   return {
     name: "kubernetes-job",
-    summary: "Jobs of a Kubernetes cluster that report by callback",
+    summary: "Jobs of a Kubernetes cluster that report by callback, and services as its Deployments",
     config: KubernetesJobConfigSchema,
     secrets: {
       token: {
         required: false,
-        summary: "Of a service account that may create, get and delete jobs and list pods; none behind kubectl proxy",
+        summary:
+          "Of a service account that may create, get and delete jobs and list pods, more for services; none behind kubectl proxy",
       },
     },
     runs: ["module", "container"],
@@ -51,6 +53,7 @@ export function kubernetesJobAdapter(ports: AdapterPorts, options: JobOptions = 
     check(environment): Promise<EnvironmentCheck> {
       return checkKubernetes(environment, ports);
     },
+    services: kubeServices(ports),
   };
 }
 
@@ -116,14 +119,4 @@ function imageOf({ operation, environment }: AdapterCall, { image }: KubernetesJ
   }
   if (image !== undefined) return image;
   return unstarted("environment_misconfigured", `${cannot}: modules need our host's image; config.image is not set`);
-}
-
-/** undefined: there is none of that name. */
-async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (thrown) {
-    if (thrown instanceof KubeRefusal && thrown.reason === "NotFound") return undefined;
-    throw thrown;
-  }
 }

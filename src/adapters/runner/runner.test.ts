@@ -23,6 +23,7 @@ function setUp(run: (order: PoolOrder) => Promise<string | Outcome>, status?: Po
     artifacts: { put: async () => "ar_1", text: async () => "null" },
     platformUrl: undefined,
     now: () => 1_000,
+    fetchOn: () => () => Promise.reject(new Error("no network")),
     pool: () => ({
       run: (order) => {
         orders.push(order);
@@ -167,6 +168,8 @@ describe("check()", () => {
       version: "1",
       slots: 4,
       in_flight: 1,
+      replicas: 0,
+      services: {},
       capabilities: { gpu: true },
       runs: ["module"],
       state: "connected" as const,

@@ -15,19 +15,12 @@ import {
   type EnvironmentCheck,
 } from "../adapter.ts";
 import { runOnHost } from "../host-call.ts";
+import { RunnerConfigSchema } from "./_config.ts";
+import { runnerServices } from "./service-host.ts";
 
-const whole = (least: number, most: number) => v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
+export { RunnerConfigSchema } from "./_config.ts";
 
-export const RunnerConfigSchema = v.strictObject({
-  /** Calls that may wait for a runner before more are refused. */
-  max_queued: v.optional(whole(0, 100_000), 1_000),
-  /** How long a call that somebody waits for may itself wait for a runner. Milliseconds. */
-  wait_ms: v.optional(whole(0, 15 * 60_000), 5_000),
-  /** How long a runner whose connection broke keeps what it runs. Milliseconds. */
-  resume_ms: v.optional(whole(0, 60_000), 3_000),
-});
-
-export type RunnerPorts = Pick<AdapterPorts, "isolates" | "artifacts" | "platformUrl" | "now"> & {
+export type RunnerPorts = Pick<AdapterPorts, "isolates" | "artifacts" | "platformUrl" | "now" | "fetchOn"> & {
   pool(environment: string): RunnerPoolPort;
 };
 
@@ -44,6 +37,7 @@ export function runnerAdapter(ports: RunnerPorts): Adapter {
     secrets: {},
     runs: ["module", "python", "process", "container", "http"],
     hasMembers: true,
+    services: runnerServices(ports),
     async invoke(call) {
       const { cancellation } = call.options ?? {};
       const pool = ports.pool(call.environment.name);

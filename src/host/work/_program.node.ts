@@ -1,15 +1,14 @@
 /**
- * Runs one program to its end and leaves nothing of it behind. It has a process group of its own; what leaves the group
- * (setsid) is found on Linux by a mark in its environment. Only a process that also clears its environment gets away.
+ * Runs one program to its end and leaves nothing of it behind (kill-processes.node.ts).
  * The reply waits for the program itself, never for others that hold its pipes.
  */
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
 import type { Cancellation } from "../../core/cancellation.ts";
 import { LIMITS } from "../../core/limits.ts";
 import type { LogLine } from "../../model/invocation.ts";
 import { LineLog } from "./_line-log.ts";
+import { killAll, MARK } from "./kill-processes.node.ts";
 
 export type Program = {
   file: string;
@@ -30,14 +29,13 @@ export type Ended = { logs: readonly LogLine[]; lastLine: string | undefined } &
   | { kind: "not_started"; reason: string }
 );
 
-const MARK = "SWITCHYARD_RUN";
 /** From SIGTERM to SIGKILL. */
 const GRACE_MS = 2_000;
 /** How long the pipes of a program that has ended are read, should somebody unseen hold them open. */
 const DRAIN_MS = 250;
 
 export async function runProgram(program: Program): Promise<Ended> {
-  const mark = `${MARK}=${randomUUID()}`;
+  const mark = randomUUID();
   const log = new LineLog(program.log);
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
@@ -45,17 +43,20 @@ export async function runProgram(program: Program): Promise<Ended> {
   let grace: NodeJS.Timeout | undefined;
   const child = spawn(program.file, program.args, {
     cwd: program.cwd,
-    env: { ...program.env, [MARK]: mark.slice(MARK.length + 1) },
+    env: { ...program.env, [MARK]: mark },
     detached: true,
     stdio: ["pipe", "pipe", "pipe"],
   });
+  const signal = (name: "SIGTERM" | "SIGKILL") => {
+    if (child.pid !== undefined) killAll({ pid: child.pid, mark }, name);
+  };
   const stop = (why: NonNullable<typeof stopped>) => {
     if (stopped !== undefined) return;
     stopped = why;
-    if (why === "too_large") return killAll(child, mark, "SIGKILL");
-    killAll(child, mark, "SIGTERM");
+    if (why === "too_large") return signal("SIGKILL");
+    signal("SIGTERM");
     program.onKill?.();
-    grace = setTimeout(() => killAll(child, mark, "SIGKILL"), GRACE_MS);
+    grace = setTimeout(() => signal("SIGKILL"), GRACE_MS);
   };
   const timer = setTimeout(() => stop("timeout"), program.timeoutMs);
   const forget = program.cancellation?.onRequest(() => stop("cancelled"));
@@ -82,7 +83,7 @@ export async function runProgram(program: Program): Promise<Ended> {
   forget?.();
   if (exit instanceof Error) return { kind: "not_started", reason: exit.message, logs: [], lastLine: undefined };
   if (stopped !== undefined) program.onKill?.();
-  killAll(child, mark, "SIGKILL");
+  signal("SIGKILL");
   await within(closed, DRAIN_MS);
   child.stdout.destroy();
   child.stderr.destroy();
@@ -96,37 +97,4 @@ async function within(work: Promise<void>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   await Promise.race([work, new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))]);
   clearTimeout(timer);
-}
-
-function killAll(child: ChildProcess, mark: string, signal: "SIGTERM" | "SIGKILL"): void {
-  if (child.pid === undefined) return;
-  kill(-child.pid, signal);
-  // What forks while it is being looked for is found by the next look.
-  for (let look = 0; look < (signal === "SIGKILL" ? 20 : 1); look++) {
-    const found = marked(mark).filter((pid) => kill(pid, signal));
-    if (found.length === 0) return;
-  }
-}
-
-function kill(pid: number, signal: NodeJS.Signals): boolean {
-  try {
-    return process.kill(pid, signal);
-  } catch {
-    return false;
-  }
-}
-
-/** Processes whose environment has the mark. Those that have ended, and other users', have none to read. */
-function marked(mark: string): number[] {
-  if (process.platform !== "linux") return [];
-  return readdirSync("/proc")
-    .filter((name) => /^[1-9][0-9]*$/.test(name))
-    .filter((name) => {
-      try {
-        return readFileSync(`/proc/${name}/environ`, "latin1").includes(mark);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
 }

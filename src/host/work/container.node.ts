@@ -52,7 +52,8 @@ export async function runContainer(
   const folder = await mkdtemp(path.join(tmpdir(), "switchyard-run-"));
   try {
     const variables = containerVariables(meta);
-    const command = engine === "docker" ? docker(work, id, variables) : await runc(work, id, { variables, folder });
+    const command =
+      engine === "docker" ? docker(work, id, variables) : await runcCommands(work, id, { variables, folder });
     if (typeof command === "string") return misconfigured(command);
     const ended = await runProgram({
       file: engine,
@@ -83,11 +84,12 @@ function containerVariables(meta: InvocationMeta): [string, string][] {
   );
 }
 
-type Commands = { args: string[]; kill: [file: string, args: string[]][] };
-
 async function end(commands: Commands["kill"]): Promise<void> {
   for (const [file, args] of commands) await run(file, args, { timeout: 10_000 }).catch(() => {});
 }
+
+/** A container of a Docker engine or of runc as a command line, or the rule that it breaks. `kill` ends it from outside. */
+export type Commands = { args: string[]; kill: [file: string, args: string[]][] };
 
 function docker(work: ContainerImplementation, id: string, variables: [string, string][]): Commands | string {
   if (work.image.startsWith("-")) return "an image must not look like an option; it does";
@@ -103,11 +105,18 @@ type BundleConfig = {
   linux?: { namespaces?: { type: string; path?: string }[] };
 };
 
+type RuncOptions = {
+  variables: readonly [string, string][];
+  folder: string;
+  /** host: the machine's own, for what must be reached. Else there is nothing in its network. */
+  network?: "host";
+};
+
 /** A copy of the bundle's configuration with what the call decides, or the rule that the bundle breaks. */
-async function runc(
+export async function runcCommands(
   work: ContainerImplementation,
   id: string,
-  { variables, folder }: { variables: [string, string][]; folder: string },
+  { variables, folder, network }: RuncOptions,
 ): Promise<Commands | string> {
   let config: BundleConfig;
   let root: string;
@@ -133,8 +142,7 @@ async function runc(
       args: work.command ?? config.process?.args,
       env: [...(config.process?.env ?? []), ...variables.map(([name, value]) => `${name}=${value}`)],
     },
-    // A network of its own, in which there is nothing.
-    linux: { ...config.linux, namespaces: [...namespaces, { type: "network" }] },
+    linux: { ...config.linux, namespaces: network === "host" ? namespaces : [...namespaces, { type: "network" }] },
   };
   await writeFile(path.join(folder, "config.json"), JSON.stringify(ours));
   return {

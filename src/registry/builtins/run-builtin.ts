@@ -125,10 +125,8 @@ const WriteEnvelope = v.objectWithRest(schemas.preconditions, v.unknown());
 type By = { principal: Principal; caller: Caller | undefined };
 
 async function written(registry: Registry, change: Write, { principal, caller }: By): Promise<BuiltinResult> {
-  const { view, registryRevision, once } = await registry.write(change, principal, caller);
-  return {
-    output: view === undefined ? null : { ...view, ...once },
-    registryRevision,
-    ...(view === undefined ? {} : { etag: view.meta.digest }),
-  };
+  const { view, registryRevision, once, warnings } = await registry.write(change, principal, caller);
+  if (view === undefined) return { output: null, registryRevision };
+  const meta = warnings.length === 0 ? view.meta : { ...view.meta, warnings };
+  return { output: { ...view, ...once, meta }, registryRevision, etag: meta.digest };
 }

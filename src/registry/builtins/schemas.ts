@@ -99,6 +99,7 @@ const MetaSchema = v.strictObject({
     v.strictObject({ input_type: nullableText, output_type: nullableText, code_sha256: nullableText }),
   ),
   last_used_at: v.optional(nullableText),
+  warnings: v.optional(v.array(v.strictObject({ pointer: v.string(), keyword: v.string(), detail: v.string() }))),
 });
 
 /** `once`: with the token's text, which is answered when it is made and never again. */

@@ -92,6 +92,9 @@ const statusOutput = v.strictObject({
 });
 export type ServiceStatusView = v.InferOutput<typeof statusOutput>;
 
+/** Where it is, whatever the row says by now: a row that is edited leaves replicas behind. Empty: as the row says. */
+const environment = v.optional(v.string(), "");
+
 /** The steps of controllers. A team's own operations in their place take and answer the same. */
 const startInput = v.strictObject({
   service: NameSchema,
@@ -99,12 +102,14 @@ const startInput = v.strictObject({
   revision: v.string(),
   count: v.optional(count, 1),
   place: v.optional(v.string(), ""),
+  environment,
 });
 const stopInput = v.strictObject({
   service: NameSchema,
   replica: v.string(),
   place: v.optional(v.string(), ""),
   address: v.optional(nullableText, null),
+  environment,
 });
 const refSchema = v.strictObject({
   service: NameSchema,
@@ -112,8 +117,8 @@ const refSchema = v.strictObject({
   place: v.string(),
   address: nullableText,
 });
-const observeInput = v.strictObject({ service: NameSchema, replicas: v.optional(v.array(refSchema), []) });
-const reportOutput = v.strictObject({
+const observeInput = v.strictObject({ service: NameSchema, replicas: v.optional(v.array(refSchema), []), environment });
+export const reportOutput = v.strictObject({
   replica: v.string(),
   service: v.string(),
   revision: v.optional(v.string(), ""),
@@ -127,7 +132,7 @@ const reportOutput = v.strictObject({
   lines: v.optional(v.array(v.string()), []),
 });
 export type ReplicaReportView = v.InferOutput<typeof reportOutput>;
-const observeOutput = v.strictObject({ replicas: v.array(reportOutput) });
+export const observeOutput = v.strictObject({ replicas: v.array(reportOutput) });
 
 type Row = TriggerHandle<"service">;
 

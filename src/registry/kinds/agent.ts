@@ -1,10 +1,8 @@
 /** Agents: what their jobs refer to must be among their jobs, and their rights are never more than their writer's. */
 import type { AgentRow, JobRow } from "../../model/agents.ts";
-import type { Operation } from "../../model/entities.ts";
-import { allows } from "../../model/principal.ts";
-import type { Draft, Row, Use } from "../draft.ts";
+import type { Draft, Use } from "../draft.ts";
 import { named, refuse, type KindRules } from "./rules.ts";
-import { checkScopes } from "./trigger.ts";
+import { checkInvokes, checkScopes } from "./trigger.ts";
 
 export const agentRules: KindRules<"agent"> = {
   restore: (manifest, _resolved, context) => agentRules.settle(manifest, context),
@@ -30,7 +28,7 @@ export const agentRules: KindRules<"agent"> = {
         );
       }
       const operation = row.operation === null ? undefined : await draft.row("operation", row.operation);
-      if (operation !== undefined) checkOpen(manifest, operation);
+      if (operation !== undefined) checkInvokes("agent", manifest, { row: operation });
     }
     const uses: Use[] = jobs.map((job) => ({ kind: "job", name: job, written: true }));
     uses.push(...(await sensors(manifest, draft)));
@@ -45,16 +43,6 @@ export const agentRules: KindRules<"agent"> = {
   },
 };
 
-function checkOpen({ name, scopes }: AgentRow, operation: Row): void {
-  const { group } = operation.manifest as Operation;
-  if (allows({ id: "", name, scopes }, `ops:invoke:${group}`)) return;
-  throw refuse(
-    "definition_invalid",
-    "/scopes",
-    `Cannot let the agent "${name}" start "${operation.name}": its scopes must include ops:invoke or ops:invoke:${group}; they are ${scopes.join(", ")}`,
-  );
-}
-
 /** One for each place, whose operation is there and open to the agent. */
 async function sensors(manifest: AgentRow, draft: Draft): Promise<Use[]> {
   const uses = new Map<string, Use>();
@@ -67,7 +55,7 @@ async function sensors(manifest: AgentRow, draft: Draft): Promise<Use[]> {
       );
     }
     const row = await named(draft, "operation", operation, `/sensors/${index}/operation`);
-    checkOpen(manifest, row);
+    checkInvokes("agent", manifest, { row });
     uses.set(row.name, { kind: "operation", name: row.name, written: true });
   }
   return [...uses.values()];

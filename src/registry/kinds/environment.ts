@@ -1,12 +1,14 @@
 /** Environments: the adapter must be one that is wired, and must know every setting; what it would ignore is refused. */
 import * as v from "valibot";
 import { issuesOf } from "../../model/issues.ts";
-import type { Environment, Operation } from "../../model/entities.ts";
+import type { Environment, Kind } from "../../model/entities.ts";
 import { runnableOf, type AdapterDescription } from "../../model/environment.ts";
 import { SwitchyardError, type Issue } from "../../core/errors.ts";
-import type { Row } from "../draft.ts";
+import type { ServiceRow } from "../../model/services.ts";
+import type { Draft, Row } from "../draft.ts";
 import { implementationOf, type OperationResolved } from "./operation-resolved.ts";
 import { named, nearest, refuse, type KindRules, type WriteContext } from "./rules.ts";
+import { sortOf } from "./service-settings.ts";
 
 export const environmentRules: KindRules<"environment"> = {
   // Nothing is resolved here, so bringing a revision back is writing it again.
@@ -79,17 +81,34 @@ async function checkSecrets(
   }
 }
 
-/** Operations that name it must still be able to run there. */
+/** Operations and services that name it must still be able to run there. */
 async function checkUsers(row: Row, adapter: AdapterDescription, { draft }: WriteContext): Promise<void> {
   for (const user of await draft.users("environment", row.name)) {
-    const operation = user.kind === "operation" ? await draft.row("operation", user.name) : undefined;
-    if (operation === undefined) continue;
-    const runnable = runnableOf(implementationOf(operation.resolved as OperationResolved));
-    if (runnable === "builtin" || adapter.runs.includes(runnable)) continue;
+    const unfit = await unfitOf(user, adapter, draft);
+    if (unfit === undefined) continue;
     throw refuse(
       "entity_in_use",
       "/adapter",
-      `Cannot change the adapter of "${row.name}": each operation that names it must run there; the adapter "${adapter.name}" does not run ${(operation.manifest as Operation).name}, which is a ${runnable}`,
+      `Cannot change the adapter of "${row.name}": each operation and service that names it must run there; the adapter "${adapter.name}" does not run ${unfit}`,
     );
   }
+}
+
+async function unfitOf(
+  { kind, name }: { kind: Kind; name: string },
+  adapter: AdapterDescription,
+  draft: Draft,
+): Promise<string | undefined> {
+  if (kind === "operation") {
+    const operation = await draft.row(kind, name);
+    if (operation === undefined) return undefined;
+    const runnable = runnableOf(implementationOf(operation.resolved as OperationResolved));
+    return runnable === "builtin" || adapter.runs.includes(runnable) ? undefined : `${name}, which is a ${runnable}`;
+  }
+  const service = kind === "service" ? await draft.row(kind, name) : undefined;
+  if (service === undefined) return undefined;
+  const sort = sortOf(service.manifest as ServiceRow);
+  const runs = adapter.services?.runs ?? [];
+  if (sort === null ? runs.length > 0 : runs.includes(sort)) return undefined;
+  return `the service ${name}${sort === null ? "" : `, which is a${sort === "address" ? "n" : ""} ${sort}`}`;
 }

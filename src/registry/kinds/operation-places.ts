@@ -1,6 +1,7 @@
 /** Where an operation may run: each place that its row names must run such code, and act on all that the row asks for. */
 import { runnableOf, type Runnable } from "../../model/environment.ts";
 import type { Environment, Operation } from "../../model/entities.ts";
+import type { Draft } from "../draft.ts";
 import { environmentsOf, implementationOf, INLINE, type OperationResolved } from "./operation-resolved.ts";
 import { named, refuse, type WriteContext } from "./rules.ts";
 
@@ -35,6 +36,7 @@ export async function checkPlaces(
     return;
   }
   checkGrants(manifest, runnable);
+  if (implementation.kind === "service") return checkExposure(manifest, implementation.exposure, draft);
   for (const place of environmentsOf(manifest) ?? []) {
     const row = await named(draft, "environment", place, "/environment");
     const adapter = (row.manifest as Environment).adapter;
@@ -51,6 +53,25 @@ export async function checkPlaces(
         : `adapters that run ${WORDS[runnable]}: ${able.join(", ") || "none is installed"}`,
     );
   }
+}
+
+/** Where it runs is said by the service behind the exposure. */
+async function checkExposure(
+  { name, environment, requires }: Operation,
+  exposure: string,
+  draft: Draft,
+): Promise<void> {
+  const idle = { environment: environment !== null, requires: Object.keys(requires).length > 0 };
+  for (const [field, set] of Object.entries(idle)) {
+    if (!set) continue;
+    throw refuse(
+      "setting_unsupported",
+      `/${field}`,
+      `Cannot store "${field}" of "${name}": where it runs is said by the service that provides it, so it must be ${field === "requires" ? "{}" : "null"}; it is ${JSON.stringify(field === "requires" ? requires : environment)}`,
+      `opctl describe exposure ${exposure} names the service`,
+    );
+  }
+  await named(draft, "exposure", exposure, "/provided_by/exposure");
 }
 
 /** Hosts and secrets are granted to code that runs in a sandbox of ours; elsewhere nothing would act on the lists. */

@@ -37,11 +37,15 @@ export function implementationOf({ implementation }: OperationResolved): Impleme
 
 export function usesOf(manifest: Operation, resolved: OperationResolved): Use[] {
   const { implementation, input, output } = resolved;
-  const environments =
-    implementation.kind === "builtin" && manifest.environment === null ? [] : (environmentsOf(manifest) ?? []);
+  const { kind } = implementation;
+  const isElsewhere = kind === "service" || (kind === "builtin" && manifest.environment === null);
+  const environments = isElsewhere ? [] : (environmentsOf(manifest) ?? []);
   return [
     ...(implementation.kind === "module"
       ? [{ kind: "module", name: implementation.module, written: true } as const]
+      : []),
+    ...(implementation.kind === "service"
+      ? [{ kind: "exposure", name: implementation.exposure, written: true } as const]
       : []),
     ...environments.map((name): Use => ({ kind: "environment", name, written: true })),
     ...manifest.secrets.map((name): Use => ({ kind: "secret", name, written: true })),

@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { DEFAULT_RETRY, OperationSchema, type Operation } from "../../model/entities.ts";
 import type { Json } from "../schema.ts";
 import { checkPathParameters, checkPathText } from "./operation-path.ts";
+import { checkRequest } from "./operation-request.ts";
 import { INLINE, type OperationResolved } from "./operation-resolved.ts";
 import { pointerFits } from "./pointer-fits.ts";
 import { refuse } from "./rules.ts";
@@ -84,6 +85,7 @@ export function checkResolvedSettings(manifest: Operation, resolved: OperationRe
   const { name, batch, concurrency } = manifest;
   const { implementation, input } = resolved;
   checkPathParameters(manifest, resolved);
+  if (implementation.kind === "service") checkRequest(name, implementation, input.closed);
   if (batch && implementation.kind === "builtin") {
     throw refuse(
       "setting_unsupported",

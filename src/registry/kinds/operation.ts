@@ -1,17 +1,15 @@
 /** Operations: every name in the manifest is resolved here, once, so that the revision runs the same for ever. */
-import { SwitchyardError } from "../../core/errors.ts";
 import type { Module, Operation } from "../../model/entities.ts";
 import type { ExternalImplementation } from "../../model/implementations.ts";
 import type { Implementation } from "../../model/resolved.ts";
-import { allows } from "../../model/principal.ts";
-import type { Json } from "../schema.ts";
+import { grantSecrets } from "./grant-secrets.ts";
 import { checkExamples } from "./operation-examples.ts";
 import { checkPathIsFree } from "./operation-path.ts";
 import { checkPlaces } from "./operation-places.ts";
 import { usesOf, type OperationResolved } from "./operation-resolved.ts";
 import { checkResolvedSettings, checkSettings, withDefaults } from "./operation-settings.ts";
 import { settleSide } from "./operation-types.ts";
-import { named, nearest, openTo, refuse, type KindRules, type Settled, type WriteContext } from "./rules.ts";
+import { nearest, refuse, type KindRules, type Settled, type WriteContext } from "./rules.ts";
 
 export const operationRules: KindRules<"operation"> = {
   async settle(given, context) {
@@ -21,7 +19,7 @@ export const operationRules: KindRules<"operation"> = {
     await checkPathIsFree(manifest, draft);
     const { implementation, code } = await implement(manifest, context);
     await checkPlaces(manifest, implementation, context);
-    await grantSecrets(manifest, context);
+    await grantSecrets(secretsOf(manifest), context);
     const input = await settleSide(draft, manifest.input_type, { code: code.input, pointer: "/input_type" });
     const output = await settleSide(draft, manifest.output_type, { code: code.output, pointer: "/output_type" });
     const resolved: OperationResolved = { implementation, code, input: input.side, output: output.side };
@@ -38,7 +36,7 @@ export const operationRules: KindRules<"operation"> = {
     await checkPathIsFree(manifest, context.draft);
     checkResolvedSettings(manifest, resolved as OperationResolved);
     await checkExamples(manifest, resolved as OperationResolved);
-    await grantSecrets(manifest, context);
+    await grantSecrets(secretsOf(manifest), context);
     // Code and types are stored with the revision; environments and secrets are looked up when it runs.
     await checkPlaces(manifest, (resolved as OperationResolved).implementation, context);
     const uses = usesOf(manifest, resolved as OperationResolved);
@@ -67,6 +65,9 @@ async function implement(
       "definition_invalid",
       "/implemented_at",
       `Cannot store the operation "${manifest.name}": it must have either implemented_at or provided_by; it has ${implementedAt === null ? "neither" : "both"}`,
+      implementedAt === null
+        ? '-s implemented_at=MODULE:EXPORT names code, -s provided_by=\'{"exposure": NAME, "path": …}\' a service\'s request'
+        : "-s implemented_at=null or -s provided_by=null takes one away",
     );
   }
   if (providedBy !== null) return { implementation: { kind: "service", ...providedBy }, code: UNTYPED };
@@ -125,25 +126,7 @@ function externalOf(external: ExternalImplementation): Exclude<Implementation, {
   return { kind: "lambda", ...external.lambda };
 }
 
-/** Code that may read a secret may also give it away, so pointing code at one is using it. */
-async function grantSecrets(manifest: Operation, { draft, principal }: WriteContext): Promise<void> {
-  if (manifest.secrets.length === 0) return;
-  if (!allows(principal, "secrets:use")) {
-    throw new SwitchyardError(
-      "forbidden",
-      `Cannot write "${manifest.name}": an operation with secrets needs the scope secrets:use; the token has ${principal.scopes.join(", ")}`,
-    );
-  }
-  for (const [index, name] of manifest.secrets.entries()) {
-    const pointer = `/secrets/${index}`;
-    const row = await named(draft, "secret", name, pointer);
-    const { groups } = row.manifest as Json & { groups: string[] };
-    if (groups.includes(manifest.group)) continue;
-    throw refuse(
-      "definition_invalid",
-      pointer,
-      `Cannot use the secret "${name}" in "${manifest.name}": the secret's groups must include "${manifest.group}"; they are ${groups.join(", ") || "none"}`,
-      openTo(manifest.group, name, groups),
-    );
-  }
+function secretsOf({ name, group, secrets }: Operation): Parameters<typeof grantSecrets>[0] {
+  const granted = secrets.map((secret, place) => ({ name: secret, pointer: `/secrets/${place}` }));
+  return { what: `the operation "${name}"`, group, secrets: granted };
 }

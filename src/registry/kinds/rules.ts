@@ -34,6 +34,8 @@ export type Settled = {
   uses: Use[];
   /** Said once, to whoever wrote it, and stored nowhere: a new token's text. */
   once?: Json;
+  /** Said to whoever wrote it: it is stored as it is, and may not be what was meant. */
+  warnings?: readonly Issue[];
 };
 
 export type KindRules<K extends Kind> = {

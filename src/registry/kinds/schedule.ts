@@ -2,14 +2,10 @@
  * Schedules: either a cron expression or an interval, with due times that come; an input that the operation takes as it is
  * now; and no setting that would do nothing. A pause is never refused for what has become of the operation meanwhile.
  */
-import { SwitchyardError } from "../../core/errors.ts";
-import { LIMITS } from "../../core/limits.ts";
 import { isTimeZone, parseCron } from "../../model/cron.ts";
 import { dueBetween, dueTimes } from "../../model/due-times.ts";
 import { SCHEDULE_DEFAULTS, type Schedule } from "../../model/triggers.ts";
-import { compileType } from "../../types/index.ts";
-import type { Row } from "../draft.ts";
-import type { OperationResolved } from "./operation-resolved.ts";
+import { checkInputFits } from "./operation-input.ts";
 import { refuse, type KindRules } from "./rules.ts";
 import { checkScopes, startedOperation } from "./trigger.ts";
 
@@ -23,7 +19,12 @@ export const scheduleRules: KindRules<"schedule"> = {
     const { touched } = context;
     const isPause =
       !manifest.active && context.basis !== undefined && !touched.has("input") && !touched.has("operation");
-    if (!isPause) await checkInput(manifest, { batch: operation.manifest.batch, row: operation.row });
+    if (!isPause)
+      await checkInputFits(`the schedule "${manifest.name}"`, {
+        row: operation.row,
+        input: manifest.input,
+        pointer: "/input",
+      });
     return { manifest, resolved: {}, uses: [operation.use] };
   },
 };
@@ -107,33 +108,4 @@ function without(name: string, field: string, why: string, hint?: string) {
     `Cannot store the schedule "${name}": ${field} has no meaning ${why}`,
     hint,
   );
-}
-
-/** As dispatch will check it, by the type as it is now. */
-async function checkInput({ name, operation, input }: Schedule, to: { batch: boolean; row: Row }): Promise<void> {
-  const type = await compileType((to.row.resolved as OperationResolved).input.closed, () => undefined);
-  if (to.batch && (!Array.isArray(input) || input.length > LIMITS.batchItems)) {
-    throw refuse(
-      "definition_invalid",
-      "/input",
-      `Cannot store the schedule "${name}": the input must be a list of at most ${LIMITS.batchItems} items, since "${operation}" takes a batch; it is ${Array.isArray(input) ? `a list of ${input.length}` : "none"}`,
-    );
-  }
-  const items = to.batch
-    ? (input as unknown[]).map((item, place) => ({ item, at: `/input/${place}` }))
-    : [{ item: input, at: "/input" }];
-  for (const { item, at } of items) {
-    const result = type.check(item);
-    if (result.ok) continue;
-    const [first] = result.errors;
-    const detail = `Cannot store the schedule "${name}": its input must fit the input type of "${operation}"; ${at}${first?.pointer ?? ""} ${first?.detail ?? "does not"}`;
-    throw new SwitchyardError("definition_invalid", detail, {
-      hint: `opctl describe operation ${operation}`,
-      errors: result.errors.map(({ pointer, keyword, detail: why }) => ({
-        pointer: at + pointer,
-        keyword,
-        detail: why,
-      })),
-    });
-  }
 }

@@ -1,17 +1,80 @@
-/** Services: what their rows name is there, and their rights are never more than their writer's. */
-import { named, type KindRules } from "./rules.ts";
-import { checkScopes } from "./trigger.ts";
+/**
+ * Services: what their rows name is there, their environment can run them, no setting is one that nothing would act on, and
+ * their rights are never more than their writer's.
+ */
+import type { Environment } from "../../model/entities.ts";
+import { lacking } from "../../model/environment.ts";
+import { STEP_DEFAULTS, type ServiceRow } from "../../model/services.ts";
+import type { StateMachine } from "../../model/state-machines.ts";
+import type { Use } from "../draft.ts";
+import { grantSecrets } from "./grant-secrets.ts";
+import { named, refuse, type KindRules, type WriteContext } from "./rules.ts";
+import { checkFollows } from "./service-machine.ts";
+import { checkServiceSettings, sortOf } from "./service-settings.ts";
+import { checkInvokes, checkScopes } from "./trigger.ts";
 
 export const serviceRules: KindRules<"service"> = {
   restore: (manifest, _resolved, context) => serviceRules.settle(manifest, context),
   async settle(manifest, context) {
+    const { name, group, environment, state_machine: machine } = manifest;
+    checkServiceSettings(manifest);
     checkScopes("service", manifest, context);
-    await named(context.draft, "environment", manifest.environment, "/environment");
-    await named(context.draft, "state_machine", manifest.state_machine, "/state_machine");
-    const uses = [
-      { kind: "environment", name: manifest.environment, written: true },
-      { kind: "state_machine", name: manifest.state_machine, written: true },
-    ] as const;
-    return { manifest, resolved: {}, uses: [...uses] };
+    await checkEnvironment(manifest, context);
+    const steps = await checkSteps(manifest, context);
+    const row = await named(context.draft, "state_machine", machine, "/state_machine");
+    await checkFollows(manifest, row.manifest as StateMachine, { draft: context.draft, at: "service" });
+    const granted = Object.entries(manifest.secrets).map(([variable, secret]) => ({
+      name: secret,
+      pointer: `/secrets/${variable}`,
+    }));
+    const secrets = await grantSecrets({ what: `the service "${name}"`, group, secrets: granted }, context);
+    const uses: Use[] = [
+      { kind: "environment", name: environment, written: true },
+      { kind: "state_machine", name: machine, written: true },
+      ...steps,
+      ...secrets,
+    ];
+    return { manifest, resolved: {}, uses };
   },
 };
+
+/** Its adapter runs such services, and its place has what they need. Throws definition_invalid or setting_unsupported. */
+async function checkEnvironment(service: ServiceRow, { draft, ports }: WriteContext): Promise<void> {
+  const { name, environment, requires } = service;
+  const { adapter, capabilities } = (await named(draft, "environment", environment, "/environment"))
+    .manifest as Environment;
+  const description = ports.adapters.find((each) => each.name === adapter);
+  // Not one of this installation's: what it can do is not known here.
+  if (description === undefined) return;
+  const sort = sortOf(service);
+  const runs = description.services?.runs ?? [];
+  if (runs.length === 0 || (sort !== null && !runs.includes(sort))) {
+    const able = ports.adapters.filter(
+      ({ services }) => services !== undefined && (sort === null || services.runs.includes(sort)),
+    );
+    throw refuse(
+      "setting_unsupported",
+      "/environment",
+      `Cannot run the service "${name}" in "${environment}": its adapter must run ${sort === null ? "services" : `services of the sort "${sort}"`}; "${adapter}" runs ${runs.join(", ") || "no services"}`,
+      `adapters that do: ${able.map((each) => each.name).join(", ") || "none is installed"}`,
+    );
+  }
+  const lacks = description.hasMembers === true ? undefined : lacking(capabilities, requires);
+  if (lacks === undefined) return;
+  throw refuse(
+    "definition_invalid",
+    "/requires",
+    `Cannot run the service "${name}" in "${environment}": it must have what the service requires; ${lacks}`,
+  );
+}
+
+/** The operations that carry out what its controller decides are there, and open to it. */
+async function checkSteps(service: ServiceRow, { draft }: WriteContext): Promise<Use[]> {
+  const uses = new Map<string, Use>();
+  for (const step of Object.keys(STEP_DEFAULTS) as (keyof typeof STEP_DEFAULTS)[]) {
+    const row = await named(draft, "operation", service.operations[step], `/operations/${step}`);
+    checkInvokes("service", service, { row });
+    uses.set(row.name, { kind: "operation", name: row.name, written: true });
+  }
+  return [...uses.values()];
+}

@@ -3,10 +3,10 @@ import { SwitchyardError } from "../../core/errors.ts";
 import { destinationFault } from "../../model/destination.ts";
 import type { Subscription } from "../../model/triggers.ts";
 import { allows } from "../../model/principal.ts";
-import type { Use } from "../draft.ts";
 import { DELIVERY_FUNCTION } from "../builtins/delivery-function.ts";
+import { grantSecrets } from "./grant-secrets.ts";
 import { refuse, type KindRules } from "./rules.ts";
-import { checkExpression, checkScopes, startedOperation, useSecrets } from "./trigger.ts";
+import { checkExpression, checkScopes, startedOperation } from "./trigger.ts";
 
 export const subscriptionRules: KindRules<"subscription"> = {
   restore: (manifest, _resolved, context) => subscriptionRules.settle(manifest, context),
@@ -22,7 +22,9 @@ export const subscriptionRules: KindRules<"subscription"> = {
         `Cannot write the subscription "${name}": network private needs the scope admin; the token has ${context.principal.scopes.join(", ")}`,
       );
     }
-    const uses: Use[] = await useSecrets("subscription", { name, secrets, group: undefined }, context);
+    const granted = secrets.map((secret, place) => ({ name: secret, pointer: `/secrets/${place}` }));
+    const what = `the subscription "${name}"`;
+    const uses = await grantSecrets({ what, group: undefined, secrets: granted }, context);
     if (operation !== null)
       uses.push((await startedOperation("subscription", { ...manifest, operation }, context)).use);
     return { manifest, resolved: {}, uses };

@@ -1,7 +1,8 @@
 /** Webhooks fail closed: one without a secret is refused unless its row says `unsigned: true` in so many words. */
 import { signsTime, TOLERANCE_S, type Webhook } from "../../model/triggers.ts";
+import { grantSecrets } from "./grant-secrets.ts";
 import { refuse, type KindRules } from "./rules.ts";
-import { checkExpression, checkScopes, startedOperation, useSecrets } from "./trigger.ts";
+import { checkExpression, checkScopes, startedOperation } from "./trigger.ts";
 
 export const webhookRules: KindRules<"webhook"> = {
   restore: (manifest, _resolved, context) => webhookRules.settle(manifest, context),
@@ -13,7 +14,9 @@ export const webhookRules: KindRules<"webhook"> = {
     checkScopes("webhook", manifest, context);
     const { name, secrets } = manifest;
     const operation = await startedOperation("webhook", manifest, context);
-    const used = await useSecrets("webhook", { name, secrets, group: operation.manifest.group }, context);
+    const granted = secrets.map((secret, place) => ({ name: secret, pointer: `/secrets/${place}` }));
+    const { group } = operation.manifest;
+    const used = await grantSecrets({ what: `the webhook "${name}"`, group, secrets: granted }, context);
     return { manifest, resolved: {}, uses: [operation.use, ...used] };
   },
 };

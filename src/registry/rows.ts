@@ -1,37 +1,46 @@
-/** The rows of triggers, cached until one changes; their principals; their secrets, opened when one is first asked for. */
+/**
+ * Rows that are used as they are, cached until one changes: triggers, and what services go by. With them the principals of
+ * triggers, and their secrets, opened when one is first asked for.
+ */
 import { and, asc, eq, gt, inArray } from "drizzle-orm";
 import { SwitchyardError } from "../core/errors.ts";
 import type { Principal } from "../model/principal.ts";
+import type { ExposureRow } from "../model/services.ts";
+import type { StateMachine } from "../model/state-machines.ts";
 import {
   parseTriggerPrincipalId,
   TRIGGER_KINDS,
-  triggerPrincipalId,
+  type RowHandle,
   type TriggerHandle,
-  type TriggerKind,
   type TriggerManifest,
 } from "../model/triggers.ts";
 import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
 import { currentRevision, type Change } from "./draft.ts";
 import { Lru } from "./lru.ts";
-import { openSecretValues } from "./modules.ts";
+import { openSecretValues, openVariables } from "./modules.ts";
 import { changes, entities } from "./schema.ts";
 import type { MasterKey } from "./seal.ts";
 
 type Seen = () => number;
+type Manifests = TriggerManifest & { exposure: ExposureRow; state_machine: StateMachine };
+const CACHED_KINDS = [...TRIGGER_KINDS, "exposure", "state_machine"] as const;
+type CachedKind = keyof Manifests;
+type Handle<K extends CachedKind = CachedKind> = RowHandle<Manifests[K]>;
 type Stored = { manifest: Record<string, unknown>; digest: string; revision: number; updated_at: string };
 
 /** Names in one query: SQLite bounds its parameters. */
 const NAMES_AT_ONCE = 500;
 
-export class Triggers {
+export class Rows {
   readonly #database: Database;
   readonly #masterKey: () => Promise<MasterKey>;
-  readonly #cache = new Lru<TriggerHandle>({ maxEntries: 5_000, maxBytes: 20_000_000 });
+  readonly #cache = new Lru<Handle>({ maxEntries: 5_000, maxBytes: 20_000_000 });
   /** Names without a row: anybody may ask for any, and the database must not pay for that. */
   readonly #absent = new Lru<true>({ maxEntries: 5_000, maxBytes: 1_000_000 });
-  readonly #all = new Map<TriggerKind, readonly TriggerHandle[]>();
-  readonly #secrets = new WeakMap<TriggerHandle, Promise<readonly string[]>>();
+  readonly #all = new Map<CachedKind, readonly Handle[]>();
+  readonly #secrets = new WeakMap<Handle, Promise<readonly string[]>>();
+  readonly #variables = new WeakMap<TriggerHandle<"service">, Promise<Readonly<Record<string, string>>>>();
 
   constructor(database: Database, masterKey: () => Promise<MasterKey>) {
     this.#database = database;
@@ -39,10 +48,10 @@ export class Triggers {
   }
 
   /** `seen`: the newest registry revision known; what was read before a change is not kept. */
-  async get<K extends TriggerKind>(kind: K, name: string, seen: Seen): Promise<TriggerHandle<K> | undefined> {
-    const key = triggerPrincipalId(kind, name);
+  async get<K extends CachedKind>(kind: K, name: string, seen: Seen): Promise<Handle<K> | undefined> {
+    const key = keyOf(kind, name);
     const cached = this.#cache.get(key);
-    if (cached !== undefined) return cached as unknown as TriggerHandle<K>;
+    if (cached !== undefined) return cached as unknown as Handle<K>;
     if (this.#absent.get(key) === true) return undefined;
     const before = seen();
     const [row] = await this.#read(kind, [name]);
@@ -52,39 +61,31 @@ export class Triggers {
     }
     const handle = toHandle(row);
     if (before === seen()) this.#cache.set(key, handle, JSON.stringify(row.manifest).length + 500);
-    return handle as unknown as TriggerHandle<K>;
+    return handle as unknown as Handle<K>;
   }
 
   /** Those of the names that there are. */
-  async named<K extends TriggerKind>(
-    kind: K,
-    names: readonly string[],
-    seen: Seen,
-  ): Promise<readonly TriggerHandle<K>[]> {
-    const unknown = names.filter((name) => this.#cache.get(triggerPrincipalId(kind, name)) === undefined);
-    const read = new Map<string, TriggerHandle<K>>();
+  async named<K extends CachedKind>(kind: K, names: readonly string[], seen: Seen): Promise<readonly Handle<K>[]> {
+    const unknown = names.filter((name) => this.#cache.get(keyOf(kind, name)) === undefined);
+    const read = new Map<string, Handle<K>>();
     for (const handle of unknown.length === 0 ? [] : await this.fresh(kind, unknown, seen))
       read.set(handle.name, handle);
     return names.flatMap((name) => {
-      const handle = read.get(name) ?? this.#cache.get(triggerPrincipalId(kind, name));
-      return handle === undefined ? [] : [handle as unknown as TriggerHandle<K>];
+      const handle = read.get(name) ?? this.#cache.get(keyOf(kind, name));
+      return handle === undefined ? [] : [handle as unknown as Handle<K>];
     });
   }
 
   /** As named(), from the database and not from the cache. */
-  async fresh<K extends TriggerKind>(
-    kind: K,
-    names: readonly string[],
-    seen: Seen,
-  ): Promise<readonly TriggerHandle<K>[]> {
-    const handles: TriggerHandle<K>[] = [];
+  async fresh<K extends CachedKind>(kind: K, names: readonly string[], seen: Seen): Promise<readonly Handle<K>[]> {
+    const handles: Handle<K>[] = [];
     for (let at = 0; at < names.length; at += NAMES_AT_ONCE) {
       const before = seen();
       for (const row of await this.#read(kind, names.slice(at, at + NAMES_AT_ONCE))) {
         const handle = toHandle(row);
         const bytes = JSON.stringify(row.manifest).length + 500;
-        if (before === seen()) this.#cache.set(triggerPrincipalId(kind, handle.name), handle, bytes);
-        handles.push(handle as unknown as TriggerHandle<K>);
+        if (before === seen()) this.#cache.set(keyOf(kind, handle.name), handle, bytes);
+        handles.push(handle as unknown as Handle<K>);
       }
     }
     return handles;
@@ -92,7 +93,7 @@ export class Triggers {
 
   /** Names of those that changed after the registry revision, up to another one, from the database. */
   async changedSince(
-    kind: TriggerKind,
+    kind: CachedKind,
     since: number,
     limit: number,
   ): Promise<{ names: readonly string[]; upto: number; more: boolean }> {
@@ -114,30 +115,28 @@ export class Triggers {
   }
 
   /** Every one of the kind, in the order of their names. */
-  async all<K extends TriggerKind>(kind: K, seen: Seen): Promise<readonly TriggerHandle<K>[]> {
+  async all<K extends CachedKind>(kind: K, seen: Seen): Promise<readonly Handle<K>[]> {
     const known = this.#all.get(kind);
-    if (known !== undefined) return known as unknown as readonly TriggerHandle<K>[];
+    if (known !== undefined) return known as unknown as readonly Handle<K>[];
     const before = seen();
     const all = (await this.#read(kind)).map(toHandle);
     if (before === seen()) this.#all.set(kind, all);
-    return all as unknown as readonly TriggerHandle<K>[];
+    return all as unknown as readonly Handle<K>[];
   }
 
   /** As all(), if that is known without a look. */
-  known<K extends TriggerKind>(kind: K): readonly TriggerHandle<K>[] | undefined {
-    return this.#all.get(kind) as unknown as readonly TriggerHandle<K>[] | undefined;
+  known<K extends CachedKind>(kind: K): readonly Handle<K>[] | undefined {
+    return this.#all.get(kind) as unknown as readonly Handle<K>[] | undefined;
   }
 
   /** Values of the secrets that the row names, in its order. Throws secret_unavailable. */
-  async secretsOf(handle: TriggerHandle<"webhook"> | TriggerHandle<"subscription">): Promise<readonly string[]> {
-    const opened = this.#secrets.get(handle) ?? this.#open(handle);
-    this.#secrets.set(handle, opened);
-    try {
-      return await opened;
-    } catch (error) {
-      this.#secrets.delete(handle);
-      throw error;
-    }
+  secretsOf(handle: TriggerHandle<"webhook"> | TriggerHandle<"subscription">): Promise<readonly string[]> {
+    return once(this.#secrets, handle, () => this.#open(handle));
+  }
+
+  /** Environment variable → the value of the secret that fills it. Throws secret_unavailable. */
+  variablesOf(handle: TriggerHandle<"service">): Promise<Readonly<Record<string, string>>> {
+    return once(this.#variables, handle, () => openVariables(this.#database, handle, this.#masterKey));
   }
 
   async #open(handle: TriggerHandle<"webhook"> | TriggerHandle<"subscription">): Promise<readonly string[]> {
@@ -187,14 +186,14 @@ export class Triggers {
     // Whether a webhook's secrets may be used is decided by the group of its operation.
     if (change.kind === "operation")
       this.#cache.deleteWhere((_key, handle) => "scheme" in handle && handle.operation === change.name);
-    const kind = TRIGGER_KINDS.find((each) => each === change.kind);
+    const kind = CACHED_KINDS.find((each) => each === change.kind);
     if (kind === undefined) return;
-    this.#cache.delete(triggerPrincipalId(kind, change.name));
-    this.#absent.delete(triggerPrincipalId(kind, change.name));
+    this.#cache.delete(keyOf(kind, change.name));
+    this.#absent.delete(keyOf(kind, change.name));
     this.#all.delete(kind);
   }
 
-  async #read(kind: TriggerKind, names?: readonly string[]): Promise<Stored[]> {
+  async #read(kind: CachedKind, names?: readonly string[]): Promise<Stored[]> {
     try {
       return await this.#database
         .select({
@@ -213,11 +212,27 @@ export class Triggers {
 }
 
 /** The values of secrets hang on the handles, so those that name a changed one go too. */
-function namesSecret(handle: TriggerHandle, secret: string): boolean {
+function namesSecret(handle: Handle, secret: string): boolean {
   if (!("secrets" in handle)) return false;
   return Object.values(handle.secrets).includes(secret);
 }
 
-function toHandle({ manifest, ...row }: Stored): TriggerHandle {
-  return { ...(manifest as TriggerManifest[TriggerKind]), ...row };
+function toHandle({ manifest, ...row }: Stored): Handle {
+  return { ...(manifest as Manifests[CachedKind]), ...row };
+}
+
+function keyOf(kind: CachedKind, name: string): string {
+  return `${kind} ${name}`;
+}
+
+/** Shared by all who ask; a failure is not kept. */
+async function once<H extends Handle, T>(known: WeakMap<H, Promise<T>>, handle: H, open: () => Promise<T>): Promise<T> {
+  const opened = known.get(handle) ?? open();
+  known.set(handle, opened);
+  try {
+    return await opened;
+  } catch (error) {
+    known.delete(handle);
+    throw error;
+  }
 }

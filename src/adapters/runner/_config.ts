@@ -1,0 +1,13 @@
+/** What a row of the adapter `runner` may say. */
+import * as v from "valibot";
+
+const whole = (least: number, most: number) => v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
+
+export const RunnerConfigSchema = v.strictObject({
+  /** Calls that may wait for a runner before more are refused. */
+  max_queued: v.optional(whole(0, 100_000), 1_000),
+  /** How long a call that somebody waits for may itself wait for a runner. Milliseconds. */
+  wait_ms: v.optional(whole(0, 15 * 60_000), 5_000),
+  /** How long a runner whose connection broke keeps what it runs. Milliseconds. */
+  resume_ms: v.optional(whole(0, 60_000), 3_000),
+});

@@ -1,0 +1,212 @@
+/** Services on runners: which runner gets a replica, and how it is started, stopped, looked at and asked there. */
+import { SwitchyardError, toErrorData, toSwitchyardError } from "../../core/errors.ts";
+import { LIMITS } from "../../core/limits.ts";
+import { lacking, type EnvironmentHandle } from "../../model/environment.ts";
+import type { RunnerView } from "../../model/runner-protocol.ts";
+import { exchange, type Exchanged } from "../http/exchange.ts";
+import type { ServiceHost, StartOrder } from "../service-host.ts";
+import { exchangedOf, orderFor, readExchange, readOutput, readReports, thrownFrom } from "./_replica-orders.ts";
+import type { RunnerPorts } from "./runner.ts";
+
+/** Beside the time that its work may take: the way there and back. */
+const WAY_MS = 5_000;
+const LOOK_MS = 10_000;
+/** A placing whose start never comes is forgotten. */
+const PLACED_MS = 30_000;
+
+type Placed = { environment: string; runner: string; service: string; at: number };
+type Put = Parameters<typeof orderFor>[0];
+
+export function runnerServices(ports: RunnerPorts): Required<ServiceHost> {
+  /** By replica: the runner does not have it yet, so that no status counts it. */
+  const placed = new Map<string, Placed>();
+
+  const ask = async (put: Put): Promise<unknown> => {
+    const answer = await ports.pool(put.environment.name).run(orderFor(put));
+    if (typeof answer !== "string") {
+      if (answer.ok) throw new TypeError("a pool answers replies or failures");
+      throw thrownFrom(answer.error);
+    }
+    const read = readOutput(answer);
+    if (!read.ok) throw thrownFrom(read.error);
+    return read.output;
+  };
+  const place = async (order: Omit<StartOrder, "place">, environment: EnvironmentHandle): Promise<string> => {
+    const { service, replica } = order;
+    const { runners } = await ports.pool(environment.name).status();
+    const fitting = runners.filter((runner) => whyNot(runner, order, environment) === undefined);
+    if (fitting.length === 0) throw nobody(order, environment, runners);
+    for (const [name, { at }] of placed) if (ports.now() - at > PLACED_MS) placed.delete(name);
+    const onTheWay = (runner: RunnerView, of?: string) =>
+      [...placed.values()].filter(
+        (one) =>
+          one.environment === environment.name &&
+          one.runner === runner.name &&
+          (of === undefined || one.service === of),
+      ).length;
+    const load = (runner: RunnerView): [number, number] => [
+      (runner.services[service] ?? 0) + onTheWay(runner, service),
+      runner.replicas + onTheWay(runner),
+    ];
+    const [best] = fitting.toSorted((a, b) => {
+      const [mine, all] = load(a);
+      const [others, total] = load(b);
+      return mine - others || all - total || (a.name < b.name ? -1 : 1);
+    });
+    const { name } = best ?? { name: "" };
+    placed.set(replica, { environment: environment.name, runner: name, service, at: ports.now() });
+    return name;
+  };
+
+  return {
+    unit: "replica",
+    runs: ["process", "container"],
+    place,
+    async start(order, environment) {
+      const { service, replica, revision, spec } = order;
+      const runner = order.place === "" ? await place(order, environment) : order.place;
+      try {
+        const output = await ask({
+          ...step(service),
+          environment,
+          place: runner,
+          work: { do: "start", service, replica, revision, spec },
+          timeoutMs: spec.health.start_ms + WAY_MS,
+        });
+        const [report] = readReports([output], runner);
+        if (report === undefined) throw new TypeError("one report is read from one");
+        return report;
+      } finally {
+        placed.delete(replica);
+      }
+    },
+    async stop({ service, replica, place: runner, graceMs }, environment) {
+      try {
+        await ask({
+          ...step(service),
+          environment,
+          place: runner,
+          work: { do: "stop", replica, grace_ms: graceMs },
+          timeoutMs: graceMs + WAY_MS,
+        });
+      } catch (thrown) {
+        // Its runner is gone, and it with it: one that comes back with it says so.
+        if (thrown instanceof SwitchyardError && thrown.code === "environment_unavailable") return;
+        throw thrown;
+      }
+    },
+    async observe({ service }, environment) {
+      const { runners } = await ports.pool(environment.name).status();
+      const looks = runners
+        .filter(({ runs }) => runs.includes("replica"))
+        .map(async ({ name }) => {
+          try {
+            const work = { do: "observe", service } as const;
+            const output = await ask({ ...step(service), environment, place: name, work, timeoutMs: LOOK_MS });
+            return readReports(output, name);
+          } catch (thrown) {
+            // It has gone since. One that is there and does not answer has what it has: nothing is said of any then.
+            if (thrown instanceof SwitchyardError && thrown.code === "environment_unavailable") return [];
+            throw thrown;
+          }
+        });
+      return (await Promise.all(looks)).flat();
+    },
+    async send(to, request, environment): Promise<Exchanged> {
+      const { method, path, headers, body, timeoutMs, cancellation, execution, attempt } = request;
+      if (cancellation?.requested === true) return { kind: "not_sent", reason: "the call was cancelled" };
+      try {
+        if (to.via === "direct" && to.address !== null) {
+          return await sendDirectly(`${to.address}${path}`, request, ports.fetchOn("private"));
+        }
+        const order = orderFor({
+          environment,
+          service: to.service,
+          place: to.place,
+          work: { do: "request", replica: to.replica, method, path, headers },
+          ...(body === undefined ? {} : { body }),
+          timeoutMs,
+          execution,
+          attempt,
+          traceparent: headers["traceparent"],
+        });
+        const pool = ports.pool(environment.name);
+        const takeBack = cancellation?.onRequest(() => void pool.cancel(order.id).catch(() => undefined));
+        try {
+          const answer = await pool.run(order);
+          if (typeof answer === "string") return readExchange(answer);
+          if (answer.ok) return { kind: "broken_off", reason: "its pool must answer a reply; it does not" };
+          return exchangedOf(answer.error, { unstarted: answer.unstarted === true });
+        } finally {
+          takeBack?.();
+        }
+      } catch (thrown) {
+        const { code, detail } = toErrorData(toSwitchyardError(thrown));
+        // A network that is not there carries nothing; a pool that broke off may have carried it.
+        return code === "setting_unsupported"
+          ? { kind: "not_sent", reason: detail }
+          : { kind: "broken_off", reason: detail };
+      }
+    },
+  };
+}
+
+function step(service: string) {
+  return { service, execution: `service:${service}`, attempt: 1 };
+}
+
+type Request = Parameters<ServiceHost["send"]>[1];
+
+async function sendDirectly(
+  url: string,
+  { method, headers, body, timeoutMs, cancellation }: Request,
+  send: (request: globalThis.Request) => Promise<Response>,
+): Promise<Exchanged> {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  const forget = cancellation?.onRequest(() => controller.abort(new Error("the call was cancelled")));
+  try {
+    return await exchange(send, {
+      url,
+      method,
+      headers,
+      ...(body === undefined ? {} : { body }),
+      signal: controller.signal,
+      maxAnswerBytes: LIMITS.jsonBytes,
+    });
+  } finally {
+    clearTimeout(timer);
+    forget?.();
+  }
+}
+
+/** Why the runner cannot take one more, as a sentence's end. */
+function whyNot(runner: RunnerView, { spec }: Omit<StartOrder, "place">, { capabilities }: EnvironmentHandle) {
+  if (runner.state !== "connected") return runner.state === "draining" ? "it is draining" : "its connection is lost";
+  const sort = spec.run !== null && "container" in spec.run ? "container" : "process";
+  if (!runner.runs.includes("replica") || !runner.runs.includes(sort)) {
+    return `it does not run a ${sort} (its --allow says ${runner.runs.filter((one) => one !== "replica").join(", ") || "nothing"})`;
+  }
+  return lacking({ ...capabilities, ...runner.capabilities }, spec.requires);
+}
+
+function nobody(
+  order: Omit<StartOrder, "place">,
+  environment: EnvironmentHandle,
+  runners: readonly RunnerView[],
+): SwitchyardError {
+  const why =
+    runners.length === 0
+      ? "no runner is connected"
+      : `none of the ${runners.length} there fits: ${runners
+          .slice(0, 3)
+          .map((runner) => `${runner.name}: ${whyNot(runner, order, environment)}`)
+          .join("; ")}${runners.length > 3 ? ` (and ${runners.length - 3} more)` : ""}`;
+  return new SwitchyardError(
+    "environment_unavailable",
+    `Cannot run "${order.service}" in "${environment.name}": a runner must take it; ${why}`,
+    {
+      hint: `opctl runner start --environment ${environment.name} --allow process:…, on a machine that has what it needs`,
+    },
+  );
+}

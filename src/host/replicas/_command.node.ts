@@ -1,0 +1,156 @@
+/**
+ * What a service runs as one command line with its environment: its program, or a container of Docker or runc. Nothing of the
+ * runner's environment is in it but PATH and LANG. Throws what keeps it from being started here, before anything has run.
+ */
+import { randomUUID } from "node:crypto";
+import { accessSync, constants, statSync } from "node:fs";
+import path from "node:path";
+import { SwitchyardError } from "../../core/errors.ts";
+import type { ContainerImplementation } from "../../model/implementations.ts";
+import type { ReplicaSpec, Run } from "../../model/services.ts";
+import { containerEngine, runcCommands } from "../work/container.node.ts";
+import { locateProgram } from "../work/locate-program.node.ts";
+
+export type Command = {
+  file: string;
+  args: readonly string[];
+  env: Readonly<Record<string, string>>;
+  cwd: string;
+  /** Ends what is not a descendant: a container. */
+  kill: readonly (readonly string[])[];
+  /** Docker's proxy takes connections for it also while it does not listen. */
+  behindProxy: boolean;
+};
+
+export type Place = {
+  service: string;
+  replica: string;
+  spec: ReplicaSpec;
+  /** Where it listens, as the machine sees it. */
+  host: string;
+  port: number;
+  /** Its own, empty. */
+  folder: string;
+};
+
+/** Where servers in containers listen unless the row says otherwise. */
+const CONTAINER_PORT = 8_080;
+
+/** The port of the machine that it must have. null: any; a container of Docker has its own port mapped to that. */
+export async function portWanted({ run, port }: ReplicaSpec): Promise<number | null> {
+  return run !== null && "container" in run && (await containerEngine()) === "docker" ? null : port;
+}
+
+export async function commandOf(place: Place): Promise<Command> {
+  const { spec, service } = place;
+  if (spec.run !== null && "process" in spec.run) return processCommand(spec.run.process, place);
+  if (spec.run !== null && "container" in spec.run) return await containerCommand(spec.run.container, place);
+  throw misconfigured(`start "${service}" on a runner`, "it must run a process or a container; it runs neither");
+}
+
+type Process = Extract<Run, { process: unknown }>["process"];
+
+function processCommand({ command, working_directory: directory }: Process, place: Place): Command {
+  const [program = "", ...args] = command;
+  const located = locateProgram(program);
+  if (located === undefined || !isProgram(located.path)) {
+    const why = located === undefined ? "it is not there" : "it is no program that this user may run";
+    throw misconfigured(`start "${place.service}"`, `the program "${program}" must be there to be run; ${why}`);
+  }
+  const cwd = directory === null ? place.folder : path.resolve(directory);
+  if (directory !== null && !isFolder(cwd)) {
+    throw misconfigured(`start "${place.service}" in ${cwd}`, "its working_directory must be a folder here; it is not");
+  }
+  const env = environmentOf(place, { port: place.port, host: place.host });
+  return { ...endsWithUs({ file: located.path, args }), env, cwd, kill: [], behindProxy: false };
+}
+
+async function containerCommand(work: ContainerImplementation, place: Place): Promise<Command> {
+  const engine = await containerEngine();
+  const what = `start "${place.service}" as the container ${work.image}`;
+  if (engine === undefined) throw misconfigured(what, "a Docker engine, or runc and root, must be here; neither is");
+  const id = `switchyard-${randomUUID()}`;
+  const own = environmentOf(place, { port: place.port, host: place.host });
+  if (engine === "docker") {
+    if (work.image.startsWith("-")) throw misconfigured(what, "an image must not look like an option; it does");
+    const inside = place.spec.port ?? CONTAINER_PORT;
+    const variables = inContainer(environmentOf(place, { port: inside, host: "0.0.0.0" }), place);
+    const published = `${place.host.includes(":") ? `[${place.host}]` : place.host}:${place.port}:${inside}`;
+    // Values come from the client's own environment: a command line is seen by everybody on the machine.
+    const names = Object.keys(variables).flatMap((name) => [
+      "--env",
+      OWN.has(name) ? `${name}=${variables[name]}` : name,
+    ]);
+    const run = ["run", "--rm", "--name", id, "--publish", published, "--pull", "missing", ...names, work.image];
+    return {
+      ...endsWithUs({ file: "docker", args: [...run, ...(work.command ?? [])] }),
+      env: { ...variables, ...Object.fromEntries([...OWN].map((name) => [name, own[name] ?? ""])) },
+      cwd: place.folder,
+      kill: [["docker", "rm", "--force", id]],
+      behindProxy: true,
+    };
+  }
+  // In the machine's own network: one of its own would need an address, and somebody who gives it.
+  const variables = Object.entries(inContainer(own, place));
+  const commands = await runcCommands(work, id, { variables, folder: place.folder, network: "host" });
+  if (typeof commands === "string") throw misconfigured(what, commands);
+  return {
+    ...endsWithUs({ file: "runc", args: commands.args }),
+    env: own,
+    cwd: place.folder,
+    kill: commands.kill.map(([file, args]) => [file].concat(args)),
+    behindProxy: false,
+  };
+}
+
+/** What the client needs for itself, so that a container's cannot be passed through it. */
+const OWN: ReadonlySet<string> = new Set(["PATH", "LANG", "HOME", "TMPDIR"]);
+
+function environmentOf({ service, replica, spec, folder }: Place, listens: { port: number; host: string }) {
+  const env: Record<string, string> = {
+    PATH: process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
+    LANG: process.env["LANG"] ?? "C.UTF-8",
+    HOME: folder,
+    TMPDIR: folder,
+    HOST: listens.host,
+    ...spec.variables,
+    PORT: String(listens.port),
+    SWITCHYARD_SERVICE: service,
+    SWITCHYARD_REPLICA: replica,
+  };
+  return env;
+}
+
+/** PATH, HOME and their like are the image's own, unless the row says otherwise. */
+function inContainer(env: Record<string, string>, { spec }: Place): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !OWN.has(name) || Object.hasOwn(spec.variables, name)),
+  );
+}
+
+let setpriv: string | null | undefined;
+
+/** Where it can be had (Linux), the kernel ends it when the runner is killed. */
+function endsWithUs({ file, args }: { file: string; args: readonly string[] }): { file: string; args: string[] } {
+  setpriv ??= process.platform === "linux" ? (locateProgram("setpriv")?.path ?? null) : null;
+  return setpriv === null
+    ? { file, args: [...args] }
+    : { file: setpriv, args: ["--pdeathsig", "KILL", "--", file, ...args] };
+}
+
+function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function isFolder(folder: string): boolean {
+  return statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function misconfigured(what: string, rule: string): SwitchyardError {
+  return new SwitchyardError("environment_misconfigured", `Cannot ${what}: ${rule}`);
+}

@@ -1,0 +1,97 @@
+/**
+ * What a runner has started, in a folder: the next runner on the machine ends what one that was killed has left behind. Nothing
+ * is ended that is not surely of that runner: by a mark in its environment, or by its pid and the moment that it began.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import path from "node:path";
+import { killAll } from "../work/kill-processes.node.ts";
+import { startOf } from "./_proc.node.ts";
+
+export type Note = {
+  mark: string;
+  what: string;
+  folder: string;
+  /** Of what was started; undefined until it is. */
+  pid?: number;
+  startedAt?: string;
+  /** Ends what is not a descendant: a container. */
+  kill: readonly (readonly string[])[];
+};
+type Entry = Note & { owner: { machine: string; pid: number; startedAt: string } };
+
+export class Journal {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+
+  /** Written before the start, and once more when the pid is known: a runner may be killed between the two. */
+  note(note: Note): void {
+    const owner = { machine: hostname(), pid: process.pid, startedAt: startOf(process.pid) ?? "" };
+    const entry: Entry = { ...note, owner };
+    const file = this.#fileOf(note.mark);
+    writeFileSync(`${file}.new`, JSON.stringify(entry), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  }
+
+  forget(mark: string): void {
+    rmSync(this.#fileOf(mark), { force: true });
+  }
+
+  /** Ends what runners that are gone have left. Answers what it found, a sentence each. */
+  sweep(): string[] {
+    const found: string[] = [];
+    for (const name of readdirSync(this.#folder)) {
+      const file = path.join(this.#folder, name);
+      const entry = name.endsWith(".json") ? read(file) : undefined;
+      if (entry === undefined || mayLive(entry.owner)) continue;
+      const { pid, startedAt, mark } = entry;
+      const isSame = pid !== undefined && startedAt !== undefined && startOf(pid) === startedAt;
+      // Where its first process has ended, the number may be another's by now: only the mark tells the others.
+      killAll({ pid: isSame ? pid : NOBODY, mark }, "SIGKILL");
+      for (const [program = "", ...args] of entry.kill) quietly(program, args);
+      rmSync(entry.folder, { recursive: true, force: true });
+      rmSync(file, { force: true });
+      found.push(`${entry.what} of a runner that is gone was ended`);
+    }
+    return found;
+  }
+
+  #fileOf(mark: string): string {
+    return path.join(this.#folder, `${mark}.json`);
+  }
+}
+
+/** A process number that no system gives. */
+const NOBODY = 2 ** 31 - 1;
+
+/** A folder may be shared with another machine or container, whose processes cannot be seen here. */
+function mayLive({ machine, pid, startedAt }: Entry["owner"]): boolean {
+  if (machine !== hostname()) return true;
+  if (process.platform === "linux") return startOf(pid) === startedAt;
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function read(file: string): Entry | undefined {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Entry;
+  } catch {
+    return undefined;
+  }
+}
+
+function quietly(program: string, args: readonly string[]): void {
+  try {
+    execFileSync(program, args, { timeout: 10_000, stdio: "ignore" });
+  } catch {
+    // It is gone already.
+  }
+}

@@ -1,0 +1,79 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { fixture, HOSTING, type Fixture } from "./_fixture.node.ts";
+import type { Json } from "./schema.ts";
+
+let base: Fixture;
+beforeEach(async () => {
+  base = await fixture({ builtins: true, adapters: HOSTING });
+  await base.run("create_environment", { name: "lab", adapter: "hosts" });
+  await base.run("create_environment", { name: "lan", adapter: "leads" });
+  await base.run("create_secret", { name: "key", value: "first", groups: ["default"] });
+});
+afterEach(() => base.close());
+
+const ALBUMS: Json = {
+  name: "albums",
+  environment: "lab",
+  run: { process: { command: ["albums"] } },
+  secrets: { API_KEY: "key" },
+};
+const DOOR: Json = { name: "door", service: "albums" };
+
+describe("rows that services go by", () => {
+  beforeEach(async () => {
+    await base.run("create_service", ALBUMS);
+    await base.run("create_exposure", DOOR);
+  });
+
+  test("come from memory until they change", async () => {
+    await base.registry.resolve("get_service");
+    const door = await base.registry.exposure("door");
+    expect(door).toMatchObject({ name: "door", service: "albums", via: "auto", digest: expect.any(String) });
+    expect(await base.registry.exposure("door")).toBe(door);
+    await base.run("edit_exposure", { name: "door", patch: { base_path: "/v1" } });
+    expect(await base.registry.exposure("door")).toMatchObject({ base_path: "/v1", revision: 2 });
+    await base.run("delete_exposure", { name: "door" });
+    expect(await base.registry.exposure("door")).toBeUndefined();
+
+    const machine = await base.registry.stateMachine("hot_cold");
+    expect(await base.registry.stateMachine("hot_cold")).toBe(machine);
+    await base.run("edit_state_machine", { name: "hot_cold", patch: { description: "Mine." } });
+    expect(await base.registry.stateMachine("hot_cold")).toMatchObject({ description: "Mine." });
+    expect(await base.registry.stateMachine("none")).toBeUndefined();
+  });
+
+  test("are seen to change when somebody else has written them", async () => {
+    const other = base.another();
+    await other.resolve("get_service");
+    expect(await other.exposure("door")).toMatchObject({ base_path: "" });
+    expect(await other.exposure("later")).toBeUndefined();
+    await base.run("edit_exposure", { name: "door", patch: { base_path: "/v1" } });
+    await base.run("create_exposure", { ...DOOR, name: "later" });
+    base.clock.now += 2_000;
+    expect(await other.exposure("door")).toMatchObject({ base_path: "/v1" });
+    expect(await other.exposure("later")).toMatchObject({ service: "albums" });
+  });
+});
+
+async function opened(): Promise<Json> {
+  const row = await base.registry.trigger("service", "albums");
+  if (row === undefined) throw new Error("it is there");
+  return base.registry.serviceSecrets(row);
+}
+
+describe("a service's secrets", () => {
+  test("are opened under the names of their variables, as they are now", async () => {
+    await base.run("create_service", ALBUMS);
+    expect(await opened()).toEqual({ API_KEY: "first" });
+    await base.run("edit_secret", { name: "key", patch: { value: "second" } });
+    expect(await opened()).toEqual({ API_KEY: "second" });
+  });
+
+  test("are refused once the secret has been taken from its group", async () => {
+    await base.run("create_service", ALBUMS);
+    await base.run("edit_secret", { name: "key", patch: { groups: ["bank"] } });
+    await expect(opened()).rejects.toMatchObject({ code: "secret_unavailable" });
+    await base.run("edit_secret", { name: "key", patch: { groups: ["default"] } });
+    expect(await opened()).toEqual({ API_KEY: "first" });
+  });
+});

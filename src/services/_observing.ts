@@ -1,0 +1,33 @@
+/**
+ * When the place of replicas is to be asked how they are. Runners tell by themselves, so they are asked only when they have been silent
+ * for long; whatever does not tell is asked as often as its health check says, and each second while it starts. Pure.
+ */
+import type { Head, Replica } from "./_service-store.ts";
+
+/** Runners tell every five seconds. */
+const SILENT_MS = 30_000;
+const STARTING_MS = 1_000;
+
+export function observeAt(
+  head: Head,
+  replicas: readonly Replica[],
+  heardAt: (replica: Replica) => number,
+): number | null {
+  const { unit, row } = head.settings;
+  const there = replicas.filter(
+    ({ phase, step }) => phase !== "stopping" && !(phase === "starting" && step === "start"),
+  );
+  if (there.length === 0) return null;
+  const tells =
+    unit === "replica" &&
+    row.operations.start === "start_replica" &&
+    row.operations.observe === "probe_replicas" &&
+    !(row.run !== null && "address" in row.run);
+  const isStarting = there.some(({ phase, ready, count }) => phase === "starting" || ready < count);
+  const everyMs = tells
+    ? SILENT_MS
+    : isStarting
+      ? Math.min(STARTING_MS, row.health.interval_ms)
+      : row.health.interval_ms;
+  return Math.min(...there.map((replica) => heardAt(replica) + everyMs));
+}

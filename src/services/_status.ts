@@ -1,0 +1,86 @@
+/** What a service is at, for people. Its exposures are added by whoever knows them. */
+import type { Facts } from "../machines/evaluate.ts";
+import type { ServiceStatusView } from "../registry/builtins/service-functions.ts";
+import { isLooping } from "./_crashes.ts";
+import type { Holders } from "./_holders.ts";
+import type { Head, Replica, ServiceStore } from "./_service-store.ts";
+import { revisionOf, wantedCount } from "./_wanted.ts";
+import type { Way } from "./drive.ts";
+
+export type ObjectStatus = Omit<ServiceStatusView, "exposures"> & { environments: Readonly<Record<string, string>> };
+
+const EVENTS = 50;
+
+export function statusOf({
+  head,
+  store,
+  holders,
+  facts: { now, ...facts },
+  next,
+}: {
+  head: Head;
+  store: ServiceStore;
+  holders: Holders;
+  facts: Facts;
+  next: readonly Way[];
+}): ObjectStatus {
+  const { settings, crashes } = head;
+  const replicas = store.replicas();
+  return {
+    name: settings.row.name,
+    active: settings.row.active,
+    state_machine: settings.row.state_machine,
+    state: head.state,
+    since: timeOf(head.since),
+    because: [...head.because],
+    wanted: wantedCount(head),
+    revision: revisionOf(head),
+    replicas: replicas.map((replica) => viewOf(replica, holders)),
+    waiting: holders.waiting(now),
+    facts: { ...facts },
+    next: next.map(({ transition, holds, because, notBefore }) => ({
+      transition: transition.name,
+      to: transition.to,
+      holds: holds ?? null,
+      because: [...because],
+      not_before: timeOf(notBefore),
+    })),
+    steps: replicas.flatMap(({ step, replica, since }) =>
+      step === null ? [] : [{ step, replica, since: new Date(since).toISOString() }],
+    ),
+    crashes: {
+      failures: crashes.failures,
+      looping: isLooping(crashes),
+      reason: crashes.reason,
+      lines: [...crashes.lines],
+      next_at: crashes.nextAt > now ? timeOf(crashes.nextAt) : null,
+    },
+    problem: settings.problem,
+    events: store
+      .events(store.lastEvent() - EVENTS, EVENTS)
+      .map(({ seq, at, what }) => ({ seq, at: new Date(at).toISOString(), what })),
+    environments: Object.fromEntries(replicas.map(({ replica, environment }) => [replica, environment])),
+  };
+}
+
+function viewOf(replica: Replica, holders: Holders): ServiceStatusView["replicas"][number] {
+  const { phase, revision, place, address, since, cpu, count, ready, broken, lines } = replica;
+  return {
+    replica: replica.replica,
+    phase,
+    revision,
+    place,
+    address,
+    since: new Date(since).toISOString(),
+    requests: holders.inFlight(replica.replica),
+    cpu,
+    count,
+    ready,
+    ended: broken,
+    lines: [...lines],
+  };
+}
+
+function timeOf(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
+}

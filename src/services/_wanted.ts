@@ -1,0 +1,34 @@
+/** How many replicas a service is to have, of what, and where it stands when its machine does not know its state any more. Pure. */
+import { sha256, canonicalJson } from "../core/hash.ts";
+import type { ServiceRow } from "../model/services.ts";
+import type { StateMachine } from "../model/state-machines.ts";
+import type { Head } from "./_service-store.ts";
+
+export function bounded(count: number, { replicas, run }: Pick<ServiceRow, "replicas" | "run">): number {
+  if (count <= 0) return 0;
+  // What runs already is there once.
+  if (run !== null && "address" in run) return 1;
+  return Math.min(Math.max(count, replicas.min), Math.max(replicas.max, replicas.min));
+}
+
+export function wantedCount({ settings: { row, machine }, state, scaled, isGone }: Head): number {
+  if (isGone || !row.active) return 0;
+  return bounded(machine.states[state]?.replicas ?? scaled, row);
+}
+
+/** All of the row that decides how a replica behaves. What is not here rolls nothing. */
+export async function contentOf(row: ServiceRow): Promise<string> {
+  const { run, variables, secrets, port, environment, requires, health } = row;
+  const content = { run, variables, secrets, port, environment, requires, path: health.path };
+  return (await sha256(canonicalJson(content))).slice(0, 10);
+}
+
+export function revisionOf({ content, generation }: Pick<Head, "content" | "generation">): string {
+  return generation === 0 ? content : `${content}-${generation}`;
+}
+
+/** `runs`: replicas are there. They are kept where a state wants any: whoever calls it must not notice an edit. */
+export function stateInstead({ initial, states }: StateMachine, runs: boolean): string {
+  if (!runs || states[initial]?.replicas !== 0) return initial;
+  return Object.keys(states).find((name) => states[name]?.replicas !== 0) ?? initial;
+}

@@ -1,0 +1,640 @@
+/**
+ * One service: a Durable Object that knows its replicas, who may send requests to them, and where its state machine stands. It sleeps
+ * while nothing is to be decided. It decides (drive.ts, plan-replicas.ts) and remembers (_ledger.ts, _service-store.ts); steps are
+ * carried out by stateless invocations (ServiceRunner).
+ *
+ * - A replica's name is written before anybody is asked to start it, and kept until it is known to be gone: asked for twice it runs once.
+ * - Memory holds who may send (_holders.ts) and who is on the way. What was on the way when the object ended is asked for again.
+ * - One that is to go gets no new leases, and is stopped when those that had it are over and its requests have ended.
+ */
+import { DurableObject, exports } from "cloudflare:workers";
+import { canonicalJson } from "../core/hash.ts";
+import type { ErrorData } from "../core/errors.ts";
+import { compileExpression } from "../expressions/index.ts";
+import type { Ask } from "../machines/evaluate.ts";
+import type { ReplicaReport } from "../model/services.ts";
+import { Alarm } from "../objects/alarm.ts";
+import { News } from "../objects/news.ts";
+import { direct, type Directing } from "./_commands.ts";
+import { NO_CRASHES, STEADY_MS } from "./_crashes.ts";
+import { factsOf, isServing } from "./_facts.ts";
+import { Holders } from "./_holders.ts";
+import { Ledger } from "./_ledger.ts";
+import { movesNow, releasedAt, write } from "./_moves.ts";
+import { observeAt } from "./_observing.ts";
+import { noService, refusalOf } from "./_refusals.ts";
+import { ServiceStore, type Head, type Replica, type StoredEvent } from "./_service-store.ts";
+import { statusOf } from "./_status.ts";
+import { contentOf, wantedCount } from "./_wanted.ts";
+import { drive, lookAgainAt, type Driven, type Situation, type Way } from "./drive.ts";
+import {
+  LEASE_TTL_MS,
+  type AcquireAnswer,
+  type AcquireOrder,
+  type AskAnswer,
+  type AskOrder,
+  type Command,
+  type HolderReport,
+  type LookAnswer,
+  type PoolReport,
+  type StepAnswer,
+  type StepOrder,
+} from "./messages.ts";
+
+/** Until whoever was lost is made up for: a runner that failed, a registry that did not answer. */
+const AGAIN_MS = 1_000;
+/** It looks by itself while steps are under way, should nobody come back from them. */
+const STEPS_MS = 60_000;
+/** In one go; whatever is still not settled then goes on a little later. */
+const TURNS = 32;
+/** What an operation or expression has answered holds for so long. */
+const ANSWER_MS = 4_000;
+/** The row is looked at when a request finds nothing ready, unless that was just done. */
+const LOOK_MS = 5_000;
+/** One that has just become ready may be missing in what was reported before. */
+const FRESH_MS = 3_000;
+/** Missing in what runners answer for so long, it is gone. */
+const ABSENT_MS = 45_000;
+/** Idle for so long, that is written down: this object may be put to sleep. */
+const IDLE_NOTE_MS = 5_000;
+const STOP_AGAIN_MS = 60_000;
+/** Nobody has heard of its place for so long: should it come back with it, it is stopped as one that is not known. */
+const GIVE_UP_MS = 2 * 60_000;
+const EVENTS_AT_ONCE = 100;
+
+type Loopback = {
+  ServiceRunner: {
+    look(service: string): Promise<string>;
+    step(text: string): Promise<string>;
+    ask(text: string): Promise<string>;
+  };
+};
+
+export class ServiceObject extends DurableObject<unknown> {
+  readonly #store: ServiceStore;
+  readonly #ledger: Ledger;
+  readonly #alarm: Alarm;
+  readonly #news = new News();
+  readonly #holders = new Holders(Date.now());
+  readonly #bornAt = Date.now();
+  /** Steps that somebody was asked for. */
+  readonly #asked = new Set<string>();
+  /** Replica → when its place last said anything of it, and since when it says nothing. */
+  readonly #heardAt = new Map<string, number>();
+  readonly #absentSince = new Map<string, number>();
+  /** Replicas that nobody here knows → when they were last told to stop. */
+  readonly #strays = new Map<string, number>();
+  readonly #answers = new Map<string, { at: number; holds: boolean | undefined }>();
+  #observing = false;
+  #next: readonly Way[] = [];
+  #thinking: Promise<void> | undefined;
+  #isRestless = false;
+  #looking: Promise<ErrorData | undefined> | undefined;
+  #lookedAt = 0;
+
+  constructor(state: DurableObjectState, env: unknown) {
+    super(state, env);
+    this.#store = new ServiceStore(state.storage.sql);
+    this.#ledger = new Ledger(this.#store);
+    this.#alarm = new Alarm(state.storage);
+    void state.blockConcurrencyWhile(async () => {
+      await this.#alarm.load();
+      // Somebody may have been on the way when the one before ended.
+      if (this.#store.replicas().some(({ step }) => step !== null)) this.#alarm.by(Date.now());
+      await this.#alarm.flush();
+    });
+  }
+
+  /** A lease for who reports, AcquireOrder → AcquireAnswer. Waits until a replica is ready, or it is of no use to wait. */
+  async acquire(text: string): Promise<string> {
+    const order = JSON.parse(text) as AcquireOrder;
+    const until = Date.now() + order.waitMs;
+    const failed = this.#store.head() === undefined ? await this.#look() : undefined;
+    if (failed !== undefined) return JSON.stringify({ kind: "refused", error: failed } satisfies AcquireAnswer);
+    this.#heard(order);
+    let answer = this.#answer(order.holder);
+    if (answer === undefined) {
+      // Whoever asks waits, whatever it has counted.
+      this.#holders.heard({ ...order, waiting: Math.max(1, order.waiting), begun: 0 }, Date.now());
+      if (Date.now() - this.#lookedAt > LOOK_MS) this.#lookSoon();
+      this.#holders.asks(order.holder, 1, Date.now());
+      while (answer === undefined && Date.now() < until) {
+        this.#kick();
+        await this.#news.next("replicas", until - Date.now());
+        answer = this.#answer(order.holder);
+      }
+      this.#holders.asks(order.holder, -1, Date.now());
+    }
+    this.#kick();
+    return JSON.stringify(answer ?? this.#warming(order.holder));
+  }
+
+  /** HolderReport: how busy it is. */
+  report(text: string): void {
+    this.#heard(JSON.parse(text) as HolderReport);
+    this.#kick();
+  }
+
+  /** PoolReport: what a runner has of this service now, or that it is lost. */
+  reported(text: string): void {
+    const { environment, place, replicas, lost } = JSON.parse(text) as PoolReport;
+    const now = Date.now();
+    const own = this.#store.replicas().filter((each) => each.environment === environment && each.place === place);
+    if (lost !== null) {
+      if (own.length > 0)
+        this.#write((at) => own.forEach((replica) => this.#ledger.lost(replica, `${place}: ${lost}`, at)));
+      return this.#kick();
+    }
+    for (const report of replicas) {
+      const known = this.#store.replica(report.replica);
+      const isHere = known?.environment === environment && (known.place === place || known.place === "");
+      if (isHere) this.#saw(known, { ...report, place }, now);
+      else if (report.status !== "ended") this.#stopStray({ ...report, place }, environment);
+    }
+    const told = new Set(replicas.map(({ replica }) => replica));
+    const missing = own.filter((replica) => !told.has(replica.replica) && isThere(replica, now));
+    if (missing.length > 0) {
+      this.#write((at) =>
+        missing.forEach((each) => this.#ledger.ended(each, `${place} has it no more`, each.lines, at)),
+      );
+    }
+    this.#kick();
+  }
+
+  /** The row, its state machine or its environment may be another. */
+  async changed(): Promise<void> {
+    const error = await this.#look(true);
+    if (error !== undefined && this.#store.head() !== undefined) this.#alarm.by(Date.now() + AGAIN_MS);
+    this.#alarm.set();
+    await this.#think();
+  }
+
+  /** Where one that is being started is to be. false: it is not wanted any more, and must not be started. */
+  placed(replica: string, place: string): boolean {
+    const known = this.#store.replica(replica);
+    if (known?.phase !== "starting" || (known.place !== "" && known.place !== place)) return false;
+    if (known.place !== place) this.#write(() => this.#store.setReplica({ ...known, place }));
+    return true;
+  }
+
+  /** Command → JSON of `{error?}`. */
+  async command(text: string): Promise<string> {
+    const error = (await this.#look(true)) ?? (await direct(JSON.parse(text) as Command, this.#directing()));
+    return JSON.stringify(error === undefined ? {} : { error });
+  }
+
+  /** ServiceStatusView but for its exposures; undefined: there is no such service. */
+  async status(): Promise<string | undefined> {
+    if (this.#store.head() === undefined) await this.#look();
+    const head = this.#store.head();
+    if (head === undefined) return undefined;
+    const now = Date.now();
+    const facts = this.#facts(head, now);
+    return JSON.stringify(statusOf({ head, store: this.#store, holders: this.#holders, facts, next: this.#next }));
+  }
+
+  /** Events after the one; waits for the next where there are none. */
+  async watch(after: number, waitMs: number): Promise<StoredEvent[]> {
+    for (const giveUpAt = Date.now() + waitMs; ;) {
+      const events = this.#store.events(after, EVENTS_AT_ONCE);
+      const remaining = giveUpAt - Date.now();
+      if (events.length > 0 || remaining <= 0) return events;
+      await this.#news.next("events", remaining);
+    }
+  }
+
+  override async alarm(): Promise<void> {
+    // A throw would be repeated a few times and then forgotten, and with it everything that is due.
+    try {
+      this.#alarm.fired();
+      await this.#think();
+    } catch (error) {
+      complain("alarm", error);
+      this.#alarm.by(Date.now() + AGAIN_MS);
+    } finally {
+      await this.#alarm.flush();
+    }
+  }
+
+  #heard(report: HolderReport): void {
+    const now = Date.now();
+    this.#holders.heard(report, now);
+    // A look at once, by whoever can tell.
+    for (const name of Object.keys(report.broken)) this.#heardAt.set(name, 0);
+  }
+
+  #answer(holder: string): AcquireAnswer | undefined {
+    const head = this.#store.head();
+    const now = Date.now();
+    if (head === undefined) return { kind: "refused", error: noService(this.#name()) };
+    const replicas = this.#store.replicas();
+    const ready = replicas.filter(({ phase }) => phase === "ready");
+    const serving = ready.filter(isServing);
+    // What is broken may still answer, and nothing else does.
+    const leased = serving.length > 0 ? serving : ready;
+    if (leased.length > 0 && head.settings.row.active && !head.isGone) {
+      this.#holders.lease(
+        leased.map(({ replica }) => replica),
+        now,
+      );
+      if (head.idleSince !== null) this.#write(() => this.#store.setHead({ ...head, idleSince: null }));
+      const refs = leased.map(({ replica, place, address, environment }) => ({
+        service: this.#name(),
+        replica,
+        place,
+        address,
+        environment,
+      }));
+      return { kind: "lease", ttlMs: LEASE_TTL_MS, replicas: refs };
+    }
+    const error = refusalOf(head, { isStarting: replicas.some(({ phase }) => phase === "starting"), now });
+    if (error === undefined) return undefined;
+    this.#holders.refused(holder);
+    return { kind: "refused", error };
+  }
+
+  #warming(holder: string): AcquireAnswer {
+    const reason = this.#store.head()?.crashes.reason ?? "no replica is ready yet";
+    return { kind: "warming", reason, elsewhere: this.#holders.waiting(Date.now(), holder) };
+  }
+
+  #kick(): void {
+    void this.#think();
+  }
+
+  /** Until nothing is left to do now: one at a time, whoever comes in between is heeded. Never throws. */
+  #think(): Promise<void> {
+    this.#isRestless = true;
+    return (this.#thinking ??= this.#thinkOn());
+  }
+
+  async #thinkOn(): Promise<void> {
+    try {
+      for (let turn = 0, goesOn = true; goesOn; turn++) {
+        this.#isRestless = false;
+        goesOn = (await this.#turn()) || this.#isRestless;
+        if (turn < TURNS) continue;
+        this.#alarm.by(Date.now() + AGAIN_MS);
+        break;
+      }
+    } catch (error) {
+      complain("cannot decide", error);
+      this.#alarm.by(Date.now() + AGAIN_MS);
+    } finally {
+      this.#thinking = undefined;
+      this.#armForNext(Date.now());
+      this.#alarm.set();
+    }
+  }
+
+  /** Whether anything was changed by it. */
+  async #turn(): Promise<boolean> {
+    const head = this.#store.head();
+    if (head === undefined) return false;
+    const situation = this.#situation(head, Date.now());
+    const driven: Driven = situation === undefined ? { next: [] } : await drive(situation, this.#ask);
+    const now = Date.now();
+    const known = this.#store.head();
+    if (known?.state !== head.state || known.since !== head.since || known.settings !== head.settings) return true;
+    this.#next = driven.next;
+    const { take } = driven;
+    if (take !== undefined) {
+      const because = driven.next.find(({ transition }) => transition.name === take.name)?.because ?? [];
+      this.#write((at) => this.#ledger.take(this.#head(), take, because, at));
+    }
+    this.#keepHouse(now);
+    const moves = movesNow({ store: this.#store, holders: this.#holders }, now);
+    if (moves.length > 0) {
+      this.#write((at) => moves.forEach((move) => write(move, { store: this.#store, ledger: this.#ledger }, at)));
+    }
+    this.#act(now);
+    return take !== undefined || moves.length > 0;
+  }
+
+  /** What time alone brings about. */
+  #keepHouse(now: number): void {
+    const head = this.#store.head();
+    if (head === undefined) return;
+    const replicas = this.#store.replicas();
+    if (head.isGone && replicas.length === 0) return this.#write(() => this.#store.forget());
+    const steady = replicas.some(
+      ({ readyAt, phase }) => phase === "ready" && readyAt !== null && now - readyAt >= STEADY_MS,
+    );
+    if (head.crashes.failures > 0 && steady)
+      this.#write(() => this.#store.setHead({ ...this.#head(), crashes: NO_CRASHES }));
+    const idleSince = this.#holders.idleSince(now);
+    if (head.idleSince === null && idleSince !== undefined && now - idleSince >= IDLE_NOTE_MS) {
+      this.#write(() => this.#store.setHead({ ...this.#head(), idleSince }));
+    }
+    for (const replica of replicas) {
+      if (replica.phase === "starting" && now >= startsUntil(head, replica)) {
+        const lines = replica.lines;
+        const reason = `it was not healthy within ${head.settings.row.health.start_ms} ms`;
+        this.#write((at) => {
+          this.#ledger.failed(this.#head(), { reason, lines, error: null }, at);
+          this.#ledger.phase(replica, "stopping", null, at);
+        });
+      }
+    }
+  }
+
+  /** Asks for each step that is under way and that nobody was asked for. */
+  #act(now: number): void {
+    const head = this.#store.head();
+    if (head === undefined) return;
+    for (const replica of this.#store.replicas()) {
+      if (replica.step === null || replica.stepAt > now || this.#asked.has(keyOf(replica))) continue;
+      this.#send(replica, head);
+    }
+    const observe = observeAt(head, this.#store.replicas(), (replica) => this.#lastHeard(replica));
+    if (observe !== null && observe <= now && !this.#observing) void this.#observe(head);
+  }
+
+  #lastHeard({ replica, readyAt }: Replica): number {
+    return this.#heardAt.get(replica) ?? Math.max(this.#bornAt, readyAt ?? 0);
+  }
+
+  /** A message to a stateless invocation. It leaves when what was written so far is on disk; what fails is asked again later. */
+  #send(replica: Replica, head: Head): void {
+    const key = keyOf(replica);
+    this.#asked.add(key);
+    void (async () => {
+      let answer: StepAnswer | undefined;
+      try {
+        answer = JSON.parse(await this.#runner.step(JSON.stringify(orderOf(replica, head)))) as StepAnswer;
+      } catch (error) {
+        complain("a step was lost", error);
+      }
+      this.#asked.delete(key);
+      this.#write((now) => this.#took(replica, answer, now));
+      await this.#think();
+    })().catch((error: unknown) => complain("a step's answer", error));
+  }
+
+  /** undefined: nobody knows what has become of it. Asked again, it comes to the same. */
+  #took(asked: Replica, answer: StepAnswer | undefined, now: number): void {
+    const replica = this.#store.replica(asked.replica);
+    if (replica === undefined) return;
+    const again = (): void => this.#store.setReplica({ ...replica, stepAt: now + AGAIN_MS });
+    if (asked.step === "stop") {
+      if (replica.step !== "stop") return;
+      // A start that is still under way could bring it back.
+      if (answer?.kind === "stopped" && !this.#asked.has(keyOf({ ...replica, step: "start" }))) {
+        return this.#ledger.ended(replica, "it was stopped", replica.lines, now);
+      }
+      if (answer?.kind !== "failed") return again();
+      if (answer.again && replica.place !== "" && now - replica.since > GIVE_UP_MS) {
+        return this.#ledger.lost(replica, answer.error.detail, now);
+      }
+      const stepAt = now + Math.min(STOP_AGAIN_MS, AGAIN_MS * 2 ** Math.min(replica.tries, 10));
+      return this.#ledger.stopFailed(replica, answer.error, { stepAt, now });
+    }
+    if (replica.step !== "start") return;
+    // Told another count or revision meanwhile: asked for once more.
+    const isSame = replica.count === asked.count && replica.revision === asked.revision;
+    switch (answer?.kind) {
+      case "started": {
+        this.#heardAt.set(replica.replica, now);
+        const settled: Replica = isSame ? { ...replica, step: null } : replica;
+        if (isSame) this.#store.setReplica(settled);
+        return this.#ledger.saw(settled, answer.report, now);
+      }
+      case "failed":
+        if (replica.phase === "starting") return this.#ledger.startFailed(replica, answer.error, now);
+        return this.#ledger.stopFailed(replica, answer.error, { stepAt: now + 10 * AGAIN_MS, now });
+      default:
+        return again();
+    }
+  }
+
+  async #observe(head: Head): Promise<void> {
+    this.#observing = true;
+    const replicas = this.#store.replicas().filter(({ phase }) => phase !== "stopping");
+    const now = Date.now();
+    for (const { replica } of replicas) this.#heardAt.set(replica, now);
+    try {
+      for (const [environment, some] of Map.groupBy(replicas, (replica) => replica.environment)) {
+        const service = this.#name();
+        const refs = some.map(({ replica, place, address }) => ({ service, replica, place, address }));
+        const order: StepOrder = { do: "observe", service, environment, replicas: refs };
+        const answer = JSON.parse(await this.#runner.step(JSON.stringify(order))) as StepAnswer;
+        if (answer.kind === "observed") this.#observed(some, answer.reports, head.settings.unit === "set");
+      }
+    } catch (error) {
+      complain("an observation was lost", error);
+    } finally {
+      this.#observing = false;
+    }
+    await this.#think();
+  }
+
+  #observed(asked: readonly Replica[], reports: readonly ReplicaReport[], isSure: boolean): void {
+    const now = Date.now();
+    const by = new Map(reports.map((report) => [report.replica, report]));
+    for (const { replica: name } of asked) {
+      const replica = this.#store.replica(name);
+      const report = by.get(name);
+      if (replica === undefined) continue;
+      if (report !== undefined) this.#saw(replica, report, now);
+      else if (isThere(replica, now)) {
+        // A runner whose connection has just broken is not there to be asked, and may come back with all that it has.
+        const since = this.#absentSince.get(name) ?? now;
+        this.#absentSince.set(name, since);
+        if (isSure || now - since >= ABSENT_MS) {
+          this.#write((at) => this.#ledger.ended(replica, "its place has it no more", replica.lines, at));
+        }
+      }
+    }
+  }
+
+  #saw(replica: Replica, report: ReplicaReport, now: number): void {
+    this.#heardAt.set(replica.replica, now);
+    this.#absentSince.delete(replica.replica);
+    this.#write((at) => this.#ledger.saw(replica, report, at));
+  }
+
+  /** It came back after it was given up, or was started by an object that ended before it could know: it is in nobody's count. */
+  #stopStray({ replica, place, address }: ReplicaReport, environment: string): void {
+    const head = this.#store.head();
+    const now = Date.now();
+    if (head === undefined || now - (this.#strays.get(replica) ?? 0) < 10 * AGAIN_MS) return;
+    this.#strays.set(replica, now);
+    this.#write((at) => this.#store.tell(at, `${replica}: it runs on ${place} and nobody knows it: it is stopped`));
+    const order: StepOrder = {
+      do: "stop",
+      service: this.#name(),
+      environment,
+      replica,
+      place,
+      address,
+      row: head.settings.row,
+    };
+    void this.#runner.step(JSON.stringify(order)).catch((error: unknown) => complain("a stray was not stopped", error));
+  }
+
+  /** Reads the rows. What stood in the way, or that there is no such service; `again`: even if somebody is just reading them. */
+  async #look(again = false): Promise<ErrorData | undefined> {
+    if (again && this.#looking !== undefined) await this.#looking;
+    return (this.#looking ??= this.#lookOn());
+  }
+
+  #lookSoon(): void {
+    this.#lookedAt = Date.now();
+    void this.#look().then(() => this.#think());
+  }
+
+  async #lookOn(): Promise<ErrorData | undefined> {
+    try {
+      const answer = JSON.parse(await this.#runner.look(this.#name())) as LookAnswer;
+      if ("error" in answer) return answer.error;
+      const { settings } = answer;
+      const content = settings === null ? "" : await contentOf(settings.row);
+      const head = this.#store.head();
+      this.#lookedAt = Date.now();
+      if (settings === null) {
+        if (head !== undefined && !head.isGone) this.#write((now) => this.#ledger.leave(head, now));
+        return noService(this.#name());
+      }
+      if (head === undefined) this.#write((now) => this.#ledger.begin(settings, content, now));
+      else if (head.isGone || canonicalJson(head.settings) !== canonicalJson(settings)) {
+        this.#write((now) => this.#ledger.adopt(this.#head(), settings, content, now));
+      }
+      return undefined;
+    } catch (error) {
+      complain("cannot look", error);
+      return {
+        code: "state_unavailable",
+        detail: `Cannot read the row of the service "${this.#name()}": ${String(error)}`,
+      };
+    } finally {
+      this.#looking = undefined;
+    }
+  }
+
+  /** undefined: nothing may move it. */
+  #situation(head: Head, now: number): Situation | undefined {
+    const { machine, row } = head.settings;
+    if (head.isGone || !row.active) return undefined;
+    return { machine, state: head.state, since: head.since, taken: { ...head.taken }, facts: this.#facts(head, now) };
+  }
+
+  #facts(head: Head, now: number) {
+    return factsOf({ head, replicas: this.#store.replicas(), holders: this.#holders, now });
+  }
+
+  readonly #ask: Ask = async (leaf) => {
+    const key = canonicalJson(leaf);
+    const known = this.#answers.get(key);
+    if (known !== undefined && Date.now() - known.at < ANSWER_MS) return known.holds;
+    let holds: boolean | undefined;
+    try {
+      holds = "expression" in leaf ? await this.#evaluate(leaf.expression) : await this.#askOperation(leaf);
+    } catch (error) {
+      complain(`a requirement could not be asked: ${key}`, error);
+    }
+    if (this.#answers.size > 1_000) this.#answers.clear();
+    this.#answers.set(key, { at: Date.now(), holds });
+    return holds;
+  };
+
+  async #evaluate(source: string): Promise<boolean> {
+    const facts = this.#facts(this.#head(), Date.now());
+    return (await (await compileExpression(source)).evaluate({ ...facts })) === true;
+  }
+
+  async #askOperation(leaf: AskOrder["leaf"]): Promise<boolean | undefined> {
+    const order: AskOrder = { service: this.#name(), leaf };
+    return (JSON.parse(await this.#runner.ask(JSON.stringify(order))) as AskAnswer).holds;
+  }
+
+  #directing(): Directing {
+    return {
+      head: () => this.#head(),
+      hasReady: () => this.#store.replicas().some(isServing),
+      ledger: this.#ledger,
+      write: (work) => this.#write(work),
+      think: () => this.#think(),
+    };
+  }
+
+  #armForNext(now: number): void {
+    const head = this.#store.head();
+    if (head === undefined) return;
+    const replicas = this.#store.replicas();
+    const times: (number | null | undefined)[] = [];
+    const situation = this.#situation(head, now);
+    if (situation !== undefined) times.push(lookAgainAt(situation));
+    times.push(this.#holders.nextChange());
+    if (wantedCount(head) > 0 && now < head.crashes.nextAt) times.push(head.crashes.nextAt);
+    const idleSince = this.#holders.idleSince(now);
+    if (head.idleSince === null) {
+      if (idleSince !== undefined) times.push(idleSince + IDLE_NOTE_MS);
+      else if (now < this.#holders.knowsFrom) times.push(this.#holders.knowsFrom);
+    }
+    for (const replica of replicas) {
+      if (replica.phase === "draining") times.push(releasedAt(replica, { head, holders: this.#holders }));
+      if (replica.phase === "starting") times.push(startsUntil(head, replica));
+      if (replica.step !== null) times.push(this.#asked.has(keyOf(replica)) ? now + STEPS_MS : replica.stepAt);
+      if (head.crashes.failures > 0 && replica.readyAt !== null) times.push(replica.readyAt + STEADY_MS);
+    }
+    if (!this.#observing) times.push(observeAt(head, replicas, (replica) => this.#lastHeard(replica)));
+    for (const time of times) if (time !== null && time !== undefined) this.#alarm.by(Math.max(now + 1, time));
+  }
+
+  get #runner(): Loopback["ServiceRunner"] {
+    return (exports as unknown as Loopback).ServiceRunner;
+  }
+
+  #head(): Head {
+    const head = this.#store.head();
+    if (head === undefined) throw new TypeError("a service must have been begun");
+    return head;
+  }
+
+  #name(): string {
+    return this.ctx.id.name ?? "";
+  }
+
+  /** All of it or nothing. What fails leaves memory and tables apart: another object begins. */
+  #write(work: (now: number) => unknown): void {
+    try {
+      const before = this.#store.lastEvent();
+      const now = Date.now();
+      this.ctx.storage.transactionSync(() => void work(now));
+      if (this.#store.lastEvent() === before) return;
+      this.#news.tell("events");
+      this.#news.tell("replicas");
+    } catch (error) {
+      complain("cannot write", error);
+      this.ctx.abort(`a write failed: ${String(error)}`);
+      throw error;
+    }
+  }
+}
+
+function orderOf(
+  { replica, revision, count, place, address, environment, step }: Replica,
+  { settings: { row } }: Head,
+): StepOrder {
+  const base = { service: row.name, environment, replica };
+  if (step === "stop") return { ...base, do: "stop", place, address, row };
+  return { ...base, do: "start", revision, count, place: place === "" ? null : place };
+}
+
+/** Known to have been there, and not only just. */
+function isThere({ phase, readyAt }: Replica, now: number): boolean {
+  return phase !== "starting" && phase !== "stopping" && readyAt !== null && now - readyAt >= FRESH_MS;
+}
+
+function startsUntil({ settings: { row } }: Head, { begunAt }: Replica): number {
+  // What starts it gives up by itself, and says more.
+  return begunAt + row.health.start_ms + 15_000;
+}
+
+function keyOf({ replica, step }: Pick<Replica, "replica" | "step">): string {
+  return `${step} ${replica}`;
+}
+
+function complain(what: string, error: unknown): void {
+  console.error(JSON.stringify({ level: "warn", message: `services: ${what}: ${String(error)}` }));
+}
