@@ -16,6 +16,8 @@ const fake = opctlOnFake();
 const ALBUMS = path.resolve("examples/albums/albums.openapi.yaml");
 const NAMES = ["check_health", "list_albums", "add_album", "get_album", "replace_album", "delete_album"];
 
+const valuesOf = (text: string): unknown[] => parseAllDocuments(text).map((each) => each.toJS() as unknown);
+
 describe("opctl import openapi", () => {
   test("creates the operations and their exposure, and finds nothing to do the next time", async () => {
     const words = ["import", "openapi", ALBUMS, "--exposure", "albums", "--service", "albums_python"];
@@ -64,7 +66,6 @@ describe("opctl import openapi", () => {
     ]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "Nothing was written: 6 operations.\n" });
     const written = readFileSync(path.resolve("examples/albums/operations.yaml"), "utf8");
-    const valuesOf = (text: string): unknown[] => parseAllDocuments(text).map((each) => each.toJS() as unknown);
     expect(valuesOf(stdout)).toEqual(valuesOf(written));
     const json = await runOpctl([
       "import",
@@ -136,7 +137,7 @@ describe("opctl import openapi", () => {
   });
 
   test.each<[text: string, words: string[], code: number, message: string]>([
-    ["swagger: '2.0'", [], 2, "it must say openapi: 3.0.x or 3.1.x; it is 2.0"],
+    ["swagger: '2.0'", [], 2, 'it must say openapi: 3.0.x or 3.1.x; it is "2.0"'],
     ["openapi: 3.1.0\ninfo: {title: '!'}", [], 2, 'the title "!" makes no name'],
     ["openapi: 3.1.0\ninfo: {title: A}\npaths: {}", [], 1, "it has 0, and none is"],
     [

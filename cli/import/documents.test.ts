@@ -20,8 +20,8 @@ describe("openDocuments()", () => {
   });
 
   it.each([
-    ["swagger: '2.0'", 'Cannot import "a": it must say openapi: 3.0.x or 3.1.x; it is 2.0'],
-    ["openapi: 3.2.0", 'Cannot import "a": it must say openapi: 3.0.x or 3.1.x; it is 3.2.0'],
+    ["swagger: '2.0'", 'Cannot import "a": it must say openapi: 3.0.x or 3.1.x; it is "2.0"'],
+    ["openapi: 3.2.0", 'Cannot import "a": it must say openapi: 3.0.x or 3.1.x; it is "3.2.0"'],
     ["openapi: 3.1", 'Cannot import "a": it must say openapi: 3.0.x or 3.1.x; it is 3.1'],
     ["a: b", 'Cannot import "a": it must say openapi: 3.0.x or 3.1.x; it says neither'],
     ["", 'Cannot read "a": it must be YAML or JSON with an object in it; it is not'],
@@ -31,6 +31,12 @@ describe("openDocuments()", () => {
   ])("refuses %j", (text, message) => {
     expect(() => openDocuments(text, "a")).toThrow(message);
   });
+});
+
+const document = (reference: string) => ({
+  openapi: "3.1.0",
+  paths: { "/a": { $ref: reference } },
+  components: { parameters: { Q: { name: "q", in: "query", schema: { type: "integer" } } } },
 });
 
 describe("references to other files", () => {
@@ -59,11 +65,6 @@ describe("references to other files", () => {
     path.join(inner, "parts", "types.json"),
     JSON.stringify({ "Tree/Node": { type: "object", properties: { next: { $ref: "#/Tree~1Node" } } } }),
   );
-  const document = (reference: string) => ({
-    openapi: "3.1.0",
-    paths: { "/a": { $ref: reference } },
-    components: { parameters: { Q: { name: "q", in: "query", schema: { type: "integer" } } } },
-  });
 
   it("are followed within the document's folder, from file to file", async () => {
     const { operations, skipped } = await importing(document("parts/paths.yaml#/item"), { source, folder: inner });

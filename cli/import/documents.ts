@@ -107,7 +107,7 @@ function versionOf({ openapi, swagger }: Json, source: string): "3.0" | "3.1" {
   const said = openapi ?? swagger;
   throw new SwitchyardError(
     "usage",
-    `Cannot import "${source}": it must say openapi: 3.0.x or 3.1.x; it ${said === undefined ? "says neither" : `is ${String(said)}`}`,
+    `Cannot import "${source}": it must say openapi: 3.0.x or 3.1.x; it ${said === undefined ? "says neither" : `is ${JSON.stringify(said)}`}`,
     swagger === undefined ? {} : { hint: "npx swagger2openapi makes an OpenAPI 3.0 document of it." },
   );
 }

@@ -82,11 +82,10 @@ function examplesOf({ request, answers, input, output }: Shown): Json[] {
     .map(([name, { summary, value }]) => {
       const answer = answers.get(name) ?? (request.examples.size === 1 ? [...answers.values()][0] : undefined);
       const isShown = answer !== undefined && output.compiled.check(answer.value).ok;
-      return {
-        ...(summary === undefined || summary === "" ? {} : { summary: summary.slice(0, 200) }),
-        input: value,
-        ...(isShown ? { output: answer.value } : {}),
-      };
+      const example: Json = { input: value };
+      if (summary !== undefined && summary !== "") example["summary"] = summary.slice(0, 200);
+      if (isShown) example["output"] = answer.value;
+      return example;
     });
 }
 

@@ -94,8 +94,7 @@ describe("the kennel, OpenAPI 3.0", () => {
       output_type: { type: "array", items: { $ref: "#/$defs/Dog" } },
     });
     const { add_dog: add, order_food: order } = operations;
-    expect((add?.["input_type"] as { required: unknown }).required).toEqual(["name"]);
-    expect((add?.["output_type"] as { required: unknown }).required).toEqual(["id", "name"]);
+    expect(add).toMatchObject({ input_type: { required: ["name"] }, output_type: { required: ["id", "name"] } });
     expect(add?.["examples"]).toEqual([
       {
         input: { name: "Rex", breed: "collie", weight: 12.5 },

@@ -8,7 +8,7 @@ export function serverOf(root: Json): { basePath: string; notes: string[] } {
   if (first === undefined || typeof first["url"] !== "string") return { basePath: "", notes: [] };
   const url = membersOf(first["variables"]).reduce(
     (text, [name, variable]) =>
-      text.replaceAll(`{${name}}`, isObject(variable) ? String(variable["default"] ?? "") : ""),
+      text.replaceAll(`{${name}}`, textOf(isObject(variable) ? variable["default"] : undefined)),
     first["url"],
   );
   const path = pathOf(url);
@@ -18,6 +18,10 @@ export function serverOf(root: Json): { basePath: string; notes: string[] } {
     basePath: path,
     notes: others.size > 1 ? [`its servers have different paths: the first counts, "${path}"`] : [],
   };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
 }
 
 function pathOf(url: string): string | undefined {

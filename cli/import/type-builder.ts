@@ -67,7 +67,7 @@ export class TypeBuilder {
     for (const name of needed) for (const next of referencesIn(this.#defs.get(name))) needed.add(next);
     if (needed.size === 0 || typeof top === "boolean") return top;
     const defs = [...needed].toSorted().map((name) => [name, this.#defs.get(name) ?? true] as const);
-    return { ...top, $defs: { ...Object.fromEntries(defs) } };
+    return { ...top, $defs: Object.fromEntries(defs) };
   }
 
   get #is30(): boolean {
