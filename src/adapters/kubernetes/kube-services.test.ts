@@ -319,7 +319,7 @@ describe("kubeServices()", () => {
   });
 
   it.each([
-    ["a process", { spec: { ...SPEC, run: { process: { command: ["x"] } } } }],
+    ["a process", { spec: { ...SPEC, run: { process: { command: ["x"], working_directory: null } } } }],
     ["nothing", { spec: { ...SPEC, run: null } }],
     ["what needs more than the environment has", { spec: { ...SPEC, requires: { gpu: true } } }],
   ])("refuses %s before anything is asked", async (_what, changes) => {
