@@ -65,7 +65,7 @@ describe("opctl import openapi", () => {
       "--dry-run",
     ]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "Nothing was written: 6 operations.\n" });
-    const written = readFileSync(path.resolve("examples/albums/operations.yaml"), "utf8");
+    const written = readFileSync(path.resolve("examples/albums/manifests/operations.yaml"), "utf8");
     expect(valuesOf(stdout)).toEqual(valuesOf(written));
     const json = await runOpctl([
       "import",
