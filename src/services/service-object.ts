@@ -233,6 +233,7 @@ export class ServiceObject extends DurableObject<unknown> {
     // What is broken may still answer, and nothing else does.
     const leased = serving.length > 0 ? serving : ready;
     if (leased.length > 0 && head.settings.row.active && !head.isGone) {
+      this.#holders.answered(holder);
       this.#holders.lease(
         leased.map(({ replica }) => replica),
         now,
@@ -249,7 +250,7 @@ export class ServiceObject extends DurableObject<unknown> {
     }
     const error = refusalOf(head, { isStarting: replicas.some(({ phase }) => phase === "starting"), now });
     if (error === undefined) return undefined;
-    this.#holders.refused(holder);
+    this.#holders.answered(holder);
     return { kind: "refused", error };
   }
 
