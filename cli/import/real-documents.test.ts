@@ -10,6 +10,9 @@ import { parseAllDocuments } from "yaml";
 import { documentText } from "../../src/edge/openapi/document.ts";
 import { pieceOf } from "../../src/edge/openapi/operation-item.ts";
 import { ROUTES } from "../../src/edge/routes.ts";
+import { requestOf } from "../../src/adapters/service/request.ts";
+import type { ProvidedBy } from "../../src/model/services.ts";
+import { checkRequest } from "../../src/registry/kinds/operation-request.ts";
 import { readDocument } from "../manifests/load.ts";
 import { importing, type Operations } from "./_import.test-util.ts";
 import type { Json } from "./_obstacle.ts";
@@ -42,7 +45,13 @@ describe.each(FILES)("%s", (file) => {
   it("makes manifests that fit", async () => {
     const { manifests } = await read(file, "some_service");
     expect(manifests.length).toBeGreaterThan(2);
-    for (const manifest of manifests) readDocument(manifest, { source: file, folder: "." });
+    const documents = manifests.map((manifest) => readDocument(manifest, { source: file, folder: "." }));
+    for (const { kind, name, content } of documents) {
+      if (kind !== "operation") continue;
+      const request = content["provided_by"] as ProvidedBy;
+      checkRequest(name, request, content["input_type"] as Json);
+      for (const { input } of content["examples"] as { input: unknown }[]) requestOf(request, input, name);
+    }
   });
 });
 
@@ -105,6 +114,46 @@ describe("the kennel, OpenAPI 3.0", () => {
       input_type: { properties: { kilograms: { type: "number", exclusiveMinimum: 0 } } },
       output_type: { type: "string" },
     });
+  });
+});
+
+describe("a request that is made of an input", () => {
+  it.each<[sample: string, operation: string, input: Json, request: Json]>([
+    [
+      "kennel-3.0.yaml",
+      "find_dogs",
+      { breed: ["collie", "terrier"], sort: "name,id", "page[size]": 5, "page[after]": null, x_trace: "t" },
+      {
+        method: "GET",
+        path: "/dogs?breed=collie&breed=terrier&sort=name%2Cid&page%5Bsize%5D=5",
+        headers: { "x-trace": "t" },
+      },
+    ],
+    ["kennel-3.0.yaml", "let_dog_go", { dogId: 7 }, { method: "DELETE", path: "/dogs/7" }],
+    ["kennel-3.0.yaml", "add_dog", { name: "Rex" }, { method: "POST", path: "/dogs", body: '{"name":"Rex"}' }],
+    [
+      "shop-3.1.yaml",
+      "place_order",
+      { dry: true, lines: [], payment: { by: "invoice" } },
+      { method: "POST", path: "/orders?dry=true", body: '{"lines":[],"payment":{"by":"invoice"}}' },
+    ],
+    [
+      "shop-3.1.yaml",
+      "change_order",
+      { id: "1", body: { id: "2", note: null } },
+      { method: "PATCH", path: "/orders/1", body: '{"id":"2","note":null}' },
+    ],
+    [
+      "shop-3.1.yaml",
+      "get_catalogue",
+      { sku: ["a"], near: { lat: 1, lon: 2 } },
+      { method: "GET", path: "/catalogue?sku=a&near=%7B%22lat%22%3A1%2C%22lon%22%3A2%7D" },
+    ],
+  ])("is that of the document: %s, %s", async (sample, operation, input, request) => {
+    const file = path.join(SAMPLES, sample);
+    const { operations } = await read(file);
+    const { content } = readDocument(operations[operation], { source: file, folder: "." });
+    expect(requestOf(content["provided_by"] as ProvidedBy, input, operation)).toMatchObject(request);
   });
 });
 
