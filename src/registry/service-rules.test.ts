@@ -321,6 +321,11 @@ describe("a state machine", () => {
       [when, /can never be/],
     ],
     ["goes to and fro", machine(idle), ["/transitions/1/when", /to and fro.*idle_seconds = 60/]],
+    [
+      "asks too much",
+      machine({ all: Array(32).fill({ any: Array(16).fill(more) }) }),
+      ["/transitions", /500 .*they ask 513/],
+    ],
     ["asks nobody", machine({ operation: "none" }), [`${when}/operation`, /must be registered/]],
     [
       "asks in vain",
