@@ -124,11 +124,11 @@ async function get(context: Context, kind: Kind, name: string | undefined, optio
     const { getService } = await import("../services/get-service.ts");
     return getService(context, name, format);
   }
-  const entries = await toldOf(context, kind, await read(context, kind, name, options), options);
+  const entries = await toldOf(context, kind, await read(context, kind, name, options), { options, name });
   const names = options.attribute ?? [];
   checkAttributes(names, entries);
   if (format === "table") {
-    const columns = names.length > 0 ? names : KIND_WORDS[kind].columns;
+    const columns = names.length > 0 ? names : await columnsOf(kind, name, options);
     if (entries.length === 0) context.output.say(`There are no ${KIND_WORDS[kind].plural} that fit.`);
     else
       context.output.data(
@@ -149,13 +149,31 @@ async function get(context: Context, kind: Kind, name: string | undefined, optio
   else context.output.data((await import("../yaml.ts")).toYaml(value));
 }
 
-/** Schedules and services say what they do, too: when they are due next and what became of the last due time; their state. */
-async function toldOf(context: Context, kind: Kind, entries: Entry[], options: Options): Promise<Entry[]> {
+/**
+ * Schedules and services say what they do, too: when they are due next and what became of the last due time; their state. So does
+ * an agent that is asked for by its name; a list of agents asks none.
+ */
+async function toldOf(
+  context: Context,
+  kind: Kind,
+  entries: Entry[],
+  { options, name }: { options: Options; name: string | undefined },
+): Promise<Entry[]> {
   if (options.revision !== undefined || options.output === "yaml") return entries;
   if (kind === "service") return (await import("../services/with-statuses.ts")).withStatuses(context, entries);
+  const [only] = entries;
+  if (kind === "agent" && name !== undefined && only !== undefined) {
+    const { withStatus } = await import("../agents/status.ts");
+    return [await withStatus(context.client, only)];
+  }
   if (kind !== "schedule") return entries;
   const { withStatuses } = await import("../schedules/status.ts");
   return withStatuses(context.client, entries);
+}
+
+async function columnsOf(kind: Kind, name: string | undefined, { revision }: Options): Promise<readonly string[]> {
+  const isAtWork = kind === "agent" && name !== undefined && revision === undefined;
+  return isAtWork ? (await import("../agents/status.ts")).AGENT_COLUMNS : KIND_WORDS[kind].columns;
 }
 
 async function read(context: Context, kind: Kind, name: string | undefined, options: Options): Promise<Entry[]> {

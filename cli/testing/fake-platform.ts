@@ -28,6 +28,8 @@ export type FakePlatform = {
   checks: Map<string, Json>;
   /** What services are at, by name. */
   services: Map<string, ServiceStatusView>;
+  /** Of routes that it knows nothing of: `POST /agents/counters/plan` → its answer. */
+  answers: Map<string, unknown>;
   /** Runs before each request is answered: to get in between. */
   before: (seen: Seen) => void | Promise<void>;
   put(kind: string, content: Json & { name: string }, by?: string): void;
@@ -44,6 +46,7 @@ export async function startFakePlatform(): Promise<FakePlatform> {
     executions: createFakeExecutions(),
     checks: new Map(),
     services: new Map(),
+    answers: new Map(),
     before: () => undefined,
     put: (kind, content, by = "tok_1") => {
       const old = platform.entries.get(`${kind} ${content.name}`);
@@ -70,6 +73,8 @@ async function answer(platform: FakePlatform, request: IncomingMessage, response
   if (request.headers.authorization !== "Bearer sy_test")
     return problem(response, "token_unknown", "Cannot accept the token");
   const url = new URL(seen.path, platform.url);
+  const given = platform.answers.get(`${seen.method} ${url.pathname}`);
+  if (given !== undefined) return send(response, 200, given);
   const parts = url.pathname.split("/").slice(1).map(decodeURIComponent);
   if (parts[0] === "health") return send(response, 200, { status: "ok", registry: "ok", version: "0.1.0" });
   if (parts[0] === "ops") return answerOperation(platform, seen, { name: parts[1] ?? "", response });
