@@ -64,8 +64,8 @@ export class Holders {
     known.heardAt = now;
   }
 
-  /** All who wait are told that it is of no use. */
-  refused(holder: string): void {
+  /** All who wait there are told, be it of a replica or that waiting is of no use. */
+  answered(holder: string): void {
     const known = this.#holders.get(holder);
     if (known !== undefined) known.waiting = 0;
   }
