@@ -86,7 +86,9 @@ export function createServices(options: ServicesOptions): Services {
       const { name: service } = row;
       if (isThereAlready(row)) return ready({ service, replica, revision, row, environment, services });
       const variables = { ...row.variables, ...(await registry.serviceSecrets(row)) };
-      const order = { service, replica, revision, count, spec: { run, variables, port, health, requires, stop_ms } };
+      const secrets = Object.keys(row.secrets);
+      const spec = { run, variables, secrets, port, health, requires, stop_ms };
+      const order = { service, replica, revision, count, spec };
       // Written before anything is started there: whoever comes after knows where to look.
       const place = known === "" ? ((await services.place?.(order, environment)) ?? "") : known;
       if (!(await answered(service, async () => object(service).placed(replica, place)))) {
