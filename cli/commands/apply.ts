@@ -8,6 +8,7 @@ import { collect, contextOf, examples, type CommandModule, type Context } from "
 import { carryOut } from "../manifests/carry-out.ts";
 import { planApply, type Step } from "../manifests/plan.ts";
 import { loadSources } from "../manifests/sources.ts";
+import { sayWarnings } from "../warnings.ts";
 
 type Options = { file: string[]; prune?: boolean; dryRun?: boolean };
 type Line = { kind: string; name: string; action: string; revision?: number };
@@ -48,6 +49,7 @@ async function apply(context: Context, options: Options): Promise<void> {
     }
     try {
       const read = await carryOut(context.client, step);
+      if (read !== undefined) sayWarnings(context.output, kind, read.entry);
       report({
         kind,
         name,
