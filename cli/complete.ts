@@ -59,6 +59,7 @@ const VALUES_FROM: Readonly<Record<string, string>> = {
   "--execution": "execution",
   "--webhook": "webhook",
   "--service": "service",
+  "--exposure": "exposure",
 };
 
 /** Commands named after a kind, whose `<name>` is one of that kind. */

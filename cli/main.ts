@@ -37,6 +37,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   apply: { summary: "make the registry match manifests", load: () => import("./commands/apply.ts") },
   diff: { summary: "show what apply would do", load: () => import("./commands/diff.ts") },
   export: { summary: "write entries as manifests", load: () => import("./commands/export.ts") },
+  import: { summary: "make operations of an OpenAPI document", load: () => import("./commands/import.ts") },
   audit: {
     summary: "hold the registry against its change log",
     load: () => import("./commands/audit.ts"),

@@ -71,9 +71,10 @@ function loadFile(file: string, defaultKind: Kind | undefined): Document[] {
   });
 }
 
-type Place = { source: string; defaultKind: Kind | undefined; folder: string };
+type Place = { source: string; defaultKind?: Kind | undefined; folder: string };
 
-function readDocument(value: unknown, { source, defaultKind, folder }: Place): Document {
+/** `folder`: what a module's `code_file` is relative to. Throws usage or definition_invalid, naming `source`. */
+export function readDocument(value: unknown, { source, defaultKind, folder }: Place): Document {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new SwitchyardError(
       "usage",

@@ -14,7 +14,7 @@ declare const Deno: {
 };
 
 type Fields = { title: string; artist: string; year: number };
-type Album = { album_id: number } & Fields;
+export type Album = { album_id: number } & Fields;
 
 const MAX_BODY_BYTES = 8192;
 const MAX_ALBUMS = 1000;
@@ -176,5 +176,3 @@ function end(): void {
   if (underWay === 0) void server.shutdown();
 }
 for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, end);
-
-export {};

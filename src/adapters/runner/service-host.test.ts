@@ -104,7 +104,7 @@ describe("place()", () => {
   test("spreads those that are placed at once", async () => {
     const { place } = setUp([runner("a"), runner("b"), runner("c")]);
     const places = await Promise.all(["1", "2", "3", "4", "5", "6"].map((name) => place(order(name), environment)));
-    expect(places.toSorted()).toEqual(["a", "a", "b", "b", "c", "c"]);
+    expect(places.toSorted((one, other) => one.localeCompare(other))).toEqual(["a", "a", "b", "b", "c", "c"]);
   });
 
   test("forgets a placing when its start is over", async () => {
