@@ -55,7 +55,8 @@ function setUp(runners: readonly RunnerView[], run: (order: PoolOrder) => Promis
     }),
   });
   if (services === undefined) throw new TypeError("it has services");
-  const place = async (...asked: Parameters<NonNullable<ServiceHost["place"]>>) => services.place?.(...asked);
+  const place = async (...asked: Parameters<NonNullable<ServiceHost["place"]>>) =>
+    (await services.place?.(...asked)) ?? "";
   return { host: services, place, orders };
 }
 
@@ -104,7 +105,7 @@ describe("place()", () => {
   test("spreads those that are placed at once", async () => {
     const { place } = setUp([runner("a"), runner("b"), runner("c")]);
     const places = await Promise.all(["1", "2", "3", "4", "5", "6"].map((name) => place(order(name), environment)));
-    expect(places.toSorted((one, other) => one.localeCompare(other))).toEqual(["a", "a", "b", "b", "c", "c"]);
+    expect(places.toSorted((one = "", other = "") => one.localeCompare(other))).toEqual(["a", "a", "b", "b", "c", "c"]);
   });
 
   test("forgets a placing when its start is over", async () => {

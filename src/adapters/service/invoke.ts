@@ -61,11 +61,10 @@ export async function invokeService(
     entered.leave(left);
     last = await withoutSecrets(outcome, entered.environment);
     sends += 1;
-    const isWaste = left === "failed" && !entered.others;
     // A way that does not lead there says nothing of the replica: there may be another to the same.
     if (left === "not_sent" && via === "direct" && !wentAround.has(replica.replica)) wentAround.add(replica.replica);
     else tried.add(replica.replica);
-    if (!again || isWaste || sends >= MAX_SENDS || tried.size >= MAX_REPLICAS || ports.now() >= endsAt) return last;
+    if (!again || sends >= MAX_SENDS || tried.size >= MAX_REPLICAS || ports.now() >= endsAt) return last;
     if (left === "not_sent" && sends > 1) {
       await ports.sleep(Math.min(FIRST_PAUSE_MS * 2 ** (sends - 2), Math.max(0, endsAt - ports.now())));
     }
@@ -109,7 +108,7 @@ async function tryOne(call: AdapterCall, given: Try, ports: InvokeServicePorts):
   };
   const came = await sendUntilEnd(call, { ...given, host, sent });
   const asked = { operation: operation.name, what: `"${operation.name}" at "${service.exposure}"`, nowMs: ports.now() };
-  const tried = judge(came, { ...asked, mayRepeat, output: operation.output });
+  const tried = judge(came, { ...asked, mayRepeat, others: entered.others, output: operation.output });
   const status = "kind" in came && came.kind === "answer" ? came.status : undefined;
   span?.end({ "http.response.status_code": status }, tried.outcome.ok ? {} : { error: tried.outcome.error.code });
   return tried;
@@ -140,16 +139,17 @@ async function sendUntilEnd(
 
 function judge(
   came: Exchanged | Failed,
-  given: Asked & { mayRepeat: boolean; output: AdapterCall["operation"]["output"] },
+  given: Asked & { mayRepeat: boolean; others: boolean; output: AdapterCall["operation"]["output"] },
 ): Tried {
-  const { mayRepeat } = given;
+  const { mayRepeat, others } = given;
   if ("ok" in came) {
     return { outcome: came, left: came.error.code === "timeout" ? "failed" : "cancelled", again: false };
   }
   switch (came.kind) {
     case "answer": {
       const left = came.status >= 500 ? "failed" : "answered";
-      return { outcome: outcomeOf(came, given), left, again: mayRepeat && isTrouble(came) };
+      // One that answers so will answer so again; one that broke off may be gone, and another on its way.
+      return { outcome: outcomeOf(came, given), left, again: mayRepeat && others && isTrouble(came) };
     }
     case "not_sent":
       return { outcome: unanswered(came, given), left: "not_sent", again: true };
