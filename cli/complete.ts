@@ -1,7 +1,7 @@
 /** What the last of some words could be, read from the command tree: commands, options, kinds, and names by kind. */
 import type { Argument, Command, Option } from "commander";
 import { ALL_KIND_WORDS } from "./executions/records.ts";
-import { KIND_NAMES, KIND_WORDS } from "./kinds.ts";
+import { KIND_SPELLINGS } from "./kinds.ts";
 
 /** `namesOf` asks the platform for names or ids of a kind; it answers nothing where that is not possible. */
 export async function completeWord(
@@ -62,6 +62,16 @@ const VALUES_FROM: Readonly<Record<string, string>> = {
   "--exposure": "exposure",
 };
 
+/** Commands named after a kind, whose `<name>` is one of that kind. */
+const NAMED_AFTER_KIND: ReadonlySet<string> = new Set([
+  "token",
+  "secret",
+  "environment",
+  "agent",
+  "schedule",
+  "service",
+]);
+
 function optionsOf(command: Command): string[] {
   const all: string[] = ["--help"];
   for (let at: Command | null = command; at !== null; at = at.parent) {
@@ -79,7 +89,8 @@ async function argumentsOf(
   const argument = declared[positional.length];
   if (argument?.name() === "kind") {
     const records = ["get", "describe"].includes(command.name());
-    return records ? [...ALL_KIND_WORDS] : [...KIND_NAMES, ...KIND_NAMES.map((kind) => KIND_WORDS[kind].plural)];
+    if (command.name() === "diagram") return ["state-machine"];
+    return records ? [...ALL_KIND_WORDS] : [...KIND_SPELLINGS];
   }
   // `cancel` takes several.
   const repeated = declared.at(-1)?.variadic === true ? declared.at(-1) : undefined;
@@ -89,7 +100,6 @@ async function argumentsOf(
   const kindAt = declared.findIndex((each) => each.name() === "kind");
   if (kindAt >= 0) return namesOf(positional[kindAt] ?? "");
   if (command.name() === "call") return namesOf("operation");
-  return command.parent === null || !["token", "secret", "environment"].includes(command.parent.name())
-    ? []
-    : namesOf(command.parent.name());
+  if (command.parent?.name() === "watch") return namesOf(command.name());
+  return command.parent === null || !NAMED_AFTER_KIND.has(command.parent.name()) ? [] : namesOf(command.parent.name());
 }

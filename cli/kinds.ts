@@ -73,8 +73,8 @@ export const KIND_WORDS: { readonly [K in Kind]: KindWords<K> } = {
   },
   service: {
     plural: "services",
-    text: ["name", "description", "environment", "state_machine"],
-    columns: ["name", "revision", "active", "environment", "state_machine", "description"],
+    text: ["name", "description", "group", "environment", "state_machine"],
+    columns: ["name", "active", "environment", "state_machine", "state", "ready", "since", "problem"],
   },
   exposure: {
     plural: "exposures",
@@ -84,6 +84,12 @@ export const KIND_WORDS: { readonly [K in Kind]: KindWords<K> } = {
 };
 
 export const KIND_NAMES = Object.keys(KIND_WORDS) as Kind[];
+
+/** Every word that is taken for a kind, as a shell offers it: what has two words is written with a dash. */
+export const KIND_SPELLINGS: readonly string[] = [
+  ...KIND_NAMES,
+  ...KIND_NAMES.map((kind) => KIND_WORDS[kind].plural),
+].map((word) => word.replaceAll("_", "-"));
 
 /** `operation` or `operations` → the kind. Anything else is a usage error that names the nearest. */
 export function parseKind(word: string): Kind {

@@ -55,7 +55,12 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   plan: { summary: "how an agent would get to a target", load: () => import("./commands/plan.ts") },
   seek: { summary: "set an agent, or many, a target", load: () => import("./commands/seek.ts") },
-  watch: { summary: "what happens to an agent, as it happens", load: () => import("./commands/watch.ts") },
+  service: {
+    summary: "what a service is at; deploy, undeploy, restart or scale it",
+    load: () => import("./commands/service.ts"),
+  },
+  diagram: { summary: "a state machine as a picture", load: () => import("./commands/diagram.ts") },
+  watch: { summary: "what happens to an agent or a service, as it happens", load: () => import("./commands/watch.ts") },
   agent: { summary: "what an agent is at; stop it, or tell it what is", load: () => import("./commands/agent.ts") },
   subscription: {
     summary: "deliver a made-up event to a subscription",
@@ -173,7 +178,7 @@ async function kindFirst(words: readonly string[]): Promise<string[]> {
   const { ALL_KIND_WORDS } = await import("./executions/records.ts");
   const [verb = "", name = "-"] = words.slice(words.findIndex((word) => Object.hasOwn(COMMANDS, word)));
   const takesKind = ["describe", "edit", "duplicate", "delete", "rollback"].includes(verb);
-  if (!takesKind || name.startsWith("-") || ALL_KIND_WORDS.includes(name)) return [];
+  if (!takesKind || name.startsWith("-") || ALL_KIND_WORDS.includes(name.replaceAll("_", "-"))) return [];
   return [`The kind comes first: opctl ${verb} ${name.startsWith("ex_") ? "execution" : "operation"} ${name}.`];
 }
 

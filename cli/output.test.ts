@@ -9,6 +9,7 @@ function streams(terminal: boolean, said = { out: "", err: "" }): Streams {
     err: (text) => void (said.err += text),
     colour: terminal,
     watched: terminal,
+    columns: terminal ? 20 : undefined,
     terminal,
   };
 }
@@ -48,6 +49,32 @@ describe("output", () => {
     [false, {}, false],
   ])("is watched on a terminal (%s) with %j: %s", (terminal, options, watched) => {
     expect(createOutput({ json: false, quiet: false, ...options }, streams(terminal)).watched).toBe(watched);
+  });
+
+  test("draws one line over and over below all others, within the width of the terminal", () => {
+    const { said, output } = printed(true);
+    output.live("1 of 3 \u001B[31m steps");
+    output.say("a line");
+    output.live("2 of 3, and more than fits");
+    output.data("data");
+    output.live(undefined);
+    output.say("end");
+    const erase = "\r\u001B[2K";
+    expect(said.err.split(erase)).toEqual([
+      String.raw`1 of 3 \u001b[31m …`,
+      String.raw`a line` + "\n" + String.raw`1 of 3 \u001b[31m …`,
+      "2 of 3, and more t…",
+      "2 of 3, and more t…",
+      "end\n",
+    ]);
+    expect(said.out).toBe("data\n");
+  });
+
+  test("draws no line where nobody watches", () => {
+    const { said, output } = printed(false);
+    output.live("1 of 3");
+    output.say("a line");
+    expect([output.redraws, said.err]).toEqual([false, "a line\n"]);
   });
 
   test("gives data to a pipe as it is", () => {

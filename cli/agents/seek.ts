@@ -1,14 +1,14 @@
 /** Sets agents targets and follows them to the end of what they do about it: one, or a fleet. */
-import { SwitchyardError } from "../../src/core/errors.ts";
+import { SwitchyardError, toErrorData } from "../../src/core/errors.ts";
 import type { AgentPhase } from "../../src/model/agent-states.ts";
 import type { Client } from "../client.ts";
 import type { Context } from "../command.ts";
 import { listEntries } from "../registry.ts";
-import { askAgent, followAgent, type AgentSeekView } from "./api.ts";
-import { lineOf } from "./lines.ts";
+import { askAgent, followAgent, type AgentEvent, type AgentSeekView } from "./api.ts";
 
 export type Wish = { target: unknown; cancel: boolean };
-export type End = { name: string; phase: AgentPhase; reason: string | null };
+/** `unknown`: it could not be asked, or not be followed. `waiting`: for its row to be switched on. */
+export type End = { name: string; phase: AgentPhase | "unknown"; reason: string | null };
 
 const ENDS: ReadonlySet<string> = new Set<AgentPhase>(["reached", "unreachable", "failed", "stopped"]);
 
@@ -16,20 +16,26 @@ export function seekOne(client: Client, name: string, wish: Wish): Promise<Agent
   return askAgent<AgentSeekView>(client, name, "seek", wish);
 }
 
-/** How it ended; `tell` hears of all that happens before. A target that replaces this one ends it, too. */
+/**
+ * How it ended; `tell` hears of all that happens before. A target that replaces this one ends it, too, and so does a row that
+ * says that the agent is to rest: nobody knows for how long. Throws entity_not_found when the agent is deleted.
+ */
 export async function followToEnd(
   client: Client,
-  { name, seek, event }: AgentSeekView,
-  tell: (line: string) => void,
+  { name, seek, event, active }: AgentSeekView,
+  tell: (event: AgentEvent) => void,
 ): Promise<End> {
+  const resting: End = { name, phase: "waiting", reason: "its row says active: false" };
+  if (!active) return resting;
   for await (const happened of followAgent(client, name, event)) {
-    const line = lineOf(happened);
-    if (line !== undefined) tell(line);
+    tell(happened);
     if (happened.type === "target" && Number(happened["seek"]) > seek) {
       return { name, phase: "stopped", reason: "it was set another target" };
     }
     const { phase, reason } = happened as unknown as { phase: AgentPhase; reason: string | null };
-    if (happened.type === "phase" && ENDS.has(phase)) return { name, phase, reason };
+    if (happened.type !== "phase") continue;
+    if (ENDS.has(phase)) return { name, phase, reason };
+    if (phase === "waiting" && happened["active"] === false) return resting;
   }
   throw new SwitchyardError("unexpected_answer", `Cannot follow the agent "${name}": its events have ended`);
 }
@@ -50,28 +56,54 @@ export async function matching(client: Client, pattern: string): Promise<string[
 
 export type FleetOptions = Wish & { canary: number; maxFailures: number; parallel: number };
 
-/** The first `canary` go ahead and must all get there; then the rest, until too many have not. */
+/**
+ * The first `canary` go ahead and must all get there; then the rest, until too many have not. One that cannot be asked or
+ * followed has not got there.
+ */
 export async function seekFleet(
   { client, output }: Pick<Context, "client" | "output">,
   names: readonly string[],
   { canary, maxFailures, parallel, ...wish }: FleetOptions,
 ): Promise<{ ends: End[]; left: string[] }> {
   const ends: End[] = [];
+  const under = new Set<string>();
   const failures = () => ends.filter(({ phase }) => phase !== "reached").length;
+  const draw = (): void => {
+    const at = under.size === 0 ? "" : `; at work: ${[...under].join(" ")}`;
+    output.live(`${ends.length - failures()} of ${names.length} there, ${failures()} not${at}`);
+  };
   const one = async (name: string): Promise<void> => {
-    const end = await seekOne(client, name, wish).then((seek) => followToEnd(client, seek, () => undefined));
+    under.add(name);
+    draw();
+    const end = await seekToEnd(client, name, wish);
+    under.delete(name);
     ends.push(end);
     output.say(
       `${name}: ${end.phase}${end.reason === null ? "" : `: ${end.reason}`}  (${ends.length} of ${names.length})`,
     );
+    draw();
   };
-  await Promise.all(names.slice(0, canary).map(one));
-  if (failures() > 0 && canary > 0) return { ends, left: names.slice(canary) };
-  const rest = names.slice(canary);
-  const worker = async (): Promise<void> => {
-    for (let name = next(); name !== undefined; name = next()) await one(name);
+  const rest = [...names];
+  const work = async (from: string[], goesOn: () => boolean): Promise<void> => {
+    for (let name = from.shift(); name !== undefined; name = goesOn() ? from.shift() : undefined) await one(name);
   };
-  const next = (): string | undefined => (failures() > maxFailures ? undefined : rest.shift());
-  await Promise.all(Array.from({ length: Math.min(parallel, rest.length) }, worker));
+  const together = (from: string[], goesOn: () => boolean) =>
+    Promise.all(Array.from({ length: Math.min(parallel, from.length) }, () => work(from, goesOn)));
+  try {
+    await together(rest.splice(0, canary), () => true);
+    if (canary === 0 || failures() === 0) await together(rest, () => failures() <= maxFailures);
+  } finally {
+    output.live(undefined);
+  }
   return { ends, left: rest };
+}
+
+async function seekToEnd(client: Client, name: string, wish: Wish): Promise<End> {
+  try {
+    return await followToEnd(client, await seekOne(client, name, wish), () => undefined);
+  } catch (error) {
+    if (!(error instanceof SwitchyardError)) throw error;
+    const { code, detail } = toErrorData(error);
+    return { name, phase: "unknown", reason: `${code}: ${detail}` };
+  }
 }

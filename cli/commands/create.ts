@@ -7,6 +7,7 @@ import { KIND_NAMES, KIND_WORDS, parseKind } from "../kinds.ts";
 import { createEntry, type JsonObject, type Read } from "../registry.ts";
 import { readSettings } from "../settings.ts";
 import { sayNewToken } from "../token.ts";
+import { sayWarnings } from "../warnings.ts";
 
 type Options = { set?: string[]; file?: string[] };
 
@@ -69,6 +70,7 @@ async function createFromFiles(context: Context, files: readonly string[], kind:
 
 function report(context: Context, kind: Kind, { entry }: Read): void {
   context.output.say(`${kind} ${entry.name}: created (revision ${entry.meta.revision})`);
+  sayWarnings(context.output, kind, entry);
   if (kind === "token") sayNewToken(context, entry);
   else if (context.globals.json) context.output.value(entry);
 }

@@ -1,6 +1,8 @@
 /** `opctl describe`: one entry or execution in full, laid out for people. Scripts use `opctl get … -o json`. */
 import type { Command } from "commander";
+import { toSwitchyardError } from "../../src/core/errors.ts";
 import type { Kind } from "../../src/model/entities.ts";
+import type { StateMachine } from "../../src/model/state-machines.ts";
 import { attributeOf } from "../attributes.ts";
 import { parseAnswer } from "../client.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
@@ -40,6 +42,11 @@ async function describe(context: Context, kind: Kind, name: string): Promise<voi
   if (kind === "type") parts.push(await typeMembers(entry));
   if (kind === "module") parts.push(moduleExports(entry));
   if (kind === "schedule") parts.push(await scheduleTimes(context, name));
+  if (kind === "service") parts.push(await serviceAtWork(context, name));
+  if (kind === "state_machine") {
+    const { toText } = await import("../../src/machines/diagram.ts");
+    parts.push(`States and the ways between them\n${indent(toText(entry as unknown as StateMachine))}`);
+  }
   if (kind === "agent") {
     const [{ readStatus }, { statusText }] = await Promise.all([
       import("../agents/api.ts"),
@@ -69,6 +76,7 @@ function fields(kind: Kind, entry: Entry): string {
     "attributes",
     "examples",
     ...(kind === "module" ? ["exports"] : []),
+    ...(kind === "state_machine" ? ["states", "transitions"] : []),
   ]);
   const rows = Object.keys(entry)
     .filter((key) => !elsewhere.has(key))
@@ -95,6 +103,16 @@ async function operationTypes(context: Context, name: string): Promise<string> {
   const answer = await context.client.request("GET", `/ops/${encodeURIComponent(name)}`);
   const types = parseAnswer(answer) as { input_schema?: unknown; output_schema?: unknown };
   return `Input\n${renderSchema(types.input_schema)}\n\nOutput\n${renderSchema(types.output_schema)}`;
+}
+
+/** What it is at, or why that cannot be told. */
+async function serviceAtWork({ client }: Context, name: string): Promise<string> {
+  const [{ readStatus }, { statusText }] = await Promise.all([
+    import("../services/api.ts"),
+    import("../services/status-text.ts"),
+  ]);
+  const text = await readStatus(client, name).then(statusText, (thrown: unknown) => toSwitchyardError(thrown).message);
+  return `At work\n${indent(text)}`;
 }
 
 async function scheduleTimes({ client }: Context, name: string): Promise<string> {

@@ -7,6 +7,7 @@ import { KIND_NAMES, KIND_WORDS, parseKind } from "../kinds.ts";
 import { duplicateEntry } from "../registry.ts";
 import { readSettings } from "../settings.ts";
 import { sayNewToken } from "../token.ts";
+import { sayWarnings } from "../warnings.ts";
 
 type Options = { set?: string[] };
 
@@ -35,6 +36,7 @@ async function duplicate(context: Context, kind: Kind, name: string, words: read
   }
   const { entry } = await duplicateEntry(context.client, kind, name, overrides);
   context.output.say(`${kind} ${entry.name}: copied from ${name}, revision ${entry.meta.revision}`);
+  sayWarnings(context.output, kind, entry);
   if (kind === "token") sayNewToken(context, entry);
   else if (context.globals.json) context.output.value(entry);
 }

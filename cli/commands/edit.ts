@@ -8,6 +8,7 @@ import { collect, contextOf, examples, type CommandModule, type Context } from "
 import { KIND_NAMES, KIND_WORDS, parseKind } from "../kinds.ts";
 import { patchEntry, readEntry, type Read } from "../registry.ts";
 import { readSettings } from "../settings.ts";
+import { sayWarnings } from "../warnings.ts";
 
 type Options = { set?: string[] };
 
@@ -51,5 +52,6 @@ function report(context: Context, kind: Kind, before: Read, after: Read): void {
   } else {
     context.output.say(`${kind} ${after.entry.name}: revision ${before.entry.meta.revision} → ${revision}`);
   }
+  sayWarnings(context.output, kind, after.entry);
   if (context.globals.json) context.output.value(after.entry);
 }

@@ -67,6 +67,7 @@ export const command: CommandModule = {
         "opctl get operations echo -a name -a input_type",
         "chosen columns; the type in force, also if it comes from the code",
       ],
+      ["opctl get service albums", "what it is at: state, replicas, how it is reached, what would move it"],
       ["opctl get operations --filter group=demo -o yaml", "as YAML"],
       [`opctl get types --filter '{"name":{"op":"$like","value":"echo%"}}' --json`, "as JSON"],
       ["opctl get executions --operation report --status dead --since 7d", "what ran, newest first"],
@@ -119,11 +120,15 @@ async function get(context: Context, kind: Kind, name: string | undefined, optio
     );
   }
   const format = formatOf(context, options);
-  const entries = await toldOf(context, kind, await read(context, kind, name, options), options);
+  if (kind === "service" && name !== undefined && options.revision === undefined && options.attribute === undefined) {
+    const { getService } = await import("../services/get-service.ts");
+    return getService(context, name, format);
+  }
+  const entries = await toldOf(context, kind, await read(context, kind, name, options), { options, name });
   const names = options.attribute ?? [];
   checkAttributes(names, entries);
   if (format === "table") {
-    const columns = names.length > 0 ? names : KIND_WORDS[kind].columns;
+    const columns = names.length > 0 ? names : await columnsOf(kind, name, options);
     if (entries.length === 0) context.output.say(`There are no ${KIND_WORDS[kind].plural} that fit.`);
     else
       context.output.data(
@@ -144,11 +149,31 @@ async function get(context: Context, kind: Kind, name: string | undefined, optio
   else context.output.data((await import("../yaml.ts")).toYaml(value));
 }
 
-/** Schedules say what they do, too: when they are due next and what became of the last due time. */
-async function toldOf(context: Context, kind: Kind, entries: Entry[], options: Options): Promise<Entry[]> {
-  if (kind !== "schedule" || options.revision !== undefined || options.output === "yaml") return entries;
+/**
+ * Schedules and services say what they do, too: when they are due next and what became of the last due time; their state. So does
+ * an agent that is asked for by its name; a list of agents asks none.
+ */
+async function toldOf(
+  context: Context,
+  kind: Kind,
+  entries: Entry[],
+  { options, name }: { options: Options; name: string | undefined },
+): Promise<Entry[]> {
+  if (options.revision !== undefined || options.output === "yaml") return entries;
+  if (kind === "service") return (await import("../services/with-statuses.ts")).withStatuses(context, entries);
+  const [only] = entries;
+  if (kind === "agent" && name !== undefined && only !== undefined) {
+    const { withStatus } = await import("../agents/status.ts");
+    return [await withStatus(context.client, only)];
+  }
+  if (kind !== "schedule") return entries;
   const { withStatuses } = await import("../schedules/status.ts");
   return withStatuses(context.client, entries);
+}
+
+async function columnsOf(kind: Kind, name: string | undefined, { revision }: Options): Promise<readonly string[]> {
+  const isAtWork = kind === "agent" && name !== undefined && revision === undefined;
+  return isAtWork ? (await import("../agents/status.ts")).AGENT_COLUMNS : KIND_WORDS[kind].columns;
 }
 
 async function read(context: Context, kind: Kind, name: string | undefined, options: Options): Promise<Entry[]> {

@@ -4,6 +4,7 @@ import { contextOf, examples, type CommandModule } from "../command.ts";
 import { KIND_NAMES, parseKind } from "../kinds.ts";
 import { parseCount } from "../numbers.ts";
 import { rollbackEntry } from "../registry.ts";
+import { sayWarnings } from "../warnings.ts";
 
 export const command: CommandModule = {
   define(command: Command) {
@@ -17,6 +18,7 @@ export const command: CommandModule = {
         const to = parseCount("--to", options.to);
         const { entry } = await rollbackEntry(context.client, kind, name, to);
         context.output.say(`${kind} ${name}: revision ${entry.meta.revision} restores revision ${to}`);
+        sayWarnings(context.output, kind, entry);
         if (context.globals.json) context.output.value(entry);
       });
     examples(command, [["opctl rollback operation my_demo_operation --to 1", "code and types as they were then"]]);

@@ -1,7 +1,8 @@
 /** `opctl seek`: sets an agent, or many, a target. */
 import type { Command } from "commander";
 import { parseTarget } from "../agents/api.ts";
-import { followToEnd, matching, seekFleet, seekOne, type Wish } from "../agents/seek.ts";
+import { Progress } from "../agents/progress.ts";
+import { followToEnd, matching, seekFleet, seekOne, type End, type Wish } from "../agents/seek.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
 import { parseCount } from "../numbers.ts";
 
@@ -41,13 +42,25 @@ async function one(context: Context, name: string, wish: Wish, wait: boolean): P
   const { client, globals, output } = context;
   const seek = await seekOne(client, name, wish);
   if (!wait) {
-    output.say(`The agent "${name}" works towards it: opctl watch agent ${name}`);
+    if (seek.active) output.say(`The agent "${name}" works towards it: opctl watch agent ${name}`);
+    else output.say(restsText(name));
     if (globals.json) output.value(seek);
     return;
   }
-  const end = await followToEnd(client, seek, (line) => output.say(line));
+  const progress = new Progress(output);
+  let end: End;
+  try {
+    end = await followToEnd(client, seek, (event) => progress.tell(event));
+  } finally {
+    progress.end();
+  }
+  if (end.phase === "waiting") output.say(restsText(name));
   if (end.phase !== "reached") context.exitWith(1);
   if (globals.json) output.value(end);
+}
+
+function restsText(name: string): string {
+  return `The agent "${name}" starts nothing: its row says active: false. It goes on after: opctl edit agent ${name} -s active=true`;
 }
 
 async function fleet(

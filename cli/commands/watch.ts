@@ -1,8 +1,10 @@
-/** `opctl watch`: what happens to an agent, as it happens, until Ctrl-C. */
+/** `opctl watch`: what happens to an agent or a service, as it happens, until Ctrl-C. */
 import type { Command } from "commander";
-import { followAgent, readStatus } from "../agents/api.ts";
+import { followAgent, readStatus as readAgent } from "../agents/api.ts";
 import { lineOf } from "../agents/lines.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
+import { lastSeq, lookAt, readStatus } from "../services/api.ts";
+import { eventLine, readyOf } from "../services/status-text.ts";
 
 export const command: CommandModule = {
   define(watch: Command) {
@@ -13,14 +15,32 @@ export const command: CommandModule = {
       .option("--all", "with what is remembered of the past")
       .action((name: string, { all }: { all?: boolean }) => watchAgent(contextOf(agent), name, all === true));
     examples(agent, [["opctl watch agent counters", "until Ctrl-C"]]);
+    const service = watch
+      .command("service")
+      .description("a service's states, and its replicas' coming and going")
+      .argument("<name>", "the service")
+      .option("--all", "with what is remembered of the past")
+      .action((name: string, { all }: { all?: boolean }) => watchService(contextOf(service), name, all === true));
+    examples(service, [["opctl watch service albums", "until Ctrl-C"]]);
   },
 };
 
 async function watchAgent({ client, globals, output }: Context, name: string, all: boolean): Promise<void> {
-  const { event, phase } = await readStatus(client, name);
+  const { event, phase } = await readAgent(client, name);
   if (!all) output.say(phase);
   for await (const happened of followAgent(client, name, all ? 0 : event)) {
     if (globals.json) output.value(happened);
     else output.data(lineOf(happened) ?? happened.type);
+  }
+}
+
+async function watchService({ client, globals, output }: Context, name: string, all: boolean): Promise<void> {
+  const status = await readStatus(client, name);
+  if (!all) output.say(`${status.state}, ${readyOf(status)} ready`);
+  for await (const { events } of lookAt(client, name, all ? 0 : lastSeq(status))) {
+    for (const event of events) {
+      if (globals.json) output.value(event);
+      else output.data(eventLine(event));
+    }
   }
 }

@@ -5,7 +5,7 @@
 import { didYouMean } from "../../src/core/did-you-mean.ts";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import type { Kind } from "../../src/model/entities.ts";
-import { KIND_NAMES, KIND_WORDS, parseKind } from "../kinds.ts";
+import { KIND_NAMES, KIND_SPELLINGS, parseKind } from "../kinds.ts";
 
 export type RecordKind = "execution" | "artifact" | "change" | "delivery";
 const RECORD_WORDS: Readonly<Record<string, RecordKind>> = {
@@ -26,11 +26,7 @@ export const RECORD_PLURALS: Readonly<Record<RecordKind, string>> = {
 };
 
 /** All words that `get` and `describe` take for a kind. */
-export const ALL_KIND_WORDS: readonly string[] = [
-  ...KIND_NAMES,
-  ...KIND_NAMES.map((kind) => KIND_WORDS[kind].plural),
-  ...Object.keys(RECORD_WORDS),
-];
+export const ALL_KIND_WORDS: readonly string[] = [...KIND_SPELLINGS, ...Object.keys(RECORD_WORDS)];
 export const ALL_KIND_NAMES: readonly string[] = [...KIND_NAMES, "execution", "artifact", "change", "delivery"];
 
 export type AnyKind = { record: RecordKind } | { entry: Kind };

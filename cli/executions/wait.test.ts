@@ -29,6 +29,7 @@ function context(watched: boolean) {
       err: (text) => void (said.err += text),
       colour: false,
       watched,
+      columns: undefined,
       terminal: false,
     },
   );

@@ -1,6 +1,7 @@
 /** Makes the registry match documents, and says what became of each: what `opctl apply` does, for whatever made the documents. */
 import { SwitchyardError } from "../../src/core/errors.ts";
 import type { Context } from "../command.ts";
+import { sayWarnings } from "../warnings.ts";
 import { carryOut } from "./carry-out.ts";
 import type { Document } from "./load.ts";
 import { planApply, type Step } from "./plan.ts";
@@ -28,6 +29,7 @@ export async function applyDocuments(
     }
     try {
       const read = await carryOut(context.client, step);
+      if (read !== undefined) sayWarnings(context.output, kind, read.entry);
       report({
         kind,
         name,

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import type { Kind } from "../../src/model/entities.ts";
 import { inOrder } from "./order.ts";
 
-const document = (kind: "type" | "module" | "operation" | "environment", name: string, content: unknown = {}) => ({
+const document = (kind: Kind, name: string, content: unknown = {}) => ({
   kind,
   name,
   content,
@@ -25,4 +26,20 @@ test("inOrder() ends where types name each other", () => {
     document("type", "b", { schema: { $ref: "a" } }),
   ]);
   expect(ordered.map(({ name }) => name).toSorted()).toEqual(["a", "b"]);
+});
+
+test("inOrder() goes by what services and operations name, and not by their kinds alone", () => {
+  const ordered = inOrder([
+    document("operation", "list_albums", { provided_by: { exposure: "door", path: "/albums" } }),
+    document("exposure", "door", { service: "albums" }),
+    document("service", "albums", { state_machine: "asked", operations: { start: "begin", stop: "stop_replica" } }),
+    document("state_machine", "asked", {
+      transitions: [{ when: { all: [{ not: { operation: "is_open", input: {} } }] } }],
+    }),
+    document("operation", "begin", { provided_by: null }),
+    document("operation", "is_open"),
+    document("environment", "rack"),
+  ]);
+  const names = ["rack", "is_open", "asked", "begin", "albums", "door", "list_albums"];
+  expect(ordered.map(({ name }) => name)).toEqual(names);
 });

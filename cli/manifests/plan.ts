@@ -91,17 +91,17 @@ function definitionOf({ schema, attributes }: JsonObject): string {
 }
 
 async function planPrune(client: Client, documents: readonly Document[]): Promise<Step[]> {
-  const steps: Step[] = [];
-  for (const kind of MANIFEST_KINDS.toReversed()) {
+  const surplus: { kind: Kind; name: string; content: JsonObject; entry: Entry }[] = [];
+  for (const kind of MANIFEST_KINDS) {
     const wanted = new Set(documents.filter((document) => document.kind === kind).map(({ name }) => name));
     if (wanted.size === 0) continue;
-    const surplus: Entry[] = [];
     for await (const entry of listEntries(client, kind)) {
-      if (!wanted.has(entry.name) && isUserMade(kind, entry)) surplus.push(entry);
+      if (wanted.has(entry.name) || !isUserMade(kind, entry)) continue;
+      surplus.push({ kind, name: entry.name, content: contentOf(entry), entry });
     }
-    // A type goes before the types that it names, or they would still be in use.
-    const ordered = inOrder(surplus.map((entry) => ({ kind, name: entry.name, content: contentOf(entry), entry })));
-    for (const { entry } of ordered.toReversed()) steps.push({ action: "delete", kind, entry });
   }
-  return steps;
+  // What names something goes before it, or that would still be in use.
+  return inOrder(surplus)
+    .toReversed()
+    .map(({ kind, entry }) => ({ action: "delete", kind, entry }));
 }

@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { digestOf } from "../../src/core/hash.ts";
 import type { ErrorCode } from "../../src/core/errors.ts";
 import { problem, send, type Seen, type Target } from "./_answer.ts";
+import type { ServiceStatusView } from "../../src/registry/builtins/service-functions.ts";
 import { kindOfPlural } from "../../src/model/entities.ts";
 import { accept, answerExecutions, createFakeExecutions, type FakeExecutions } from "./fake-executions.ts";
 
@@ -25,6 +26,10 @@ export type FakePlatform = {
   executions: FakeExecutions;
   /** What is found of environments, by name. */
   checks: Map<string, Json>;
+  /** What services are at, by name. */
+  services: Map<string, ServiceStatusView>;
+  /** Of routes that it knows nothing of: `POST /agents/counters/plan` → its answer. */
+  answers: Map<string, unknown>;
   /** Runs before each request is answered: to get in between. */
   before: (seen: Seen) => void | Promise<void>;
   put(kind: string, content: Json & { name: string }, by?: string): void;
@@ -40,6 +45,8 @@ export async function startFakePlatform(): Promise<FakePlatform> {
     operations: new Map(),
     executions: createFakeExecutions(),
     checks: new Map(),
+    services: new Map(),
+    answers: new Map(),
     before: () => undefined,
     put: (kind, content, by = "tok_1") => {
       const old = platform.entries.get(`${kind} ${content.name}`);
@@ -66,6 +73,8 @@ async function answer(platform: FakePlatform, request: IncomingMessage, response
   if (request.headers.authorization !== "Bearer sy_test")
     return problem(response, "token_unknown", "Cannot accept the token");
   const url = new URL(seen.path, platform.url);
+  const given = platform.answers.get(`${seen.method} ${url.pathname}`);
+  if (given !== undefined) return send(response, 200, given);
   const parts = url.pathname.split("/").slice(1).map(decodeURIComponent);
   if (parts[0] === "health") return send(response, 200, { status: "ok", registry: "ok", version: "0.1.0" });
   if (parts[0] === "ops") return answerOperation(platform, seen, { name: parts[1] ?? "", response });
@@ -76,6 +85,11 @@ async function answer(platform: FakePlatform, request: IncomingMessage, response
     const check = platform.checks.get(parts[1] ?? "");
     if (check === undefined) return problem(response, "entity_not_found", `Cannot check "${parts[1]}"`);
     return send(response, 200, check);
+  }
+  if (parts[0] === "services") {
+    const status = platform.services.get(parts[1] ?? "");
+    if (status === undefined) return problem(response, "not_supported", `Cannot run "${parts[1]}" yet`);
+    return send(response, 200, status);
   }
   if (parts[0] === "modules") {
     if (seen.method === "PUT") platform.code.set(parts[1] ?? "", body);

@@ -65,6 +65,17 @@ export function errorOf({ error }: Outcome & { ok: false }): SwitchyardError {
   });
 }
 
+/** Of a set whose new revision does not come, while the one before serves on. Asked for again, it is waited for again. */
+export function notRolled(
+  { service }: StartOrder,
+  { name, because }: { name: string; because: string },
+): SwitchyardError {
+  return new SwitchyardError(
+    "environment_misconfigured",
+    `Cannot bring the service "${service}" in "${name}" to its new revision: all of it must become ready; the revision before serves on: ${because}`,
+  );
+}
+
 /** As an error that says whether asking again may do. `refusal` reads what the place itself has refused. */
 export async function orRefused<T>(
   work: Promise<T>,

@@ -106,7 +106,8 @@ export class Reckoning {
     if (!mayFollow(head.phase, phase)) throw new TypeError(`an agent may not go from ${head.phase} to ${phase}`);
     const after: Head = { ...head, phase, reason, since: head.phase === phase ? head.since : now };
     this.#store.setHead(after);
-    this.#store.tell(now, { type: "phase", phase, reason, seek: head.seek, plan: head.plan });
+    const { active } = head.settings;
+    this.#store.tell(now, { type: "phase", phase, reason, active, seek: head.seek, plan: head.plan });
     return after;
   }
 

@@ -14,6 +14,7 @@ import { News } from "../objects/news.ts";
 import type { Json, Value } from "../planner/index.ts";
 import { AgentStore, type Head, type StepRow } from "./_agent-store.ts";
 import { Reckoning } from "./_reckoning.ts";
+import { isAttentive, Sensors } from "./_sensors.ts";
 import { decide } from "./decide.ts";
 import type { AgentEvent } from "./port.ts";
 import type {
@@ -66,15 +67,16 @@ export class AgentObject extends DurableObject<unknown> {
   readonly #reckoning: Reckoning;
   readonly #alarm: Alarm;
   readonly #news = new News();
-  /** Steps, and sensors by their path, that somebody was asked about. */
+  readonly #sensors: Sensors;
+  /** Steps that somebody was asked about. */
   readonly #asked = new Map<string, symbol>();
-  readonly #sensing = new Set<string>();
   #planning = false;
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env);
     this.#store = new AgentStore(state.storage.sql);
     this.#reckoning = new Reckoning(this.#store);
+    this.#sensors = new Sensors(this.#store);
     this.#alarm = new Alarm(state.storage);
     void state.blockConcurrencyWhile(async () => {
       await this.#alarm.load();
@@ -148,12 +150,14 @@ export class AgentObject extends DurableObject<unknown> {
     return this.#store.head() === undefined ? undefined : JSON.stringify({ value: this.#store.state() });
   }
 
-  /** Events after the one; waits for the next where there are none. */
+  /** Events after the one; waits for the next where there are none, until the agent is deleted. */
   async watch(after: number, waitMs: number): Promise<AgentEvent[]> {
+    const wasThere = this.#store.head() !== undefined;
     for (const giveUpAt = Date.now() + waitMs; ;) {
       const events = this.#store.events(after, EVENTS_AT_ONCE);
       const remaining = giveUpAt - Date.now();
       if (events.length > 0 || remaining <= 0) return events;
+      if (wasThere && this.#store.head() === undefined) return [];
       await this.#news.next("events", remaining);
     }
   }
@@ -216,13 +220,11 @@ export class AgentObject extends DurableObject<unknown> {
     if (this.#planning) return;
     const head = this.#head();
     this.#planning = true;
-    const due = this.#dueSensors(head, now);
-    for (const path of due) this.#noteRead(head, path, now);
     const order: PlanOrder = {
       agent: this.#name(),
       state: this.#store.state(),
       target: head.target,
-      sensors: due,
+      sensors: this.#sensors.take(head, now),
     };
     this.#send(async (runner) => {
       let answer: PlanAnswer;
@@ -278,42 +280,16 @@ export class AgentObject extends DurableObject<unknown> {
   }
 
   #readSensors(head: Head, now: number): void {
-    const paths = this.#isAttentive(head) ? this.#dueSensors(head, now) : [];
+    const paths = isAttentive(head) ? this.#sensors.take(head, now) : [];
     if (paths.length === 0) return;
-    for (const path of paths) {
-      this.#sensing.add(path);
-      this.#noteRead(head, path, now);
-    }
     const order: SenseOrder = { agent: this.#name(), sensors: paths };
     this.#send(async (runner) => {
-      let answer: SenseAnswer;
-      try {
-        answer = JSON.parse(await runner.sense(JSON.stringify(order))) as SenseAnswer;
-      } finally {
-        for (const path of paths) this.#sensing.delete(path);
-      }
+      const read = await this.#sensors.during(paths, () => runner.sense(JSON.stringify(order)));
+      const answer = JSON.parse(read) as SenseAnswer;
       this.#adopt(answer.settings, (current, at) => {
         this.#reckoning.polled(current, answer.sensed, at);
       });
     });
-  }
-
-  #isAttentive({ settings, target, intent, phase }: Head): boolean {
-    return settings.active && target !== undefined && intent === "seek" && phase !== "failed" && phase !== "planning";
-  }
-
-  #dueSensors({ settings }: Head, now: number): string[] {
-    const known = this.#store.sensors();
-    return settings.sensors
-      .filter(
-        ({ path, every_ms: every }) => every !== null && (known.get(path) ?? 0) <= now && !this.#sensing.has(path),
-      )
-      .map(({ path }) => path);
-  }
-
-  #noteRead({ settings }: Head, path: string, now: number): void {
-    const every = settings.sensors.find((each) => each.path === path)?.every_ms ?? 0;
-    this.#store.setSensor(path, now + every);
   }
 
   #cancelStarted(): void {
@@ -353,11 +329,8 @@ export class AgentObject extends DurableObject<unknown> {
     if (phase === "planning" || phase === "running") this.#alarm.by(now + LEASE_MS);
     if (settings.active && (phase === "waiting" || phase === "unreachable")) this.#alarm.by(Math.max(now, notBefore));
     for (const { retryAt } of this.#store.started()) if (retryAt !== null) this.#alarm.by(Math.max(now, retryAt));
-    if (!this.#isAttentive(head)) return;
-    const known = this.#store.sensors();
-    for (const { path, every_ms: every } of settings.sensors) {
-      if (every !== null && !this.#sensing.has(path)) this.#alarm.by(Math.max(now, known.get(path) ?? now));
-    }
+    const next = this.#sensors.nextAt(head, now);
+    if (next !== undefined) this.#alarm.by(next);
   }
 
   #head(): Head {

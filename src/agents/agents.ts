@@ -56,7 +56,7 @@ export function createAgents(ports: {
         seek: number;
         event: number;
       };
-      return { name: row.name, seek, event };
+      return { name: row.name, seek, event, active: row.active };
     },
 
     async stop(row, { cancel }) {

@@ -4,6 +4,6 @@
 export type AgentEvent = { seq: number; at: number; type: string; [key: string]: unknown };
 
 export interface AgentWatch {
-  /** Events after the one; waits for the next where there are none. */
+  /** Events after the one; waits for the next where there are none. None before its time: the agent was deleted. */
   watch(name: string, options: { after: number; waitMs: number }): Promise<AgentEvent[]>;
 }

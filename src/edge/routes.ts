@@ -20,6 +20,7 @@ import { getDelivery, listDeliveries, receiveWebhook, replayDelivery, testWebhoo
 import { callOperation, describeOperation } from "./routes/ops.ts";
 import * as registry from "./routes/registry.ts";
 import { getSchedule, listFirings, listSchedules, triggerSchedule } from "./routes/schedules.ts";
+import { deployService, restartService, scaleService, serviceStatus, undeployService } from "./routes/services.ts";
 import { connectRunner, listRunners } from "./routes/runners.ts";
 import type { Route } from "./context.ts";
 
@@ -200,6 +201,48 @@ const AGENT_ROUTES: readonly Route[] = [
     summary: "Tell it what is at a place of its state",
     body: JSON_TYPE,
     handle: senseAgent,
+  },
+];
+
+const SERVICE = "/services/:name";
+
+/** Who directs a service must have its scopes: that is asked by the functions. */
+const SERVICE_ROUTES: readonly Route[] = [
+  {
+    method: "GET",
+    path: `${SERVICE}/status`,
+    access: "registry:read",
+    summary: "What a service is at: its state and why, its replicas, how it is reached",
+    handle: serviceStatus,
+  },
+  {
+    method: "POST",
+    path: `${SERVICE}/deploy`,
+    access: "invoke",
+    summary: "Make a service hot, as if a request waited for it",
+    handle: deployService,
+  },
+  {
+    method: "POST",
+    path: `${SERVICE}/undeploy`,
+    access: "invoke",
+    summary: "Stop a service once its requests have ended",
+    handle: undeployService,
+  },
+  {
+    method: "POST",
+    path: `${SERVICE}/restart`,
+    access: "invoke",
+    summary: "Replace each replica of a service, one after another",
+    handle: restartService,
+  },
+  {
+    method: "POST",
+    path: `${SERVICE}/scale`,
+    access: "invoke",
+    summary: "Set how many replicas a service has",
+    body: JSON_TYPE,
+    handle: scaleService,
   },
 ];
 
@@ -406,6 +449,7 @@ export const ROUTES: readonly Route[] = [
   ...WEBHOOK_ROUTES,
   ...SCHEDULE_ROUTES,
   ...AGENT_ROUTES,
+  ...SERVICE_ROUTES,
   {
     method: "POST",
     path: "/environments/:name/check",

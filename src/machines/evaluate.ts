@@ -42,8 +42,10 @@ export async function evaluate(requirement: Requirement, facts: Facts, ask: Ask)
     const { between, time_zone: zone } = requirement;
     const [from, until] = between.map(numberOf) as [number, number];
     const time = minutesIn(facts.now, zone);
+    const said = `time_of_day between ${between.join(" and ")} (${zone})`;
+    if (time === undefined) return { holds: undefined, because: [`${said}: no time zone has that name`] };
     const holds = from <= until ? from === until || (time >= from && time < until) : time >= from || time < until;
-    return { holds, because: [`time_of_day between ${between.join(" and ")} (${zone}): it is ${clock(time)}`] };
+    return { holds, because: [`${said}: it is ${clock(time)}`] };
   }
   const { fact, op, value } = requirement;
   const actual = fact === "time_of_day" ? minutesIn(facts.now, "UTC") : facts[fact];
@@ -84,15 +86,27 @@ export function compares(op: Comparison, a: number, b: number): boolean {
   return TESTS[op](a, b);
 }
 
-/** Of the day, in a time zone. */
-export function minutesIn(now: number, zone: string): number {
-  const parts = new Intl.DateTimeFormat("en-GB", {
-    timeZone: zone,
-    hour: "2-digit",
-    minute: "2-digit",
-    hourCycle: "h23",
-  });
-  return numberOf(parts.format(now));
+/** Making one takes far longer than using it. */
+const FORMATS = new Map<string, Intl.DateTimeFormat | undefined>();
+const MOST_FORMATS = 1_000;
+
+function formatIn(zone: string): Intl.DateTimeFormat | undefined {
+  if (FORMATS.has(zone)) return FORMATS.get(zone);
+  if (FORMATS.size >= MOST_FORMATS) FORMATS.clear();
+  let format: Intl.DateTimeFormat | undefined;
+  try {
+    format = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  } catch {
+    format = undefined;
+  }
+  FORMATS.set(zone, format);
+  return format;
+}
+
+/** Of the day; undefined where no time zone has that name. */
+export function minutesIn(now: number, zone: string): number | undefined {
+  const format = formatIn(zone);
+  return format === undefined ? undefined : numberOf(format.format(now));
 }
 
 function clock(minutes: number): string {

@@ -27,10 +27,12 @@ export function flapsOf(
 ): { flaps: Flap[]; complete: boolean } {
   const leading = transitions.filter(({ transition: { from, to } }) => from !== to);
   const { rounds, complete } = roundsOf(leading);
+  const scaled = new Set(transitions.flatMap(({ transition: { from, to } }) => (from === to ? [from] : [])));
   const flaps = rounds.filter(({ round }) => {
-    const [first, ...others] = round.map(({ transition }) => states[transition.from]);
+    const through = round.map(({ transition }) => transition.from);
+    const [first, ...others] = through.map((name) => states[name]);
     const isSame = others.every((other) => other?.replicas === first?.replicas && other?.revision === first?.revision);
-    return !isSame || metOf(round, MOVED_BY_NAME) !== undefined;
+    return !isSame || through.some((name) => scaled.has(name)) || metOf(round, MOVED_BY_NAME) !== undefined;
   });
   return { flaps: [...scalings(transitions), ...flaps], complete };
 }
@@ -49,9 +51,10 @@ function scalings(transitions: readonly Placed[]): Flap[] {
     if (by <= 0) continue;
     for (const back of scaling) {
       if (back.transition.from !== out.transition.from || (back.transition.scale_by ?? 0) >= 0) continue;
+      // The service's own bounds may let it add less.
       const [first, then] = [out, back].map(({ transition }) => knownRegion(transition.when, MOVED_BY_SCALING));
       if (first === undefined || then === undefined) continue;
-      const witness = witnessOf(both(first, shifted(then, { fact: "replicas", by: -by })) ?? []);
+      const witness = witnessOf(both(first, shifted(then, { fact: "replicas", by })) ?? []);
       if (witness === undefined) continue;
       flaps.push({ round: [out, back].toSorted((a, b) => a.at - b.at), witness, isScaling: true });
     }

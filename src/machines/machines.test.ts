@@ -293,6 +293,7 @@ describe("evaluate()", () => {
     [{ fact: "time_of_day", between: ["11:59", "12:01"], time_zone: "UTC" }, {}, true],
     [{ fact: "time_of_day", between: ["22:00", "06:00"], time_zone: "Asia/Tokyo" }, {}, false],
     [{ fact: "time_of_day", between: ["20:00", "22:00"], time_zone: "Asia/Tokyo" }, {}, true],
+    [{ fact: "time_of_day", between: ["20:00", "22:00"], time_zone: "Mars/Utopia" }, {}, undefined],
     [is("time_of_day", ">=", "12:00"), {}, true],
   ])("%j of %j is %s", async (requirement, facts, expected) => {
     expect(await holds(requirement, facts)).toBe(expected);

@@ -4,7 +4,7 @@
  * operation or an expression may be either, whatever else is so.
  */
 import { canonicalJson } from "../core/hash.ts";
-import { FACTS, type Comparison, type Fact, type Requirement } from "../model/state-machines.ts";
+import { FACTS, type Comparison, type Fact, type Leaf, type Requirement } from "../model/state-machines.ts";
 
 /** From `least` to `most`, both of them in it or not. */
 type Interval = { least: number; most: number; openLeast: boolean; openMost: boolean };
@@ -121,22 +121,29 @@ function isAll(box: Box, [fact, side, bound]: Test): boolean {
   return last !== undefined && (last.most < bound || (last.most === bound && last.openMost));
 }
 
-/** Where it holds once so much has been added to a fact. */
+/** Where it holds once something has been added to a fact: up to so much, or as much taken away. */
 export function shifted(region: Region, { fact, by }: { fact: Fact; by: number }): Region {
   const domain = domainOf(fact);
-  return region.flatMap((box) => {
+  const whole = [span(domain.least, domain.most)];
+  return region.map((box) => {
     // What says nothing of a fact leaves it all that it can be.
-    const values = box.get(fact) ?? [span(domain.least, domain.most)];
-    const moved = intersect(
-      values.map(({ least, most, openLeast, openMost }) => span(least + by, most + by, { openLeast, openMost })),
-      [span(domain.least, domain.most)],
+    const moved = (box.get(fact) ?? whole).map(({ least, most, openLeast, openMost }) =>
+      span(least - Math.max(0, by), most - Math.min(0, by), { openLeast, openMost }),
     );
-    if (moved.length === 0) return [];
-    return [new Map([...box, [fact, moved] as const])];
+    return new Map([...box, [fact, joined(intersect(moved, whole))] as const]);
   });
 }
 
-type Leaf = Exclude<Requirement, { all: Requirement[] } | { any: Requirement[] } | { not: Requirement }>;
+/** In rising order, without those that touch. */
+function joined(values: Values): Values {
+  const apart: Interval[] = [];
+  for (const each of values) {
+    const last = apart.at(-1);
+    if (last === undefined || each.least > last.most) apart.push({ ...each });
+    else if (each.most > last.most) Object.assign(last, { most: each.most, openMost: each.openMost });
+  }
+  return apart;
+}
 
 /** Two leaves about the same have the same key. */
 function leafOf(leaf: Leaf): { key: string; values: Values } {

@@ -1,15 +1,15 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fixture, HOSTING, type Fixture } from "./_fixture.node.ts";
 import type { Json } from "./schema.ts";
 
 let base: Fixture;
-beforeEach(async () => {
+beforeAll(async () => {
   base = await fixture({ builtins: true, adapters: HOSTING });
   await base.run("create_environment", { name: "lab", adapter: "hosts" });
-  await base.run("create_environment", { name: "lan", adapter: "leads" });
   await base.run("create_secret", { name: "key", value: "first", groups: ["default"] });
+  await base.run("create_service", ALBUMS);
 });
-afterEach(() => base.close());
+afterAll(() => base.close());
 
 const ALBUMS: Json = {
   name: "albums",
@@ -20,13 +20,9 @@ const ALBUMS: Json = {
 const DOOR: Json = { name: "door", service: "albums" };
 
 describe("rows that services go by", () => {
-  beforeEach(async () => {
-    await base.run("create_service", ALBUMS);
-    await base.run("create_exposure", DOOR);
-  });
-
   test("come from memory until they change", async () => {
     await base.registry.resolve("get_service");
+    await base.run("create_exposure", DOOR);
     const door = await base.registry.exposure("door");
     expect(door).toMatchObject({ name: "door", service: "albums", via: "auto", digest: expect.any(String) });
     expect(await base.registry.exposure("door")).toBe(door);
@@ -43,6 +39,7 @@ describe("rows that services go by", () => {
   });
 
   test("are seen to change when somebody else has written them", async () => {
+    await base.run("create_exposure", DOOR);
     const other = base.another();
     await other.resolve("get_service");
     expect(await other.exposure("door")).toMatchObject({ base_path: "" });
@@ -63,17 +60,15 @@ async function opened(): Promise<Json> {
 
 describe("a service's secrets", () => {
   test("are opened under the names of their variables, as they are now", async () => {
-    await base.run("create_service", ALBUMS);
     expect(await opened()).toEqual({ API_KEY: "first" });
     await base.run("edit_secret", { name: "key", patch: { value: "second" } });
     expect(await opened()).toEqual({ API_KEY: "second" });
   });
 
   test("are refused once the secret has been taken from its group", async () => {
-    await base.run("create_service", ALBUMS);
     await base.run("edit_secret", { name: "key", patch: { groups: ["bank"] } });
     await expect(opened()).rejects.toMatchObject({ code: "secret_unavailable" });
     await base.run("edit_secret", { name: "key", patch: { groups: ["default"] } });
-    expect(await opened()).toEqual({ API_KEY: "first" });
+    expect(await opened()).toEqual({ API_KEY: "second" });
   });
 });

@@ -11,7 +11,8 @@ import {
   type RunnerJob,
   type ToRunner,
 } from "../model/runner-protocol.ts";
-import type { PoolReport } from "../model/services.ts";
+import type { PoolReport, ReplicaReport } from "../model/services.ts";
+import type { TellService } from "./_replica-reports.ts";
 import { Pool, type Socket } from "./pool.ts";
 
 const REPLY = '{"ok":true,"logs":[]}\n1';
@@ -66,6 +67,10 @@ class FakeRunner implements Socket {
     return this;
   }
 
+  reports(...replicas: ReplicaReport[]): void {
+    this.says({ type: "replicas" }, JSON.stringify(replicas));
+  }
+
   types(): string[] {
     return this.heard.map(({ type }) => type);
   }
@@ -106,7 +111,26 @@ function order(id: string, more: Partial<PoolOrder> = {}): PoolOrder {
 let incarnation = 0;
 const told: ({ service: string } & PoolReport)[] = [];
 
-function newPool(): Pool {
+function replica(name: string, more: Partial<ReplicaReport> = {}): ReplicaReport {
+  return {
+    replica: name,
+    service: "shop",
+    revision: "r",
+    place: "",
+    status: "ready",
+    address: null,
+    cpu: 0,
+    count: 1,
+    ready: 1,
+    ended: null,
+    lines: [],
+    ...more,
+  };
+}
+
+const note: TellService = async (service, report) => void told.push({ service, ...report });
+
+function newPool(tellService: TellService = note): Pool {
   incarnation += 1;
   return new Pool({
     environment: "rack-1",
@@ -116,7 +140,7 @@ function newPool(): Pool {
       const timer = setTimeout(callback, ms);
       return () => clearTimeout(timer);
     },
-    tellService: async (service, report) => void told.push({ service, ...report }),
+    tellService,
   });
 }
 
@@ -142,6 +166,7 @@ function watch(promise: Promise<string | Outcome>): { now(): Promise<string> } {
 let pool: Pool;
 beforeEach(() => {
   vi.useFakeTimers();
+  told.length = 0;
   pool = newPool();
 });
 afterEach(() => {
@@ -404,5 +429,195 @@ describe("after the platform started again", () => {
       runner.beat = Date.now();
     }
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("an order for one runner", () => {
+  const beside = { on: "a", beside: true, hold: false, runnable: "replica" } as const;
+  const runs = ["module", "replica"];
+
+  test("goes to that runner, takes no slot and is not told as one, but keeps the lease short", async () => {
+    const a = new FakeRunner(pool).hello({ name: "a", runs });
+    const b = new FakeRunner(pool).hello({ name: "b", runs });
+    const calls = ["1", "2", "3"].map((id) => watch(pool.run(order(id, beside))));
+    void pool.run(order("4", { runnable: "module" }));
+    void pool.run(order("5", { runnable: "module" }));
+    expect([a.runs().map(({ beside: is }) => is), b.runs().length]).toEqual([[true, true, true, undefined], 1]);
+    expect(pool.status().runners.map((one) => one.in_flight)).toEqual([1, 1]);
+    a.answers(a.fence(1));
+    expect(await calls[1]?.now()).toBe("reply");
+    await vi.advanceTimersByTimeAsync(8_000);
+    expect(await calls[0]?.now()).toMatch(/^executor_lost: .*silent/);
+  });
+
+  test("is handed on while slots are waited for, and when they were full before", async () => {
+    const a = new FakeRunner(pool).hello({ runs });
+    void pool.run(order("1", { runnable: "module" }));
+    void pool.run(order("2", { runnable: "module" }));
+    pool.closed(a);
+    const call = watch(pool.run(order("3", beside)));
+    expect(await call.now()).toBe("open");
+    const [job] = a.runs();
+    const back = new FakeRunner(pool).hello({ runs, running: job === undefined ? [] : [job] });
+    expect(back.runs().map(({ execution }) => execution)).toEqual(["ex_3"]);
+  });
+
+  test("fails when the runner is gone, and says which; at once, or when its grace is over", async () => {
+    await vi.advanceTimersByTimeAsync(20_000);
+    const b = new FakeRunner(pool).hello({ name: "b", runs });
+    expect(await watch(pool.run(order("1", beside))).now()).toBe(
+      'environment_unavailable unstarted: Cannot run it in "rack-1": the runner "a" must be connected; it is not',
+    );
+    const a = new FakeRunner(pool).hello({ runs });
+    void pool.run(order("2", beside));
+    pool.closed(a);
+    const waiting = watch(pool.run(order("3", beside)));
+    await vi.advanceTimersByTimeAsync(2_999);
+    expect(await waiting.now()).toBe("open");
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await waiting.now()).toMatch(
+      /^environment_unavailable unstarted: .*the runner "a" must be connected; it is not/,
+    );
+    expect(b.runs()).toEqual([]);
+  });
+
+  test("waits in a pool that has just begun, since the runner may be on its way back", async () => {
+    const call = watch(pool.run(order("1", beside)));
+    expect(await call.now()).toBe("open");
+    new FakeRunner(pool).hello({ name: "b", runs });
+    expect(await call.now()).toBe("open");
+    const a = new FakeRunner(pool).hello({ runs });
+    a.answers();
+    expect(await call.now()).toBe("reply");
+    const late = watch(pool.run(order("2", { ...beside, on: "c" })));
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(await late.now()).toMatch(/^environment_unavailable unstarted: .*the runner "c"/);
+  });
+
+  test("goes on while the runner drains, which is closed when it has neither work nor replicas", async () => {
+    const a = new FakeRunner(pool).hello({ runs });
+    a.reports(replica("r1"));
+    a.says({ type: "drain" });
+    const call = watch(pool.run(order("1", beside)));
+    a.answers();
+    expect(await call.now()).toBe("reply");
+    expect(a.closed).toBeUndefined();
+    a.reports(replica("r1", { status: "ended", ended: "it was stopped" }));
+    expect(a.closed?.code).toBe(CLOSE.drained.code);
+  });
+});
+
+/** What services were told since it was asked. */
+function said() {
+  return told.splice(0).map(({ service, place, lost, replicas }) => {
+    const has = replicas.map((one) => `${one.replica} ${one.status}`);
+    return { service, place, lost, has };
+  });
+}
+
+describe("replicas that a runner tells of", () => {
+  test("are told to their services at once, and counted by service", async () => {
+    const a = new FakeRunner(pool).hello();
+    a.reports(replica("r1"), replica("r2", { status: "starting" }), replica("p1", { service: "paint" }));
+    expect(said()).toEqual([
+      { service: "shop", place: "a", lost: null, has: ["r1 ready", "r2 starting"] },
+      { service: "paint", place: "a", lost: null, has: ["p1 ready"] },
+    ]);
+    expect(pool.status().runners).toMatchObject([{ replicas: 3, services: { shop: 2, paint: 1 } }]);
+  });
+
+  test("are told again when something changes, and their numbers every few seconds", async () => {
+    const a = new FakeRunner(pool).hello();
+    a.reports(replica("r1"));
+    await vi.advanceTimersByTimeAsync(1_000);
+    a.reports(replica("r1", { cpu: 0.7 }));
+    expect(said()).toHaveLength(1);
+    a.reports(replica("r1", { status: "unready" }));
+    expect(said()).toMatchObject([{ has: ["r1 unready"] }]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    a.reports(replica("r1", { status: "unready", cpu: 0.9 }));
+    expect(told.splice(0)[0]?.replicas[0]?.cpu).toBe(0.9);
+  });
+
+  test("that are gone are told once as none", async () => {
+    const a = new FakeRunner(pool).hello();
+    a.reports(replica("r1"));
+    await vi.advanceTimersByTimeAsync(0);
+    said();
+    a.reports();
+    await vi.advanceTimersByTimeAsync(0);
+    a.reports();
+    await vi.advanceTimersByTimeAsync(6_000);
+    a.reports();
+    expect(said()).toEqual([{ service: "shop", place: "a", lost: null, has: [] }]);
+  });
+
+  test("are told as lost, with why, when the runner is silent or does not come back", async () => {
+    const a = new FakeRunner(pool).hello();
+    a.reports(replica("r1"));
+    await vi.advanceTimersByTimeAsync(0);
+    said();
+    pool.closed(a);
+    await vi.advanceTimersByTimeAsync(2_999);
+    expect(said()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(said()).toEqual([
+      { service: "shop", place: "a", lost: expect.stringMatching(/not back within 3000 ms/) as string, has: [] },
+    ]);
+    const b = new FakeRunner(pool).hello({ name: "b" });
+    b.reports(replica("r2"));
+    await vi.advanceTimersByTimeAsync(8_000);
+    expect(said().at(-1)).toMatchObject({ place: "b", lost: expect.stringMatching(/silent for/) as string, has: [] });
+  });
+
+  test("stay as they were while the runner is back within its grace", async () => {
+    const a = new FakeRunner(pool).hello();
+    a.reports(replica("r1"));
+    await vi.advanceTimersByTimeAsync(0);
+    said();
+    pool.closed(a);
+    await vi.advanceTimersByTimeAsync(1_000);
+    const back = new FakeRunner(pool).hello();
+    back.reports(replica("r1"));
+    await vi.advanceTimersByTimeAsync(3_000);
+    back.beat = Date.now();
+    expect(said()).toEqual([]);
+  });
+
+  test("let the pool sleep when there are none", async () => {
+    const a = new FakeRunner(pool).hello();
+    a.reports(replica("r1"));
+    expect(vi.getTimerCount()).toBeGreaterThan(0);
+    a.reports();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test.each(["nonsense", '[{"replica":1}]', '{"a":1}'])("are refused when they are %s", (body) => {
+    const a = new FakeRunner(pool).hello();
+    a.says({ type: "replicas" }, body);
+    expect(a.closed?.code).toBe(CLOSE.refused.code);
+  });
+
+  test("are told one after another; what could not be told comes with the next, with those that have ended", async () => {
+    const calls: { report: PoolReport; done: PromiseWithResolvers<void> }[] = [];
+    pool = newPool((_service, report) => {
+      const done = Promise.withResolvers<void>();
+      calls.push({ report, done });
+      return done.promise;
+    });
+    const has = (at: number) => calls[at]?.report.replicas.map((one) => `${one.replica} ${one.status}`);
+    const a = new FakeRunner(pool).hello();
+    a.reports(replica("r1", { status: "starting" }));
+    a.reports(replica("r1", { status: "ended", ended: "it ended with exit code 1" }));
+    a.reports(replica("r2", { status: "starting" }));
+    expect(calls).toHaveLength(1);
+    calls[0]?.done.resolve();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(has(1)).toEqual(["r2 starting", "r1 ended"]);
+    calls[1]?.done.reject(new Error("reset"));
+    await vi.advanceTimersByTimeAsync(0);
+    a.reports(replica("r2", { status: "starting" }));
+    expect(has(2)).toEqual(["r2 starting", "r1 ended"]);
   });
 });

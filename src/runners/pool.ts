@@ -45,6 +45,8 @@ const ALONG_MS = 50;
 const TIMEOUT_GRACE_MS = 1_000;
 /** A slot whose work was cancelled is given out again when the runner says so, and at the latest then. */
 const CLOSING_MS = 30_000;
+/** A pool that has just begun to remember may not know a runner yet that is on its way back to it. */
+const YOUNG_MS = 20_000;
 
 export class Pool {
   readonly #deps: PoolDeps;
@@ -56,9 +58,13 @@ export class Pool {
   /** Runners that are owed an acknowledgement. */
   readonly #flushing = new Set<Runner>();
   #ticking = false;
+  /** Names of runners that have been here and are gone. */
+  readonly #lost = new Set<string>();
+  readonly #bornAt: number;
 
   constructor(deps: PoolDeps) {
     this.#deps = deps;
+    this.#bornAt = deps.now();
   }
 
   /** A socket that was there before this memory, and what its runner had said. */
@@ -120,7 +126,7 @@ export class Pool {
     const chosen = pick(all, order);
     if (chosen !== undefined) return this.#push(chosen.runner, order, settle);
     const fits = all.some((one) => mayTake(one, order));
-    if (!fits && !order.hold) return settle(this.#nobody(order));
+    if (!fits && !order.hold && !this.#mayComeBack(order)) return settle(this.#nobody(order));
     if (this.#queue.size >= order.max_queued) {
       return settle(
         this.#unstarted(
@@ -151,6 +157,10 @@ export class Pool {
     });
   }
 
+  #mayComeBack({ on }: PoolOrder): boolean {
+    return on !== undefined && !this.#lost.has(on) && this.#deps.now() - this.#bornAt < YOUNG_MS;
+  }
+
   #leaveQueue(waiting: Waiting, answer: Answer): void {
     if (!this.#queue.delete(waiting)) return;
     waiting.stop();
@@ -173,8 +183,9 @@ export class Pool {
       if (chosen === undefined) {
         isFull ||= !all.some((one) => one.connected && !one.draining && one.inFlight < one.declared.slots);
         // What one runner alone can do has nobody to wait for without it.
-        const isLost = waiting.order.on !== undefined && !all.some((one) => mayTake(one, waiting.order));
-        if (isLost) this.#leaveQueue(waiting, this.#nobody(waiting.order));
+        const { order } = waiting;
+        const isLost = order.on !== undefined && !all.some((one) => mayTake(one, order));
+        if (isLost && !this.#mayComeBack(order)) this.#leaveQueue(waiting, this.#nobody(waiting.order));
         continue;
       }
       this.#queue.delete(waiting);
@@ -293,6 +304,7 @@ export class Pool {
   }
 
   #admit(runner: Runner, socket: Socket): void {
+    this.#lost.delete(runner.declared.name);
     this.#runners.set(runner.declared.instance, runner);
     this.#bySocket.set(socket, runner);
   }
@@ -362,6 +374,8 @@ export class Pool {
 
   #forget(runner: Runner): void {
     runner.stopGrace?.();
+    // Only while the pool is young does it matter.
+    if (this.#deps.now() - this.#bornAt < YOUNG_MS) this.#lost.add(runner.declared.name);
     if (this.#runners.get(runner.declared.instance) === runner) this.#runners.delete(runner.declared.instance);
   }
 

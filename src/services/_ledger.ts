@@ -201,7 +201,8 @@ export class Ledger {
 
   /** Says so once; `stepAt`: when it is tried again. */
   stopFailed(replica: Replica, error: ErrorData, { stepAt, now }: { stepAt: number; now: number }): void {
-    if (replica.tries === 0) this.#store.tell(now, `${replica.replica}: it could not be stopped yet: ${error.detail}`);
+    const what = replica.step === "start" ? "changed" : "stopped";
+    if (replica.tries === 0) this.#store.tell(now, `${replica.replica}: it could not be ${what} yet: ${error.detail}`);
     this.#store.setReplica({ ...replica, tries: replica.tries + 1, stepAt });
   }
 

@@ -4,7 +4,7 @@
  */
 import { compares, minutesIn, type Facts } from "../machines/evaluate.ts";
 import { numberOf } from "../machines/regions.ts";
-import type { Fact, Requirement } from "../model/state-machines.ts";
+import type { Fact, Leaf, Requirement } from "../model/state-machines.ts";
 
 /** How often what tells nobody when it changes is asked. */
 export const POLL_MS = 5_000;
@@ -14,7 +14,6 @@ const MINUTE_MS = 60_000;
 /** `decided`: whatever time does. `at`: when the answer may be another, milliseconds since the epoch; null: never by itself. */
 type Told = { readonly decided: boolean | undefined; readonly at: number | null };
 
-type Leaf = Exclude<Requirement, { all: Requirement[] } | { any: Requirement[] } | { not: Requirement }>;
 type Comparison = Extract<Leaf, { op: string }>;
 
 export function timeTells(requirement: Requirement, facts: Facts): Told {
@@ -86,14 +85,25 @@ function growsTo({ fact, value }: Comparison, facts: Facts): number | null {
   return leftMs === 0 ? facts.now + 1 : null;
 }
 
-/** When it is that minute of the day next. */
-function nextTime(minute: number, zone: string, now: number): number {
+/** When it is that minute of the day next, or clocks are put forward or back before. */
+function nextTime(minute: number, zone: string, now: number): number | null {
+  const time = minutesIn(now, zone);
+  if (time === undefined) return null;
   const begun = Math.floor(now / MINUTE_MS) * MINUTE_MS;
-  const ahead = (minute - minutesIn(now, zone) + 1440) % 1440 || 1440;
-  const at = begun + ahead * MINUTE_MS;
-  // Clocks are put forward and back: by as much as it is off then.
-  const off = ((minutesIn(at, zone) - minute + 2160) % 1440) - 720;
-  return Math.max(begun + MINUTE_MS, at - off * MINUTE_MS);
+  const at = begun + ((minute - time + 1440) % 1440 || 1440) * MINUTE_MS;
+  if (offsetAt(at, zone) === offsetAt(begun, zone)) return at;
+  let [before, after] = [begun, at];
+  while (after - before > MINUTE_MS) {
+    const middle = before + Math.floor((after - before) / MINUTE_MS / 2) * MINUTE_MS;
+    if (offsetAt(middle, zone) === offsetAt(begun, zone)) before = middle;
+    else after = middle;
+  }
+  return after;
+}
+
+/** In minutes, of the day. */
+function offsetAt(at: number, zone: string): number {
+  return ((minutesIn(at, zone) ?? 0) - (minutesIn(at, "UTC") ?? 0) + 1440) % 1440;
 }
 
 export function earliest(times: readonly (number | null)[]): number | null {

@@ -28,23 +28,37 @@ const MOST_ROUNDS = 24;
 
 /**
  * `now`: steps that wait for no other; what is under way already (a replica that is starting or stopping) is not among them.
- * `sentences`: the whole plan, a step each.
+ * `sentences`: the whole plan, a step each; made when it is read, for that takes longer.
  */
-export function planReplicas(known: readonly Known[], wanted: Wanted): { now: Move[]; sentences: string[] } {
-  let replicas: Replicas = Object.fromEntries(known.map(({ replica, ...is }) => [replica, is]));
+export function planReplicas(known: readonly Known[], wanted: Wanted): { now: Move[]; readonly sentences: string[] } {
+  const replicas: Replicas = Object.fromEntries(known.map(({ replica, ...is }) => [replica, is]));
+  const next = Object.entries(nextReplicas(replicas, wanted));
+  const begins = next.filter(([replica, to]) => !isUnderWay(replicas[replica], to));
+  const { steps } = planRound(replicas, Object.fromEntries(begins));
+  return {
+    now: steps.filter(({ needs }) => needs.length === 0).flatMap(moveOf),
+    get sentences() {
+      return sentencesOf(replicas, wanted);
+    },
+  };
+}
+
+function isUnderWay(is: Replica | undefined, to: Replica | null): boolean {
+  if (to === null) return is?.phase === "stopping";
+  return is?.phase === "starting" && is.revision === to.revision && is.count === to.count;
+}
+
+function sentencesOf(first: Replicas, wanted: Wanted): string[] {
+  let replicas = first;
   const steps: Step[] = [];
   let ends: readonly number[] = [];
-  let now: Move[] = [];
   for (let round = 0; ; round++) {
-    const next = nextReplicas(replicas, wanted);
-    const made = planRound(replicas, next);
-    if (round === 0) now = made.steps.filter(({ needs }) => needs.length === 0).flatMap(moveOf);
-    if (made.steps.length === 0) break;
-    if (round === MOST_ROUNDS) return { now, sentences: [...sentencesOf(steps), "The others follow in the same way."] };
+    const made = planRound(replicas, nextReplicas(replicas, wanted));
+    if (made.steps.length === 0) return toSentences({ ...made, steps });
+    if (round === MOST_ROUNDS) return [...toSentences({ ...made, steps }), "The others follow in the same way."];
     ends = append(steps, made.steps, ends);
-    replicas = (made.state as { replicas?: Replicas } | undefined)?.replicas ?? {};
+    replicas = (made.state as { replicas: Replicas }).replicas;
   }
-  return { now, sentences: sentencesOf(steps) };
 }
 
 function planRound(replicas: Replicas, next: Next): Plan {
@@ -69,18 +83,4 @@ function moveOf({ job, params, target }: Step): Move[] {
   if (name !== "start") return [{ do: name, replica }];
   const { revision, count } = target as Replica;
   return [{ do: name, replica, revision, count }];
-}
-
-function sentencesOf(steps: readonly Step[]): string[] {
-  return toSentences({
-    reached: true,
-    steps,
-    makespan: 0,
-    state: undefined,
-    unmet: [],
-    bound: null,
-    tries: 0,
-    notes: [],
-    trace: [],
-  });
 }

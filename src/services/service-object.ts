@@ -154,9 +154,7 @@ export class ServiceObject extends DurableObject<unknown> {
     const told = new Set(replicas.map(({ replica }) => replica));
     const missing = own.filter((replica) => !told.has(replica.replica) && isThere(replica, now));
     if (missing.length > 0) {
-      this.#write((at) =>
-        missing.forEach((each) => this.#ledger.ended(each, `${place} has it no more`, each.lines, at)),
-      );
+      this.#write((at) => missing.forEach((each) => this.#ledger.lost(each, `${place} has it no more`, at)));
     }
     this.#kick();
   }
@@ -172,7 +170,7 @@ export class ServiceObject extends DurableObject<unknown> {
   /** Where one that is being started is to be. false: it is not wanted any more, and must not be started. */
   placed(replica: string, place: string): boolean {
     const known = this.#store.replica(replica);
-    if (known?.phase !== "starting" || (known.place !== "" && known.place !== place)) return false;
+    if (known?.step !== "start" || (known.place !== "" && known.place !== place)) return false;
     if (known.place !== place) this.#write(() => this.#store.setReplica({ ...known, place }));
     return true;
   }
@@ -442,7 +440,7 @@ export class ServiceObject extends DurableObject<unknown> {
         const since = this.#absentSince.get(name) ?? now;
         this.#absentSince.set(name, since);
         if (isSure || now - since >= ABSENT_MS) {
-          this.#write((at) => this.#ledger.ended(replica, "its place has it no more", replica.lines, at));
+          this.#write((at) => this.#ledger.lost(replica, "its place has it no more", at));
         }
       }
     }

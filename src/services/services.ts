@@ -105,7 +105,8 @@ export function createServices(options: ServicesOptions): Services {
 
     async observe(row, { replicas, environment: where }) {
       const { environment, services } = await placeOf(where === "" ? row.environment : where);
-      const reports = await services.observe({ service: row.name, run: row.run, replicas }, environment);
+      const { name: service, run, health } = row;
+      const reports = await services.observe({ service, run, health, replicas }, environment);
       return reports.map(mutable);
     },
 
@@ -150,11 +151,12 @@ export function createServices(options: ServicesOptions): Services {
     await answered(service, async () => object(service).placed(replica, ""));
     const replicas = [{ service, replica, place: "", address: addressOf(row) }];
     for (;;) {
-      const reports = await services.observe({ service, run: row.run, replicas }, environment);
+      const reports = await services.observe({ service, run: row.run, health: row.health, replicas }, environment);
       const report = reports.find((each) => each.replica === replica) ?? reports[0];
       if (report?.status === "ready") return mutable({ ...report, replica, revision });
       if (options.now() >= until) {
-        const ended = `it was not healthy within ${row.health.start_ms} ms`;
+        const why = report?.lines[0] === undefined ? "" : `: ${report.lines[0]}`;
+        const ended = `it was not healthy within ${row.health.start_ms} ms${why}`;
         const nothing = { place: "", address: addressOf(row), cpu: null, count: 1, ready: 0, lines: [] };
         return { ...nothing, replica, service, revision, status: "ended" as const, ended };
       }

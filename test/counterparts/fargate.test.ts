@@ -1,4 +1,4 @@
-/** The Fargate adapter against moto's ECS (`pip install moto[server]`), which we did not write: RunTask, DescribeTasks, StopTask. */
+/** The Fargate adapter against moto's ECS (`pip install moto[server]`), which we did not write: RunTask, DescribeTasks, StopTask, and services. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import net from "node:net";
 import { AwsClient } from "aws4fetch";
@@ -7,7 +7,9 @@ import type { AdapterCall, EnvironmentHandle } from "../../src/adapters/adapter.
 import { fargateAdapter } from "../../src/adapters/fargate/fargate.ts";
 import type { Implementation } from "../../src/model/resolved.ts";
 import type { Outcome } from "../../src/model/outcome.ts";
+import { HEALTH_DEFAULTS } from "../../src/model/services.ts";
 import { FakeJobs } from "../contracts/fake-jobs.ts";
+import { openApp } from "../contracts/service-host/app.ts";
 
 const MODULE: Implementation = { kind: "module", sha256: "a".repeat(64), export: "run", language: "javascript" };
 const CONTAINER: Implementation = { kind: "container", image: "team/thumb:1", command: ["thumb"] };
@@ -56,7 +58,12 @@ describe.skipIf(!isThere)("fargateAdapter() on moto_server", () => {
   beforeAll(async () => {
     const port = await freePort();
     endpoint = `http://127.0.0.1:${port}/`;
-    server = spawn("moto_server", ["-H", "127.0.0.1", "-p", String(port)], { stdio: "ignore", detached: true });
+    server = spawn("moto_server", ["-H", "127.0.0.1", "-p", String(port)], {
+      stdio: "ignore",
+      detached: true,
+      // moto makes services without tasks: it is told how many it is to say that a new one has.
+      env: { ...process.env, MOTO_ECS_SERVICE_RUNNING: "2" },
+    });
     await answers(endpoint);
     // Else moto's tasks run through their states by themselves, one with each DescribeTasks.
     await fetch(`${endpoint}moto-api/state-manager/set-transition`, {
@@ -178,6 +185,52 @@ describe.skipIf(!isThere)("fargateAdapter() on moto_server", () => {
     });
     const gone = world({ cluster: "missing" });
     expect((await gone.adapter.check?.(gone.environment))?.missing.join()).toContain("missing");
+  });
+
+  it("makes, scales, rolls, looks at and stops a service, and finds none after that", async () => {
+    const app = await openApp();
+    try {
+      const { adapter, environment } = world({ service_url: app.url });
+      const host = adapter.services;
+      if (host === undefined) throw new TypeError("it has no services");
+      const order = {
+        service: "album.web",
+        replica: "r-1",
+        revision: "one",
+        count: 2,
+        place: "",
+        spec: {
+          run: { container: { image: "team/album:1", command: ["serve"] } },
+          port: 3_000,
+          variables: { MODE: "fast" },
+          requires: {},
+          stop_ms: 10_000,
+          health: { ...HEALTH_DEFAULTS, path: "/health" },
+        },
+      };
+      const ref = { service: "album.web", replica: "r-1", place: "", address: app.url };
+      const observe = (replicas: (typeof ref)[]) =>
+        host.observe({ service: "album.web", run: order.spec.run, health: order.spec.health, replicas }, environment);
+      expect(await host.start(order, environment)).toMatchObject({
+        status: "ready",
+        revision: "one",
+        count: 2,
+        ready: 2,
+      });
+      expect(await host.start(order, environment)).toMatchObject({ status: "ready", count: 2 });
+      expect(await host.start({ ...order, count: 3 }, environment)).toMatchObject({ count: 3, ready: 3 });
+      expect(await host.start({ ...order, revision: "two" }, environment)).toMatchObject({ revision: "two", count: 2 });
+      expect(await observe([])).toMatchObject([{ replica: "r-1", revision: "two", status: "ready", ready: 2 }]);
+      const { serviceArns } = await ecs<{ serviceArns: string[] }>("ListServices", { cluster: "c" });
+      expect(serviceArns).toHaveLength(1);
+      await host.stop({ ...ref, graceMs: 1_000 }, environment);
+      await host.stop({ ...ref, graceMs: 1_000 }, environment);
+      expect(await observe([ref])).toMatchObject([{ replica: "r-1", status: "ended" }]);
+      const left = await ecs<{ taskDefinitionArns: string[] }>("ListTaskDefinitions", {});
+      expect(left.taskDefinitionArns.filter((arn) => arn.includes("/sy-album-web"))).toEqual([]);
+    } finally {
+      app.close();
+    }
   });
 
   it("says that nobody is there", async () => {

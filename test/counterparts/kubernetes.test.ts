@@ -60,7 +60,7 @@ const setOf = (config: object, spec: Partial<StartOrder["spec"]> = {}) =>
       },
     },
     v.parse(KubernetesJobConfigSchema, { api_server: "https://k8s.test", ...config }),
-    { image: "registry.test/host:1", command: ["serve"], environment: "cluster", placeMs: 60_000 },
+    { image: "registry.test/host:1", command: ["serve"], environment: "cluster" },
   );
 
 type Model = new (data: unknown) => { validate(): void };

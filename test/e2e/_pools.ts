@@ -5,9 +5,15 @@ import path from "node:path";
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 import type { Cancellation } from "../../src/core/cancellation.ts";
-import { openRunnerDoor, type RunnerDoor, type RunnerDoorOptions } from "../../src/host/runner-door.node.ts";
+import {
+  openRunnerDoor,
+  type RunnerDoor,
+  type RunnerDoorOptions,
+  type RunnerHost,
+} from "../../src/host/runner-door.node.ts";
 import type { Outcome } from "../../src/model/outcome.ts";
 import type { PoolOrder, PoolStatus } from "../../src/model/runner-protocol.ts";
+import type { PoolReport } from "../../src/model/services.ts";
 
 export const TOKEN = "sy_test_token";
 export const ENVIRONMENT = "rack-1";
@@ -32,7 +38,10 @@ export async function startPools(): Promise<Pools> {
           modules: [{ type: "ESModule", path: "worker.js", contents: script }],
           compatibilityDate: "2026-07-01",
           unsafeDirectSockets: [{ host: "127.0.0.1", port }],
-          durableObjects: { RUNNERS: { className: "RunnerPool", useSQLite: true } },
+          durableObjects: {
+            RUNNERS: { className: "RunnerPool", useSQLite: true },
+            SERVICES: { className: "ServiceNotes", useSQLite: true },
+          },
         },
       ],
     });
@@ -95,6 +104,12 @@ export async function status(pools: { url: string }): Promise<PoolStatus> {
   return (await (await fetch(`${pools.url}/runners/${ENVIRONMENT}/status`)).json()) as PoolStatus;
 }
 
+/** What a service was told by the pool. */
+export async function toldTo(pools: { url: string }, service: string): Promise<PoolReport[]> {
+  const response = await fetch(`${pools.url}/runners/${ENVIRONMENT}/told`, { method: "POST", body: service });
+  return (await response.json()) as PoolReport[];
+}
+
 export async function until(what: string, look: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
   for (const giveUpAt = Date.now() + ms; !(await look()); await new Promise((resolve) => setTimeout(resolve, 10))) {
     if (Date.now() > giveUpAt) throw new Error(`it never came to be: ${what}`);
@@ -145,7 +160,7 @@ export function reply(text: string): string {
 
 export function openDoor(
   url: string,
-  host: StubHost,
+  host: RunnerHost,
   more: Partial<RunnerDoorOptions> = {},
 ): { door: RunnerDoor; lines: string[]; ended: Promise<unknown> } {
   const lines: string[] = [];

@@ -1,7 +1,8 @@
 /** Agents on the real platform: the example, followed by opctl, a fleet, and kill -9 between steps. */
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { install, startDev, waitUntil, type Dev } from "./_platform.ts";
+import { install, ROOT, startDev, waitUntil, type Dev } from "./_platform.ts";
 
 let dev: Dev;
 beforeAll(async () => {
@@ -99,6 +100,98 @@ test("a sensor is read before a plan", async () => {
   });
   expect((await dev.opctl(["seek", "sensing", "-t", target({ a: 4 }), "--wait"])).code).toBe(0);
   expect(await status("sensing")).toMatchObject({ phase: "reached", plan: null, state: { counters: { a: 4 } } });
+});
+
+test("seek --wait ends for an agent that rests, or is deleted", async () => {
+  const never = "export async function never() { await new Promise((end) => setTimeout(end, 60_000)); }";
+  await install(dev, "never", never, { timeout_ms: 120_000, is_async: true });
+  await put("/registry/jobs/never", { path: "/counters/:name", effect: "value + 1", operation: "never" });
+  await put("/registry/agents/resting", { jobs: ["never"], initial: { counters: { a: 0 } }, active: false });
+  const resting = await dev.opctl(["seek", "resting", "-t", target({ a: 1 }), "--wait"]);
+  expect(resting.stderr).toContain("opctl edit agent resting -s active=true");
+  expect(resting.code).toBe(1);
+  await put("/registry/agents/deleted", { jobs: ["never"], initial: { counters: { a: 0 } } });
+  const seeking = dev.opctl(["seek", "deleted", "-t", target({ a: 1 }), "--wait"]);
+  await waitUntil(async () => (await status("deleted")).phase === "running", 20_000);
+  expect((await dev.request("/registry/agents/deleted", { method: "DELETE" })).ok).toBe(true);
+  const { code, stderr } = await seeking;
+  expect(stderr).toContain('Cannot find the agent "deleted"');
+  expect(code).toBe(4);
+});
+
+test("opctl get agent shows what it is at, and what it did last", async () => {
+  const { stdout } = await dev.opctl([
+    "get",
+    "agent",
+    "told",
+    "-a",
+    "phase",
+    "-a",
+    "plan",
+    "-a",
+    "last_run",
+    "-a",
+    "state",
+  ]);
+  expect(stdout).toMatch(/reached +\d+: \d+ of \d+ done +ex_\S+ +\{"counters":\{"a":2\}\}/);
+});
+
+test("a runner tells what it sees, as long as its operation runs", async () => {
+  await put("/registry/environments/field", { adapter: "runner" });
+  const code = `export async function thermometer({ agent, broken }, ctx) {
+    for (let degrees = 1; degrees <= 1_000 && !ctx.signal.aborted; degrees++) {
+      await ctx.call("sense_agent", { name: agent, path: "/degrees", value: degrees });
+      if (degrees === broken) await ctx.call("sense_agent", { name: agent, path: "/counters/a", value: 0 });
+      await new Promise((end) => setTimeout(end, 20));
+    }
+  }`;
+  await install(dev, "thermometer", code, { environment: "field", is_async: true, timeout_ms: 120_000 });
+  await put("/registry/agents/streamed", { jobs: ["plus_one"], initial: { counters: { a: 0 } } });
+  expect((await dev.opctl(["seek", "streamed", "-t", target({ a: 1 }), "--wait"])).code).toBe(0);
+  const runner = spawn(
+    process.execPath,
+    ["cli/opctl.js", "runner", "start", "--environment", "field", "--name", "pole"],
+    {
+      cwd: ROOT,
+      env: { ...process.env, SWITCHYARD_URL: dev.url, SWITCHYARD_TOKEN: dev.token },
+      stdio: "ignore",
+    },
+  );
+  try {
+    const started = await dev.opctl(["call", "thermometer", 'agent:="streamed"', "broken:=3", "--async"]);
+    expect(started.stderr).not.toContain("error");
+    const { execution_id: id } = JSON.parse(started.stdout) as { execution_id: string };
+    const seen = async () =>
+      (await status("streamed")) as unknown as Status & { state: { degrees?: number }; plan: { number: number } };
+    await waitUntil(async () => ((await seen()).state.degrees ?? 0) >= 5, 30_000);
+    // What it saw broken was set right meanwhile.
+    await waitUntil(async () => (await seen()).plan.number === 2 && (await seen()).phase === "reached", 20_000);
+    expect((await seen()).state.counters).toEqual({ a: 1 });
+    const execution = (await (await dev.request(`/executions/${id}`)).json()) as object;
+    expect(execution).toMatchObject({ status: "running" });
+    const runners = await dev.opctl(["runner", "list", "--environment", "field"]);
+    expect(runners.stdout).toMatch(/pole +connected +1\//);
+    expect((await dev.opctl(["cancel", id])).code).toBe(0);
+  } finally {
+    runner.kill("SIGTERM");
+  }
+});
+
+test("a runner tells no agent whose rights its caller has not", async () => {
+  const code = `export async function liar({ agent }, ctx) {
+    return ctx.call("sense_agent", { name: agent, path: "/counters/a", value: 9 }).catch((error) => error.code);
+  }`;
+  await install(dev, "liar", code);
+  await put("/registry/agents/mighty", {
+    jobs: ["plus_one"],
+    initial: { counters: { a: 0 } },
+    scopes: ["ops:invoke", "registry:write"],
+  });
+  const created = await dev.opctl(["token", "create", "caller", "--scope", "ops:invoke", "--json"]);
+  const { token } = JSON.parse(created.stdout) as { token: string };
+  const answered = await dev.request("/ops/liar", { method: "POST", body: '{"agent": "mighty"}', token });
+  expect([answered.status, await answered.json()]).toEqual([200, "forbidden"]);
+  expect((await status("mighty")).state).toEqual({ counters: { a: 0 } });
 });
 
 test("a fleet goes after its canary, and stops when that fails", async () => {

@@ -176,7 +176,7 @@ export class TestWorld {
   holds = false;
   /** How many of an operation's executions fail from now on. */
   readonly failing = new Map<string, number>();
-  /** What sensors' operations answer. */
+  /** What sensors' operations answer, or what says it. */
   readonly seen = new Map<string, unknown>();
   refusal: ErrorCode | undefined;
   beforeAnswer: (() => Promise<void>) | undefined;
@@ -376,7 +376,9 @@ export class TestWorld {
     };
     if (this.seen.has(operation.name)) {
       kept.status = "succeeded";
-      kept.outcome = { ok: true, output: JSON.stringify(this.seen.get(operation.name)), logs: [] };
+      const seen = this.seen.get(operation.name);
+      const value: unknown = typeof seen === "function" ? (seen as () => unknown)() : seen;
+      kept.outcome = { ok: true, output: JSON.stringify(value), logs: [] };
       this.executions.push(kept);
       return { id: kept.id, repeated: false };
     }

@@ -1,7 +1,7 @@
 /// <reference types="@cloudflare/vitest-pool-workers/types" />
 /** The object of an agent: it gets there through failures, contradictions, edits and its own death. */
 import { describe, expect, it, vi } from "vitest";
-import { clock, failure, SECOND, START, SUCCESS, TestWorld } from "./agents-world.ts";
+import { failure, SECOND, START, SUCCESS, TestWorld } from "./agents-world.ts";
 
 vi.spyOn(console, "error").mockImplementation(() => undefined);
 
@@ -276,18 +276,23 @@ describe("a row", () => {
     await world.end(0);
     await world.pass(100 * SECOND);
     expect(await world.status()).toMatchObject({ phase: "waiting", active: false, state: { counters: { a: 1 } } });
+    // Who follows it is told that it waits for no time.
+    expect((await world.events("phase")).at(-1)).toMatchObject({ phase: "waiting", active: false });
     await world.put({ active: true });
     await world.pass(SECOND);
     expect(await phase(world)).toBe("reached");
   });
 
-  it("that is deleted takes everything with it", async () => {
+  it("that is deleted takes everything with it, and who watches hears no more", async () => {
     const world = counting({ a: 0 });
     await world.seek({ counters: { a: 1 } });
     await world.pass(SECOND);
+    const { event } = await world.status();
+    const watching = Promise.resolve(world.stub.watch(event, 60 * SECOND));
     world.row = undefined;
     await world.stub.changed();
     expect(await world.stub.status()).toBeUndefined();
+    expect(await watching).toEqual([]);
     const tables = ["agent", "steps", "jobs", "events", "held", "sensors"];
     for (const table of tables) expect(await world.stub.rows(`SELECT * FROM ${table}`)).toEqual([]);
   });
@@ -302,42 +307,5 @@ describe("a row", () => {
     await world.end(0);
     await world.pass(SECOND);
     expect(await state(world)).toEqual({ a: 2 });
-  });
-});
-
-async function scenario(set: (world: TestWorld) => void): Promise<TestWorld> {
-  const world = counting({ a: 0, b: 0 }, { sensors: [{ operation: "look", path: "/seen" }] });
-  world.seen.set("look", true);
-  world.failing.set("plus_one", 1);
-  set(world);
-  await world.seek({ counters: { a: 2, b: 2 } });
-  await world.pass(200 * SECOND);
-  return world;
-}
-
-describe("killed", () => {
-  it.each(["dieBefore", "dieAfter"] as const)("around any write it does each step once (%s)", async (where) => {
-    for (let at = 1, writes = 1; at <= writes; at++) {
-      const world = await scenario((each) => void (each[where] = at));
-      if (at === 1 || world.writes > writes) writes = Math.min(world.writes, 60);
-      const { phase: end, state: is } = await world.status();
-      expect({ at, end, is }).toEqual({ at, end: "reached", is: { counters: { a: 2, b: 2 }, seen: true } });
-      // The one that failed has done nothing.
-      expect({ at, ...done(world) }).toEqual({ at, "/counters/a": 2, "/counters/b": 2 });
-    }
-    expect(clock.now).toBeGreaterThan(START);
-  });
-
-  it("between the start of a step and its end it finds what has become of it", async () => {
-    const world = counting({ a: 0 });
-    world.holds = true;
-    await world.seek({ counters: { a: 1 } });
-    await world.stub.rest();
-    await world.restart();
-    world.executions[0]!.status = "succeeded";
-    world.executions[0]!.outcome = SUCCESS;
-    await world.pass(70 * SECOND);
-    expect(await world.status()).toMatchObject({ phase: "reached", state: { counters: { a: 1 } } });
-    expect(done(world)).toEqual({ "/counters/a": 1 });
   });
 });

@@ -1,13 +1,28 @@
-/** A worker with nothing but pools of runners, for tests of the runner's own end: orders come by HTTP. */
+/** A worker with nothing but pools of runners, for tests of the runner's own end: orders come by HTTP. Services note what they are told. */
+import { DurableObject } from "cloudflare:workers";
 import type { PoolOrder } from "../../src/model/runner-protocol.ts";
 import type { RunnerPool } from "../../src/runners/runner-pool.ts";
 
 export { RunnerPool } from "../../src/runners/runner-pool.ts";
 
+export class ServiceNotes extends DurableObject {
+  readonly #told: unknown[] = [];
+
+  // oxlint-disable-next-line require-await -- a remote call answers a promise
+  async reported(text: string): Promise<void> {
+    this.#told.push(JSON.parse(text));
+  }
+
+  // oxlint-disable-next-line require-await -- a remote call answers a promise
+  async told(): Promise<string> {
+    return JSON.stringify(this.#told);
+  }
+}
+
 const TOKEN = "sy_test_token";
 
 export default {
-  async fetch(request, { RUNNERS }) {
+  async fetch(request, { RUNNERS, SERVICES }) {
     const [, , environment = "", action] = new URL(request.url).pathname.split("/");
     const pool = RUNNERS.getByName(environment);
     if (action === "connect") {
@@ -19,6 +34,10 @@ export default {
     }
     if (action === "run") return Response.json(await pool.run(await request.json<PoolOrder>()));
     if (action === "cancel") return Response.json((await pool.cancel(await request.text())) ?? null);
+    if (action === "told") return new Response(await SERVICES.getByName(await request.text()).told());
     return Response.json(await pool.status());
   },
-} satisfies ExportedHandler<{ RUNNERS: DurableObjectNamespace<RunnerPool> }>;
+} satisfies ExportedHandler<{
+  RUNNERS: DurableObjectNamespace<RunnerPool>;
+  SERVICES: DurableObjectNamespace<ServiceNotes>;
+}>;

@@ -71,7 +71,7 @@ export class ServiceObject extends RealServiceObject {
   async rest(): Promise<void> {
     const world = worldOf(this.ctx.id.name);
     // Between a message that leaves and whoever takes it nothing is on its way for a moment.
-    for (let quiet = 0, writes = world.writes, turns = 0; quiet < 3 && turns < 100; turns++) {
+    for (let quiet = 0, writes = world.writes, turns = 0; quiet < 3 && turns < 30; turns++) {
       await this.ctx.storage.sync();
       await world.rest();
       quiet = world.writes === writes && !this.#isAwaited(world) ? quiet + 1 : 0;
@@ -90,6 +90,14 @@ export class ServiceObject extends RealServiceObject {
   /** Memory is gone, tables are there. */
   kill(): void {
     die(this.ctx, worldOf(this.ctx.id.name));
+  }
+
+  /** The alarm, if it is due, and nothing is waited for. */
+  async ring(): Promise<void> {
+    const at = await this.ctx.storage.getAlarm();
+    if (at === null || at > clock.now) return;
+    await this.ctx.storage.deleteAlarm();
+    await this.alarm();
   }
 
   /** Rings each alarm that is due by then, in order; what each sets off comes to rest before the next. */
@@ -211,7 +219,7 @@ export class TestWorld {
 
   async changed(): Promise<void> {
     await this.insist(() => this.stub.changed());
-    await this.stub.rest();
+    await this.insist(() => this.stub.rest());
   }
 
   // What is called.

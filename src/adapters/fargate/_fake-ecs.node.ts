@@ -1,4 +1,6 @@
-/** For tests: an ECS in memory that answers as its API reference says, and remembers what it was asked. */
+/** For tests: an ECS in memory that answers as its API reference says, and remembers what it was asked; `services` as far as those go. */
+import { EcsError, type FakeEcsServices } from "./_fake-ecs-services.node.ts";
+
 export type Asked = { action: string; body: Record<string, unknown>; headers: Headers };
 type Answer = { status?: number; body?: unknown; headers?: Record<string, string> } | Error;
 
@@ -8,6 +10,9 @@ export class FakeEcs {
   readonly answers: Record<string, Answer[]> = {};
   task: Record<string, unknown> = { lastStatus: "RUNNING" };
   image = "team/thumb:1";
+  services: FakeEcsServices | undefined;
+  /** Cuts the connection after the request was done, at that number of requests. */
+  losesAnswer = 0;
   readonly #tasks = new Map<string, string>();
 
   get started(): number {
@@ -36,7 +41,14 @@ export class FakeEcs {
       const { status = 200, headers = {} } = next;
       return new Response(typeof next.body === "string" ? next.body : JSON.stringify(next.body), { status, headers });
     }
-    return Response.json(this.#usual(action, body));
+    try {
+      const answer = this.services?.answer(action, body) ?? this.#usual(action, body);
+      if (this.asked.length === this.losesAnswer) throw new TypeError("the connection was cut");
+      return Response.json(answer);
+    } catch (thrown) {
+      if (!(thrown instanceof EcsError)) throw thrown;
+      return Response.json({ __type: thrown.type, message: thrown.message }, { status: 400 });
+    }
   };
 
   #usual(action: string, body: Record<string, unknown>): unknown {

@@ -1,5 +1,6 @@
 /** What a row says of a place on ECS. */
 import * as v from "valibot";
+import { network, plainUrl } from "../http/settings.ts";
 
 const text = (pattern: RegExp, rule: string) => v.pipe(v.string(), v.regex(pattern, rule));
 const ids = (prefix: string, most: number) =>
@@ -28,7 +29,23 @@ export const FargateConfigSchema = v.pipe(
     memory_mb: v.optional(v.pipe(v.number(), v.integer(), v.minValue(6), v.maxValue(1_048_576))),
     /** In place of the region's public one: a VPC endpoint. */
     endpoint: v.optional(v.pipe(v.string(), v.url())),
-    network: v.optional(v.picklist(["public", "private"]), "public"),
+    network,
+    /** Where requests of services go, such as a load balancer: `{service}` is the service's name. Else to a task's own address. */
+    service_url: v.optional(
+      v.pipe(
+        v.string(),
+        v.check(
+          (url) => v.is(plainUrl, url.replaceAll("{service}", "x")),
+          "must be a http:// or https:// URL without credentials, query and fragment; {service} is the service's name",
+        ),
+      ),
+    ),
+    /** The target group of that load balancer, in which the tasks are. */
+    target_group: v.optional(
+      text(/^arn:aws[a-z-]*:elasticloadbalancing:[\w:/-]{1,300}$/, "must be a target group's ARN"),
+    ),
+    /** By which network services are reached, where it is not that of ECS itself. */
+    service_network: v.optional(v.picklist(["public", "private"])),
   }),
   v.check(
     ({ launch_type: type, capacity_provider: provider }) => type === undefined || provider === undefined,

@@ -1,6 +1,6 @@
 /**
  * The few calls of ECS that are needed, as signed JSON (AWS JSON 1.1, Signature Version 4). Not the SDK: it is more than ten times
- * the size, for five calls. https://docs.aws.amazon.com/AmazonECS/latest/APIReference/
+ * the size, for a handful of calls. https://docs.aws.amazon.com/AmazonECS/latest/APIReference/
  */
 import { AwsClient } from "aws4fetch";
 import { within } from "../../core/within.ts";

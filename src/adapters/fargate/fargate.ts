@@ -18,6 +18,7 @@ import { runJob, type JobDriver, type JobOptions } from "../job.ts";
 import { checkFargate } from "./check.ts";
 import { FargateConfigSchema, type FargateConfig } from "./config.ts";
 import { ecsApi, EcsRefusal, type EcsCall } from "./ecs-api.ts";
+import { ecsServices } from "./ecs-services.ts";
 import { outcomeOfFailure, outcomeOfRefusal } from "./refusals.ts";
 import { stateOfTask, type EcsTask } from "./task-state.ts";
 
@@ -29,12 +30,12 @@ type Tasks = { tasks?: EcsTask[]; failures?: { reason?: string; detail?: string 
 export function fargateAdapter(ports: AdapterPorts, options: JobOptions = {}): Adapter {
   return {
     name: "fargate",
-    summary: "Tasks of Amazon ECS, on Fargate or machines of one's own, that report by callback",
+    summary: "Tasks of Amazon ECS, on Fargate or machines of one's own, that report by callback, and its services",
     config: FargateConfigSchema,
     secrets: {
       access_key_id: {
         required: true,
-        summary: "Of a user or role that may ecs:RunTask, DescribeTasks, ListTasks, StopTask",
+        summary: "Of a user or role that may ecs:RunTask, DescribeTasks, ListTasks, StopTask; more for services",
       },
       secret_access_key: { required: true, summary: "Its secret" },
       session_token: { required: false, summary: "Of temporary credentials" },
@@ -58,6 +59,7 @@ export function fargateAdapter(ports: AdapterPorts, options: JobOptions = {}): A
     check(environment): Promise<EnvironmentCheck> {
       return checkFargate(environment, ports);
     },
+    services: ecsServices(ports),
   };
 }
 

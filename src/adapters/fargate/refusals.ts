@@ -1,4 +1,4 @@
-/** What ECS says instead of starting a task → an outcome. All of it is said before anything has run. */
+/** What ECS says instead of starting a task or a service → an outcome. All of it is said before anything has run. */
 import type { Outcome } from "../../model/outcome.ts";
 import { unstarted } from "../adapter.ts";
 import type { EcsRefusal } from "./ecs-api.ts";
@@ -11,7 +11,7 @@ const FULL = /reached the limit on the number|capacity is unavailable|limit on t
 
 export function outcomeOfRefusal(refusal: EcsRefusal, name: string): Outcome & { ok: false } {
   const { type, status, message, retryAfterMs } = refusal;
-  const said = `Cannot start a task in "${name}": ECS must accept it; it says ${type}: ${message}`;
+  const said = `Cannot use "${name}": ECS must accept what it is asked for; it says ${type}: ${message}`;
   if (THROTTLED.test(type) || status === 429 || FULL.test(message)) {
     return unstarted("environment_throttled", said, {
       retry: retryAfterMs === undefined ? { kind: "may" } : { kind: "after", after_ms: retryAfterMs },

@@ -7,18 +7,15 @@ import { SwitchyardError } from "../../core/errors.ts";
 import type { EnvironmentHandle } from "../../model/environment.ts";
 import { HEALTH_DEFAULTS, type ReplicaSpec } from "../../model/services.ts";
 import type { ReplicaRef, ServiceHost } from "../service-host.ts";
-import { errorOf, lookUntil, reportOf, type Clock } from "../service-place.ts";
+import { lookUntil, reportOf, type Clock } from "../service-place.ts";
 import { notSent, sendToService, urlUnder } from "../service-send.ts";
-import { sendAuthorized, serviceUrl, type HttpPlace } from "./http-call.ts";
-import { untilEnd } from "./until-end.ts";
+import { unwellness } from "./health.ts";
+import { serviceUrl, type HttpPlace } from "./http-call.ts";
 
-const MAX_HEALTH_BYTES = 1024 * 1024;
 /** While it is waited for: it may be healthy sooner than the next regular look. */
 const START_LOOK_MS = 1_000;
 /** What the one replica is called where nobody has named it. */
 const UNNAMED = "address";
-
-type Health = ReplicaSpec["health"];
 
 export function httpServices(
   placeOf: (environment: EnvironmentHandle) => Promise<HttpPlace>,
@@ -40,7 +37,7 @@ export function httpServices(
       let reason = "";
       const healthy = await lookUntil(
         async () => {
-          const unwell = await unwellness(place, { address, health });
+          const unwell = await judge(place, { address, health });
           if (unwell === undefined) return true;
           reason = unwell;
           return undefined;
@@ -64,7 +61,7 @@ export function httpServices(
         const where = address ?? ref.address;
         // One that a team's operation runs somewhere of which it has not said where.
         if (where === null) return [];
-        const unwell = await unwellness(place, { address: where, health });
+        const unwell = await judge(place, { address: where, health });
         const status = unwell === undefined ? ("ready" as const) : ("unready" as const);
         const lines = unwell === undefined ? [] : [unwell];
         return [reportOf({ replica: ref.replica, service, place: ref.place, status, address: where, lines })];
@@ -84,21 +81,12 @@ export function httpServices(
   };
 }
 
-/** undefined: it is healthy. Throws what a person must mend: credentials that are refused, an address that may not have them. */
-async function unwellness(
+/** Throws where the environment's credentials are not for that address. */
+async function judge(
   place: HttpPlace,
-  { address, health }: { address: string; health: Health },
+  { address, health }: { address: string; health: ReplicaSpec["health"] },
 ): Promise<string | undefined> {
-  const { url, isTrusted } = serviceUrl(urlUnder(address, health.path ?? "/"), place);
-  const came = await untilEnd(
-    { timeoutMs: health.timeout_ms },
-    (signal) =>
-      sendAuthorized(place, { url, method: "GET", headers: {}, signal, maxAnswerBytes: MAX_HEALTH_BYTES }, isTrusted),
-    () => ({ kind: "not_sent", reason: `no answer within ${health.timeout_ms} ms` }) as const,
-  );
-  if (came.kind === "refused") throw errorOf(came.outcome);
-  if (came.kind === "not_sent" || came.kind === "broken_off") return `${url}: ${came.reason}`;
-  if (came.kind !== "answer" || health.path === null) return undefined;
-  if (came.status >= 200 && came.status < 400) return undefined;
-  return `GET ${health.path} answers status ${came.status}`;
+  const { send, authorize } = place;
+  const { isTrusted } = serviceUrl(address, place);
+  return unwellness(address, { health, send, authorize, isTrusted });
 }

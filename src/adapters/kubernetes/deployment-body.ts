@@ -20,7 +20,7 @@ export type SetObjects = { secret: object; service: object; deployment: object }
 export async function setObjects(
   { service, replica, revision, count, spec }: StartOrder,
   config: KubernetesJobConfig,
-  more: { image: string; command: readonly string[] | null; environment: string; placeMs: number },
+  more: { image: string; command: readonly string[] | null; environment: string },
 ): Promise<{ names: { set: string; secret: string; revision: string } } & SetObjects> {
   const { prefix, set } = await setNames(service, replica);
   const short = (await sha256(revision)).slice(0, 10);
@@ -63,7 +63,7 @@ export async function setObjects(
         replicas: count,
         revisionHistoryLimit: 1,
         // The platform gives up first, and says why.
-        progressDeadlineSeconds: seconds(more.placeMs + spec.health.start_ms) + 60,
+        progressDeadlineSeconds: seconds(spec.health.start_ms) + 60,
         selector: { matchLabels: { [SET_LABEL]: set } },
         strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
         template: {

@@ -1,14 +1,14 @@
 /**
  * Services on Kubernetes: each set is a Deployment with a Service before it, made by server-side apply, so that a step that is asked
  * for again changes nothing. Kubernetes keeps as many pods as it is told, rolls them and replaces them. What never becomes ready is
- * taken away again, unless pods of the revision before still serve: those stay.
+ * taken away again, unless pods of the revision before still serve: those stay, and the step fails.
  */
 import * as v from "valibot";
 import { SwitchyardError } from "../../core/errors.ts";
 import type { ReplicaReport } from "../../model/services.ts";
 import type { AdapterPorts, EnvironmentHandle } from "../adapter.ts";
 import type { ReplicaRef, ServiceHost, StartOrder } from "../service-host.ts";
-import { containerOf, lookUntil, orRefused, reportOf, setNames } from "../service-place.ts";
+import { containerOf, lookUntil, notRolled, orRefused, reportOf, setNames } from "../service-place.ts";
 import { notSent, sendToService, urlUnder } from "../service-send.ts";
 import { KubernetesJobConfigSchema, type KubernetesJobConfig } from "./config.ts";
 import { REVISION_LABEL, SERVICE_LABEL, SET_LABEL, setObjects } from "./deployment-body.ts";
@@ -19,8 +19,6 @@ import { sendThroughProxy } from "./kube-proxy.ts";
 import { CONTAINER } from "./pod-body.ts";
 import { outcomeOfRefusal } from "./refusals.ts";
 
-/** So long a pod may wait for a machine and its image. */
-const PLACE_MS = 10 * 60_000;
 const LOOK_MS = 1_000;
 /** What the cluster takes for deleting, beyond the pods' own time. */
 const DELETE_MS = 60_000;
@@ -29,6 +27,7 @@ const MAX_LINE_CHARS = 1_000;
 /** Times in a row that the API server may not answer while a start is waited for. */
 const LOST_LOOKS = 5;
 const APPLY = "fieldManager=switchyard&force=true";
+const WAITED_FOR = { placing: "no machine has taken it", warming: "its health does not say that it is well" };
 const DELETED = "its Deployment is not there any more";
 
 type Ports = Pick<AdapterPorts, "fetchOn" | "now" | "sleep">;
@@ -76,7 +75,7 @@ async function startSet(
 ): Promise<ReplicaReport> {
   const { config, kube } = cluster;
   const container = containerOf(order, environment);
-  const more = { ...container, environment: environment.name, placeMs: PLACE_MS };
+  const more = { ...container, environment: environment.name };
   const { names, secret, service, deployment } = await setObjects(order, config, more);
   const paths = pathsOf(config);
   // The Secret first: a pod without it waits, and its waiting would look like a mistake.
@@ -84,7 +83,7 @@ async function startSet(
   await kube("PATCH", `${paths.services}/${names.set}?${APPLY}`, service);
   await kube("PATCH", `${paths.deployments}/${names.set}?${APPLY}`, deployment);
   const came = await untilSettled(names.set, { order, cluster, ports });
-  if (came.because !== undefined) return notReady(came, { order, cluster, ports });
+  if (came.because !== undefined) return notReady(came, { order, cluster, environment, ports });
   await forgetSecrets(cluster, `${SET_LABEL}=${names.set},${REVISION_LABEL}!=${names.revision}`);
   return came.report;
 }
@@ -94,8 +93,7 @@ type Came = { report: ReplicaReport; because: string | undefined; pods: readonly
 /** `because` undefined: all of it is ready. */
 async function untilSettled(set: string, { order, cluster, ports }: Tools & { order: StartOrder }): Promise<Came> {
   const { service, replica, spec } = order;
-  const begunAt = ports.now();
-  let runningSince: number | undefined;
+  const until = ports.now() + spec.health.start_ms;
   let failures = 0;
   for (;;) {
     let found: KubeDeployment | undefined;
@@ -114,18 +112,14 @@ async function untilSettled(set: string, { order, cluster, ports }: Tools & { or
       // It goes on there whether it is looked at or not.
       if (thrown instanceof KubeRefusal || ++failures >= LOST_LOOKS) throw thrown;
     }
-    if (standing.kind === "warming") runningSince ??= ports.now();
-    const [since, limitMs] = runningSince === undefined ? [begunAt, PLACE_MS] : [runningSince, spec.health.start_ms];
-    const leftMs = since + limitMs - ports.now();
+    const leftMs = until - ports.now();
     if (found !== undefined) {
       const report = reportWith(found, { pods, config: cluster.config });
       if (standing.kind === "settled") return { report, because: undefined, pods };
       if (standing.kind === "hopeless") return { report, because: standing.because, pods };
       if (leftMs <= 0) {
-        const why =
-          standing.because ??
-          (runningSince === undefined ? "no machine has taken it" : "its health does not say that it is well");
-        return { report, because: `it was not ready within ${limitMs} ms: ${why}`, pods };
+        const why = standing.because ?? WAITED_FOR[standing.kind];
+        return { report, because: `it was not ready within ${spec.health.start_ms} ms: ${why}`, pods };
       }
     }
     await ports.sleep(Math.max(1, Math.min(LOOK_MS, leftMs)));
@@ -135,9 +129,12 @@ async function untilSettled(set: string, { order, cluster, ports }: Tools & { or
 /** Those that serve meanwhile stay; of what serves nobody nothing stays. */
 async function notReady(
   { report, because, pods }: Came,
-  { order, cluster, ports }: Tools & { order: StartOrder },
+  { order, cluster, environment, ports }: Tools & { order: StartOrder; environment: EnvironmentHandle },
 ): Promise<ReplicaReport> {
   const lines = [because ?? "", ...(await lastLines(pods, cluster))];
+  if (report.ready > 0 && report.revision !== order.revision) {
+    throw notRolled(order, { name: environment.name, because: lines.join("; ") });
+  }
   if (report.ready > 0) return { ...report, lines };
   const { service, replica, spec } = order;
   await stopSet({ service, replica, graceMs: spec.stop_ms }, { cluster, ports });

@@ -1,10 +1,10 @@
 /** Services on runners: which runner gets a replica, and how it is started, stopped, looked at and asked there. */
-import { SwitchyardError, toErrorData, toSwitchyardError } from "../../core/errors.ts";
-import { LIMITS } from "../../core/limits.ts";
+import { SwitchyardError } from "../../core/errors.ts";
 import { lacking, type EnvironmentHandle } from "../../model/environment.ts";
 import type { RunnerView } from "../../model/runner-protocol.ts";
-import { exchange, type Exchanged } from "../http/exchange.ts";
+import type { Exchanged } from "../http/exchange.ts";
 import type { ServiceHost, StartOrder } from "../service-host.ts";
+import { notSent, sendToService, urlUnder } from "../service-send.ts";
 import { exchangedOf, orderFor, readExchange, readOutput, readReports, thrownFrom } from "./_replica-orders.ts";
 import type { RunnerPorts } from "./runner.ts";
 
@@ -95,57 +95,55 @@ export function runnerServices(ports: RunnerPorts): Required<ServiceHost> {
         throw thrown;
       }
     },
-    async observe({ service }, environment) {
+    async observe({ service, replicas }, environment) {
       const { runners } = await ports.pool(environment.name).status();
-      const looks = runners
-        .filter(({ runs }) => runs.includes("replica"))
-        .map(async ({ name }) => {
-          try {
-            const work = { do: "observe", service } as const;
-            const output = await ask({ ...step(service), environment, place: name, work, timeoutMs: LOOK_MS });
-            return readReports(output, name);
-          } catch (thrown) {
-            // It has gone since. One that is there and does not answer has what it has: nothing is said of any then.
-            if (thrown instanceof SwitchyardError && thrown.code === "environment_unavailable") return [];
-            throw thrown;
-          }
-        });
+      const there = runners.filter(({ runs }) => runs.includes("replica")).map(({ name }) => name);
+      // One that is named and not there may be on its way back.
+      const names = new Set([...there, ...replicas.map((replica) => replica.place).filter((name) => name !== "")]);
+      const looks = [...names].map(async (name) => {
+        try {
+          const work = { do: "observe", service } as const;
+          const output = await ask({ ...step(service), environment, place: name, work, timeoutMs: LOOK_MS });
+          return readReports(output, name);
+        } catch (thrown) {
+          // It is gone, with what it had. Of one that is there and does not answer, nothing is known: nothing is said of any then.
+          if (thrown instanceof SwitchyardError && thrown.code === "environment_unavailable") return [];
+          throw thrown;
+        }
+      });
       return (await Promise.all(looks)).flat();
     },
     async send(to, request, environment): Promise<Exchanged> {
+      const { address } = to;
+      if (to.via === "direct" && address !== null) {
+        return sendToService(request, () => ({ url: urlUnder(address, request.path), send: ports.fetchOn("private") }));
+      }
       const { method, path, headers, body, timeoutMs, cancellation, execution, attempt } = request;
-      if (cancellation?.requested === true) return { kind: "not_sent", reason: "the call was cancelled" };
+      if (cancellation?.requested === true) return notSent("nobody wants the result any more");
+      if (!path.startsWith("/")) return notSent(`a path must begin with /; it is ${path.slice(0, 200)}`);
+      const order = orderFor({
+        environment,
+        service: to.service,
+        place: to.place,
+        work: { do: "request", replica: to.replica, method, path, headers },
+        ...(body === undefined ? {} : { body }),
+        timeoutMs,
+        execution,
+        attempt,
+        traceparent: headers["traceparent"],
+      });
+      const pool = ports.pool(environment.name);
+      const takeBack = cancellation?.onRequest(() => void pool.cancel(order.id).catch(() => undefined));
       try {
-        if (to.via === "direct" && to.address !== null) {
-          return await sendDirectly(`${to.address}${path}`, request, ports.fetchOn("private"));
-        }
-        const order = orderFor({
-          environment,
-          service: to.service,
-          place: to.place,
-          work: { do: "request", replica: to.replica, method, path, headers },
-          ...(body === undefined ? {} : { body }),
-          timeoutMs,
-          execution,
-          attempt,
-          traceparent: headers["traceparent"],
-        });
-        const pool = ports.pool(environment.name);
-        const takeBack = cancellation?.onRequest(() => void pool.cancel(order.id).catch(() => undefined));
-        try {
-          const answer = await pool.run(order);
-          if (typeof answer === "string") return readExchange(answer);
-          if (answer.ok) return { kind: "broken_off", reason: "its pool must answer a reply; it does not" };
-          return exchangedOf(answer.error, { unstarted: answer.unstarted === true });
-        } finally {
-          takeBack?.();
-        }
+        const answer = await pool.run(order);
+        if (typeof answer === "string") return readExchange(answer);
+        if (answer.ok) return { kind: "broken_off", reason: "its pool must answer a reply; it does not" };
+        return exchangedOf(answer.error, { unstarted: answer.unstarted === true });
       } catch (thrown) {
-        const { code, detail } = toErrorData(toSwitchyardError(thrown));
-        // A network that is not there carries nothing; a pool that broke off may have carried it.
-        return code === "setting_unsupported"
-          ? { kind: "not_sent", reason: detail }
-          : { kind: "broken_off", reason: detail };
+        // The pool itself broke off: it may have handed it on.
+        return { kind: "broken_off", reason: thrown instanceof Error ? thrown.message : String(thrown) };
+      } finally {
+        takeBack?.();
       }
     },
   };
@@ -153,31 +151,6 @@ export function runnerServices(ports: RunnerPorts): Required<ServiceHost> {
 
 function step(service: string) {
   return { service, execution: `service:${service}`, attempt: 1 };
-}
-
-type Request = Parameters<ServiceHost["send"]>[1];
-
-async function sendDirectly(
-  url: string,
-  { method, headers, body, timeoutMs, cancellation }: Request,
-  send: (request: globalThis.Request) => Promise<Response>,
-): Promise<Exchanged> {
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-  const forget = cancellation?.onRequest(() => controller.abort(new Error("the call was cancelled")));
-  try {
-    return await exchange(send, {
-      url,
-      method,
-      headers,
-      ...(body === undefined ? {} : { body }),
-      signal: controller.signal,
-      maxAnswerBytes: LIMITS.jsonBytes,
-    });
-  } finally {
-    clearTimeout(timer);
-    forget?.();
-  }
 }
 
 /** Why the runner cannot take one more, as a sentence's end. */

@@ -50,6 +50,8 @@ export async function agentEvents(context: RouteContext): Promise<Response> {
         try {
           const events = await platform.agents.watch(name, { after, waitMs: KEEP_ALIVE_MS });
           if (left) return;
+          // Deleted, perhaps: then the answer ends, and who asks again is told.
+          if (events.length === 0) await platform.runBuiltin("agent_status", { name }, identity.principal);
           after = events.at(-1)?.seq ?? after;
           const lines = events.map(
             ({ type, ...event }) => `id: ${event.seq}\nevent: ${type}\ndata: ${JSON.stringify(event)}\n\n`,

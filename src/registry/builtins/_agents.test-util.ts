@@ -21,7 +21,7 @@ export const IDLE_AGENTS: AgentPorts["agents"] = {
   status,
   stop: status,
   sense: status,
-  seek: async ({ name }) => ({ name, seek: 1, event: 1 }),
+  seek: async ({ name }) => ({ name, seek: 1, event: 1, active: true }),
   plan: async () => ({
     reached: true,
     steps: [],

@@ -90,7 +90,8 @@ const statusOutput = v.strictObject({
 });
 export type AgentStatusView = v.InferOutput<typeof statusOutput>;
 
-const seekOutput = v.strictObject({ name: v.string(), seek: v.number(), event: v.number() });
+/** `active` false: nothing is started for it until the row says otherwise. */
+const seekOutput = v.strictObject({ name: v.string(), seek: v.number(), event: v.number(), active: v.boolean() });
 export type AgentSeekView = v.InferOutput<typeof seekOutput>;
 
 type Row = TriggerHandle<"agent">;

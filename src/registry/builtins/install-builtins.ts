@@ -36,7 +36,7 @@ export function installBuiltins(registry: Registry): Promise<Change[]> {
     manifest: { name: "inline", description: "A sandboxed isolate beside the platform.", adapter: "inline" },
   };
   // What a requirement asks is an operation that is there, so they come last.
-  const machines = READY_MADE.filter(({ name }) => name !== "blue_green").map((manifest): Installable => ({
+  const machines = READY_MADE.map((manifest): Installable => ({
     kind: "state_machine",
     manifest,
   }));

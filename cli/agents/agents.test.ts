@@ -1,0 +1,133 @@
+/** `opctl get agent`, `opctl plan` and `opctl seek` as a person runs them. */
+import { describe, expect, test, vi } from "vitest";
+import { opctlOnFake } from "../testing/opctl-on-fake.ts";
+import type { AgentPlanView, AgentStatusView } from "./api.ts";
+
+// Each test starts processes; a busy machine takes its time.
+vi.setConfig({ testTimeout: 60_000 });
+
+const fake = opctlOnFake();
+
+const PLANNED = { job: "plus_one", path: "/counters/a", params: {}, needs: [], of: [] };
+const step = (id: number, over: object) => ({
+  ...PLANNED,
+  id,
+  description: `a + ${id}`,
+  status: "waiting" as const,
+  execution_id: null,
+  started_at: null,
+  ended_at: null,
+  error: null,
+  ...over,
+});
+const STATUS: AgentStatusView = {
+  name: "counters",
+  active: true,
+  phase: "running",
+  reason: null,
+  since: null,
+  next_at: null,
+  target: { counters: { a: 3 } },
+  state: { counters: { a: 1 } },
+  seek: 1,
+  failures: 0,
+  unmet: [],
+  plan: {
+    number: 2,
+    steps: [
+      step(0, { status: "succeeded", execution_id: "ex_1", started_at: "2026-01-01T00:00:00Z" }),
+      step(1, { status: "started", execution_id: "ex_2", started_at: "2026-01-01T00:00:05Z" }),
+      step(2, {}),
+    ],
+  },
+  event: 9,
+};
+
+describe("opctl get agent", () => {
+  test("shows what one is at: state, target, plan and last run", async () => {
+    fake.platform.put("agent", { name: "counters", active: true, jobs: ["plus_one"] });
+    fake.platform.answers.set("GET /agents/counters/status", STATUS);
+    const run = await fake.opctl("get", "agent", "counters");
+    expect(run).toMatchObject({ code: 0, stderr: "" });
+    expect(
+      run.stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split(/ {2,}/)),
+    ).toEqual([
+      ["NAME", "ACTIVE", "PHASE", "TARGET", "STATE", "PLAN", "LAST_RUN", "LAST_STATUS"],
+      [
+        "counters",
+        "true",
+        "running",
+        '{"counters":{"a":3}}',
+        '{"counters":{"a":1}}',
+        "2: 1 of 3 done",
+        "ex_2",
+        "started",
+      ],
+    ]);
+    const json = JSON.parse((await fake.opctl("get", "agent", "counters", "--json")).stdout) as { meta: object };
+    expect(json.meta).toMatchObject({ phase: "running", state: STATUS.state, target: STATUS.target, last_run: "ex_2" });
+    // What can be applied again is the row alone.
+    expect((await fake.opctl("get", "agent", "counters", "-o", "yaml")).stdout).not.toContain("phase");
+  });
+
+  test("of one that has done nothing has nothing to show for it", async () => {
+    fake.platform.put("agent", { name: "counters", active: true, jobs: ["plus_one"] });
+    const idle = { ...STATUS, phase: "idle", target: null, plan: null };
+    fake.platform.answers.set("GET /agents/counters/status", idle);
+    const { stdout } = await fake.opctl("get", "agent", "counters", "-a", "phase", "-a", "plan", "-a", "last_run");
+    expect(stdout.trimEnd().split("\n")[1]?.split(/ {2,}/)).toEqual(["idle", "-", "-"]);
+  });
+
+  test("asks no agent for a list", async () => {
+    for (const name of ["one", "two"]) fake.platform.put("agent", { name, active: true, jobs: ["plus_one"] });
+    const { stdout } = await fake.opctl("get", "agents");
+    expect(stdout).toMatch(/NAME +REVISION +ACTIVE +JOBS[^]*one[^]*two/);
+    expect(fake.platform.seen.filter(({ path }) => path.startsWith("/agents"))).toEqual([]);
+  });
+});
+
+describe("opctl plan", () => {
+  const plan: AgentPlanView = {
+    reached: false,
+    steps: [],
+    makespan: 0,
+    unmet: [],
+    bound: null,
+    notes: ["A note."],
+    sentences: ["Not reached: /a should be 1; it is 2."],
+    mermaid: "graph LR",
+  };
+
+  test("--why asks for what was tried, and prints it below the plan", async () => {
+    const decisions = ["search 1", "  for /a: plus_one at /a: its condition does not hold"];
+    fake.platform.answers.set("POST /agents/counters/plan", { ...plan, decisions });
+    const run = await fake.opctl("plan", "counters", "-t", '{"a": 1}', "--why");
+    expect(run).toMatchObject({ code: 1, stdout: [...plan.sentences, ...plan.notes, ...decisions, ""].join("\n") });
+    expect(JSON.parse(fake.platform.seen.at(-1)?.body ?? "")).toEqual({ target: { a: 1 }, trace: true });
+  });
+
+  test("without --why asks for no more than the plan", async () => {
+    fake.platform.answers.set("POST /agents/counters/plan", { ...plan, reached: true });
+    const run = await fake.opctl("plan", "counters", "-t", '{"a": 1}');
+    expect(run).toMatchObject({ code: 0, stdout: [...plan.sentences, ...plan.notes, ""].join("\n") });
+    expect(JSON.parse(fake.platform.seen.at(-1)?.body ?? "")).toEqual({ target: { a: 1 }, trace: false });
+  });
+});
+
+describe("opctl seek", () => {
+  const seek = { name: "counters", seek: 1, event: 4, active: false };
+
+  test.each([[["--wait"], 1] as const, [[], 0] as const])(
+    "says how an agent goes on that rests (%j), and does not wait for it",
+    async (words, code) => {
+      fake.platform.answers.set("POST /agents/counters/seek", seek);
+      const run = await fake.opctl("seek", "counters", "-t", "{}", ...words);
+      expect(run.code).toBe(code);
+      expect(run.stderr).toContain("starts nothing: its row says active: false");
+      expect(run.stderr).toContain("opctl edit agent counters -s active=true");
+    },
+  );
+});

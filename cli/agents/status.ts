@@ -1,0 +1,31 @@
+/** What an agent is at, beside what its row says: its phase, target, state, plan, and what it started last. */
+import type { Client } from "../client.ts";
+import type { Entry } from "../registry.ts";
+import { readStatus, type AgentStatusView } from "./api.ts";
+
+/** Of one agent; a list has what the rows say and asks no agent. */
+export const AGENT_COLUMNS = ["name", "active", "phase", "target", "state", "plan", "last_run", "last_status"] as const;
+
+/** Adds to its meta data: phase, reason, target, state, plan (how much of it is done), last_run (an execution), last_status, last_at. */
+export async function withStatus(client: Client, entry: Entry): Promise<Entry> {
+  const status = await readStatus(client, entry.name);
+  const { phase, reason, target, state, plan } = status;
+  const told = { phase, reason, target, state, plan: planText(plan), ...lastOf(plan) };
+  return { ...entry, meta: { ...entry.meta, ...told } };
+}
+
+function planText(plan: AgentStatusView["plan"]): string | null {
+  if (plan === null) return null;
+  const done = plan.steps.filter(({ status }) => status === "succeeded").length;
+  return `${plan.number}: ${done} of ${plan.steps.length} done`;
+}
+
+function lastOf(plan: AgentStatusView["plan"]): Record<"last_run" | "last_status" | "last_at", string | null> {
+  const started = (plan?.steps ?? []).filter(({ execution_id: id }) => id !== null);
+  const [last] = started.toSorted((a, b) => (b.started_at ?? "").localeCompare(a.started_at ?? "") || b.id - a.id);
+  return {
+    last_run: last?.execution_id ?? null,
+    last_status: last?.status ?? null,
+    last_at: last?.ended_at ?? last?.started_at ?? null,
+  };
+}

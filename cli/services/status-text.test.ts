@@ -1,0 +1,58 @@
+import { expect, test } from "vitest";
+import { replicaView, statusView } from "./_statuses.test-util.ts";
+import { statusText } from "./status-text.ts";
+
+test("statusText() lays out what a warm service is at", () => {
+  expect(statusText(statusView()).split("\n")).toEqual([
+    "albums",
+    "  state          hot, since 2026-11-29T12:00:00Z",
+    "  because        waiting > 0: it is 3",
+    "  state machine  hot_cold",
+    "  revision       3fa2b1c4",
+    "  replicas       1 of 1 ready",
+    "  waiting        0",
+    "  facts          waiting 0, cpu not known",
+    "",
+    "Replicas",
+    "  REPLICA   PHASE  REVISION  PLACE   SINCE                 REQUESTS",
+    "  albums-1  ready  3fa2b1c4  rack-1  2026-11-29T12:00:00Z  0",
+    "",
+    "Reached by",
+    "  door  http /v1, auto",
+    "    albums-1: by its runner's connection",
+    "",
+    "What would move it",
+    "  cool_down → cold: does not hold",
+    "    idle_seconds >= 300: it is 12",
+    "",
+    "Happened",
+    "  2026-11-29T12:00:00Z  albums-1 is ready",
+    "  2026-11-29T12:00:00Z  hot: waiting > 0: it is 3",
+  ]);
+});
+
+test("statusText() says what somebody must mend, and the last words of what does not come up", () => {
+  const text = statusText(
+    statusView({
+      problem: "the environment rack-1 has no runner",
+      replicas: [replicaView("albums-2", { phase: "ended", ended: "exit code 1", ready: 0, cpu: 0.256, count: 3 })],
+      crashes: {
+        failures: 3,
+        looping: true,
+        reason: "exit code 1",
+        lines: ["no such table: albums"],
+        next_at: "2026-11-29T12:01:00Z",
+      },
+      steps: [{ step: "start", replica: "albums-3", since: "2026-11-29T12:00:30Z" }],
+      next: [{ transition: "warm_up", to: "hot", holds: null, because: [], not_before: "2026-11-29T12:02:00Z" }],
+    }),
+  );
+  expect(text).toContain("  problem        the environment rack-1 has no runner");
+  expect(text).toContain("ended: exit code 1  0 of 3");
+  expect(text).toContain("26%");
+  expect(text).toContain("warm_up → hot: not known, not before 2026-11-29T12:02:00Z");
+  expect(text).toContain("Under way\n  start albums-3 since 2026-11-29T12:00:30Z");
+  expect(text).toContain(
+    "It does not come up\n  3 starts in a row have failed; the next at 2026-11-29T12:01:00Z\n  exit code 1\n  | no such table: albums",
+  );
+});

@@ -1,0 +1,126 @@
+/** What a service is at, laid out for people: first what it does, then how it is reached, then what would change that. */
+import { renderTable } from "../render/table.ts";
+import type { ServiceEvent, ServiceStatusView } from "./api.ts";
+
+/** How many events the view shows; JSON has them all. */
+const LAST_EVENTS = 8;
+const WIDE = 80;
+
+export function statusText(status: ServiceStatusView): string {
+  return [
+    heading(status),
+    replicas(status),
+    reached(status),
+    moves(status),
+    section(
+      "Under way",
+      status.steps.map(({ step, replica, since }) => `${step} ${replica} since ${since}`),
+    ),
+    crashes(status),
+    section("Happened", newest(status.events).map(eventLine)),
+  ]
+    .filter((part) => part !== "")
+    .join("\n\n");
+}
+
+export function eventLine({ at, what }: ServiceEvent): string {
+  return `${at}  ${what}`;
+}
+
+/** `2 of 3`: ready, of those that are wanted. */
+export function readyOf({ replicas: all, wanted }: ServiceStatusView): string {
+  return `${readyCount(all)} of ${wanted}`;
+}
+
+export function readyCount(all: ServiceStatusView["replicas"]): number {
+  return all.filter(({ phase }) => phase === "ready").reduce((sum, { ready }) => sum + ready, 0);
+}
+
+function heading(status: ServiceStatusView): string {
+  const { name, active, state, since, because, state_machine: machine, revision, waiting, facts, problem } = status;
+  const lines: [string, string][] = [
+    ["state", `${state}${since === null ? "" : `, since ${since}`}${active ? "" : "; switched off"}`],
+    ...because.map((sentence): [string, string] => ["because", sentence]),
+    ["state machine", machine],
+    ["revision", revision],
+    ["replicas", `${readyOf(status)} ready`],
+    ["waiting", String(waiting)],
+    [
+      "facts",
+      Object.entries(facts)
+        .map(([fact, value]) => `${fact} ${value === null ? "not known" : String(value)}`)
+        .join(", "),
+    ],
+    ...(problem === null ? [] : ([["problem", problem]] as [string, string][])),
+  ];
+  const width = Math.max(...lines.map(([word]) => word.length));
+  return [
+    name,
+    ...lines.filter(([, text]) => text !== "").map(([word, text]) => `  ${word.padEnd(width)}  ${text}`),
+  ].join("\n");
+}
+
+function replicas({ replicas: all }: ServiceStatusView): string {
+  if (all.length === 0) return "";
+  const rows = all.map((each) => [
+    each.replica,
+    each.ended === null ? each.phase : `${each.phase}: ${each.ended}`,
+    each.count === 1 ? null : `${each.ready} of ${each.count}`,
+    each.revision,
+    each.place === "" ? null : each.place,
+    each.address,
+    each.since,
+    each.requests,
+    each.cpu === null ? null : `${Math.round(each.cpu * 100)}%`,
+  ]);
+  const words = ["replica", "phase", "ready", "revision", "place", "address", "since", "requests", "cpu"];
+  // What no row has is no column.
+  const shown = words.map((_, place) => rows.some((row) => row[place] !== null));
+  const only = <T>(row: readonly T[]): T[] => row.filter((_, place) => shown[place]);
+  return `Replicas\n${indent(renderTable(only(words), rows.map(only), WIDE))}`;
+}
+
+function reached({ exposures }: ServiceStatusView): string {
+  const lines = exposures.flatMap(({ name, protocol, base_path: base, via, ways }) => [
+    `${name}  ${protocol}${base === "" ? "" : ` ${base}`}, ${via}`,
+    ...ways.map((way) => `  ${way}`),
+  ]);
+  return section("Reached by", lines);
+}
+
+const HOLDS = new Map([
+  [true, "holds"],
+  [false, "does not hold"],
+  [null, "not known"],
+]);
+
+function moves({ next }: ServiceStatusView): string {
+  const lines = next.flatMap(({ transition, to, holds, because, not_before: notBefore }) => [
+    `${transition} → ${to}: ${HOLDS.get(holds) ?? ""}${notBefore === null ? "" : `, not before ${notBefore}`}`,
+    ...because.map((sentence) => `  ${sentence}`),
+  ]);
+  return section("What would move it", lines);
+}
+
+function crashes({ crashes: { failures, looping, reason, lines, next_at: nextAt } }: ServiceStatusView): string {
+  if (failures === 0) return "";
+  const often = failures === 1 ? "1 start has failed" : `${failures} starts in a row have failed`;
+  const then = nextAt === null ? "" : `; the next at ${nextAt}`;
+  return section(looping ? "It does not come up" : "Crashes", [
+    `${often}${then}`,
+    ...(reason === null ? [] : [reason]),
+    ...lines.map((line) => `| ${line}`),
+  ]);
+}
+
+function newest(events: readonly ServiceEvent[]): ServiceEvent[] {
+  return events.toSorted((a, b) => a.seq - b.seq).slice(-LAST_EVENTS);
+}
+
+function section(title: string, lines: readonly string[]): string {
+  return lines.length === 0 ? "" : `${title}\n${indent(lines.join("\n"))}`;
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^/gm, "  ");
+}
