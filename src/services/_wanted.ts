@@ -2,7 +2,7 @@
 import { sha256, canonicalJson } from "../core/hash.ts";
 import type { ServiceRow } from "../model/services.ts";
 import type { StateMachine } from "../model/state-machines.ts";
-import type { Head } from "./_service-store.ts";
+import type { Head } from "./_kept.ts";
 
 export function bounded(count: number, { replicas, run }: Pick<ServiceRow, "replicas" | "run">): number {
   if (count <= 0) return 0;

@@ -9,10 +9,10 @@
  */
 import { DurableObject, exports } from "cloudflare:workers";
 import { canonicalJson } from "../core/hash.ts";
-import type { ErrorData } from "../core/errors.ts";
+import type { ErrorCode, ErrorData } from "../core/errors.ts";
 import { compileExpression } from "../expressions/index.ts";
 import type { Ask } from "../machines/evaluate.ts";
-import type { ReplicaReport } from "../model/services.ts";
+import { STEP_DEFAULTS, STOP_MS_DEFAULT, type ReplicaReport } from "../model/services.ts";
 import { Alarm } from "../objects/alarm.ts";
 import { News } from "../objects/news.ts";
 import { direct, type Directing } from "./_commands.ts";
@@ -23,7 +23,8 @@ import { Ledger } from "./_ledger.ts";
 import { movesNow, releasedAt, write } from "./_moves.ts";
 import { observeAt } from "./_observing.ts";
 import { noService, refusalOf } from "./_refusals.ts";
-import { ServiceStore, type Head, type Replica, type StoredEvent } from "./_service-store.ts";
+import type { Head, Replica, StoredEvent } from "./_kept.ts";
+import { ServiceStore } from "./_service-store.ts";
 import { statusOf } from "./_status.ts";
 import { contentOf, wantedCount } from "./_wanted.ts";
 import { drive, lookAgainAt, type Driven, type Situation, type Way } from "./drive.ts";
@@ -34,6 +35,7 @@ import {
   type AskAnswer,
   type AskOrder,
   type Command,
+  type GoneRow,
   type HolderReport,
   type LookAnswer,
   type PoolReport,
@@ -61,6 +63,15 @@ const STOP_AGAIN_MS = 60_000;
 /** Nobody has heard of its place for so long: should it come back with it, it is stopped as one that is not known. */
 const GIVE_UP_MS = 2 * 60_000;
 const EVENTS_AT_ONCE = 100;
+/** The last ones, in the status. */
+const EVENTS_SHOWN = 50;
+/** Nobody can say what has become of a start that came to this: it may go on, so the same one is asked for again. */
+const UNKNOWN: ReadonlySet<ErrorCode> = new Set([
+  "timeout",
+  "executor_lost",
+  "state_unavailable",
+  "registry_unavailable",
+]);
 
 type Loopback = {
   ServiceRunner: {
@@ -164,7 +175,8 @@ export class ServiceObject extends DurableObject<unknown> {
     const error = await this.#look(true);
     if (error !== undefined && this.#store.head() !== undefined) this.#alarm.by(Date.now() + AGAIN_MS);
     this.#alarm.set();
-    await this.#think();
+    // What is asked of operations may take its time, and whoever wrote the row waits for this.
+    this.#kick();
   }
 
   /** Where one that is being started is to be. false: it is not wanted any more, and must not be started. */
@@ -188,7 +200,9 @@ export class ServiceObject extends DurableObject<unknown> {
     if (head === undefined) return undefined;
     const now = Date.now();
     const facts = this.#facts(head, now);
-    return JSON.stringify(statusOf({ head, store: this.#store, holders: this.#holders, facts, next: this.#next }));
+    const replicas = this.#store.replicas();
+    const events = this.#store.events(this.#store.lastEvent() - EVENTS_SHOWN, EVENTS_SHOWN);
+    return JSON.stringify(statusOf({ head, replicas, events, holders: this.#holders, facts, next: this.#next }));
   }
 
   /** Events after the one; waits for the next where there are none. */
@@ -218,7 +232,9 @@ export class ServiceObject extends DurableObject<unknown> {
     const now = Date.now();
     this.#holders.heard(report, now);
     // A look at once, by whoever can tell.
-    for (const name of Object.keys(report.broken)) this.#heardAt.set(name, 0);
+    for (const name of Object.keys(report.broken)) {
+      if ((this.#heardAt.get(name) ?? 0) < now - AGAIN_MS) this.#heardAt.set(name, 0);
+    }
   }
 
   #answer(holder: string): AcquireAnswer | undefined {
@@ -399,6 +415,7 @@ export class ServiceObject extends DurableObject<unknown> {
         return this.#ledger.saw(settled, answer.report, now);
       }
       case "failed":
+        if (answer.again && UNKNOWN.has(answer.error.code)) return again();
         if (replica.phase === "starting") return this.#ledger.startFailed(replica, answer.error, now);
         return this.#ledger.stopFailed(replica, answer.error, { stepAt: now + 10 * AGAIN_MS, now });
       default:
@@ -454,9 +471,8 @@ export class ServiceObject extends DurableObject<unknown> {
 
   /** It came back after it was given up, or was started by an object that ended before it could know: it is in nobody's count. */
   #stopStray({ replica, place, address }: ReplicaReport, environment: string): void {
-    const head = this.#store.head();
     const now = Date.now();
-    if (head === undefined || now - (this.#strays.get(replica) ?? 0) < 10 * AGAIN_MS) return;
+    if (now - (this.#strays.get(replica) ?? 0) < 10 * AGAIN_MS) return;
     this.#strays.set(replica, now);
     this.#write((at) => this.#store.tell(at, `${replica}: it runs on ${place} and nobody knows it: it is stopped`));
     const order: StepOrder = {
@@ -466,7 +482,7 @@ export class ServiceObject extends DurableObject<unknown> {
       replica,
       place,
       address,
-      row: head.settings.row,
+      row: this.#store.head()?.settings.row ?? rowOfGone(this.#name()),
     };
     void this.#runner.step(JSON.stringify(order)).catch((error: unknown) => complain("a stray was not stopped", error));
   }
@@ -600,6 +616,9 @@ export class ServiceObject extends DurableObject<unknown> {
       const before = this.#store.lastEvent();
       const now = Date.now();
       this.ctx.storage.transactionSync(() => void work(now));
+      // In the same turn, so that it is on disk with it.
+      this.#armForNext(now);
+      this.#alarm.set();
       if (this.#store.lastEvent() === before) return;
       this.#news.tell("events");
       this.#news.tell("replicas");
@@ -618,6 +637,11 @@ function orderOf(
   const base = { service: row.name, environment, replica };
   if (step === "stop") return { ...base, do: "stop", place, address, row };
   return { ...base, do: "start", revision, count, place: place === "" ? null : place };
+}
+
+/** Deleted while its runner was away: what that brings back is stopped all the same. */
+function rowOfGone(name: string): GoneRow {
+  return { name, run: null, stop_ms: STOP_MS_DEFAULT, operations: STEP_DEFAULTS, scopes: ["ops:invoke"] };
 }
 
 /** Known to have been there, and not only just. */

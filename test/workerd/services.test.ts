@@ -557,8 +557,7 @@ describe("a row", () => {
       await scheduler.wait(20);
     };
     await world.changed();
-    await world.stub.rest();
-    expect(await world.status()).toMatchObject({ state: "c" });
+    await expect.poll(async () => (await world.status()).state).toBe("c");
     expect(world.begun).toEqual([]);
   });
 });
