@@ -41,6 +41,13 @@ describe("opctl get", () => {
     expect(code).toBe(0);
   });
 
+  it("of operations says which request to a service one is", async () => {
+    const provided_by = { exposure: "door", method: "GET", path: "/albums/{id}" };
+    fake.platform.put("operation", { name: "get_album", implemented_at: null, provided_by });
+    const { stdout } = await fake.opctl("get", "operations", "get_album", "-a", "implemented_at");
+    expect(stdout).toBe("IMPLEMENTED_AT\ndoor: GET /albums/{id}\n");
+  });
+
   it("where no status can be read still shows the row as JSON", async () => {
     fake.platform.services.clear();
     const table = await fake.opctl("get", "service", "albums");
