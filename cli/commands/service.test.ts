@@ -100,6 +100,22 @@ describe("opctl service", () => {
   });
 });
 
+describe("opctl watch service", () => {
+  it("tells what happens, once each, until it is not there any more", async () => {
+    let looks = 0;
+    const at = "2026-11-29T12:00:09Z";
+    fake.platform.before = () => {
+      looks++;
+      const events = [...statusView().events, { seq: 3, at, what: "albums-1 is stopped" }];
+      if (looks === 3) fake.platform.services.set("albums", statusView({ events }));
+      if (looks === 5) fake.platform.services.clear();
+    };
+    const { stdout, stderr, code } = await fake.opctl("watch", "service", "albums");
+    expect([stdout, code]).toEqual([`${at}  albums-1 is stopped\n`, 6]);
+    expect(stderr).toContain("hot, 1 of 1 ready");
+  });
+});
+
 describe("opctl diagram", () => {
   it("is mermaid where nobody reads it, with the state of the one service that goes by it", async () => {
     const { stdout, stderr } = await fake.opctl("diagram", "state-machine", "hot_cold");

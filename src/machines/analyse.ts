@@ -4,7 +4,7 @@
  */
 import type { StateMachine, Transition } from "../model/state-machines.ts";
 import { flapsOf } from "./flaps.ts";
-import { both, EVERYWHERE, isOpaque, regionOf, witnessOf, type Region, type Witness } from "./regions.ts";
+import { both, bothWithin, EVERYWHERE, isOpaque, regionOf, witnessOf, type Region, type Witness } from "./regions.ts";
 
 export const FINDINGS = {
   unknown_state: "error",
@@ -173,14 +173,18 @@ function reach({ initial, states }: StateMachine, analysed: readonly Analysed[])
   return [...unreachable, ...traps];
 }
 
+const MOST_MEETINGS = 100_000;
+
 /** Two ways out of one state at once: which is taken would be chance. */
 function overlaps(analysed: readonly Analysed[]): Finding[] {
   const found: Finding[] = [];
+  const look = { left: MOST_MEETINGS };
   for (const one of analysed) {
     for (const other of analysed) {
       if (other.at <= one.at || one.transition.from !== other.transition.from) continue;
       if (one.transition.to === other.transition.to && one.transition.scale_by === other.transition.scale_by) continue;
-      const met = one.region === undefined || other.region === undefined ? undefined : both(one.region, other.region);
+      const met =
+        one.region === undefined || other.region === undefined ? undefined : bothWithin(look, one.region, other.region);
       const known = met?.filter((box) => !isOpaque([box]));
       const witness = known === undefined ? undefined : witnessOf(known);
       if (witness === undefined) continue;
@@ -188,7 +192,8 @@ function overlaps(analysed: readonly Analysed[]): Finding[] {
       found.push(finding("overlap", `/transitions/${other.at}/when`, detail, witness));
     }
   }
-  return found;
+  if (look.left >= 0) return found;
+  return [...found, finding("not_analysed", "/transitions", "they ask too much to be held against each other")];
 }
 
 export function sayWitness(witness: Witness): string {

@@ -5,7 +5,17 @@
  * and none is missed, except those that hang on what nothing is known of.
  */
 import type { Requirement, StateMachine, Transition } from "../model/state-machines.ts";
-import { both, EVERYWHERE, isOpaque, regionOf, shifted, witnessOf, type Region, type Witness } from "./regions.ts";
+import {
+  both,
+  bothWithin,
+  EVERYWHERE,
+  isOpaque,
+  regionOf,
+  shifted,
+  witnessOf,
+  type Region,
+  type Witness,
+} from "./regions.ts";
 
 type Placed = { readonly transition: Transition; readonly at: number };
 export type Flap = { readonly round: readonly Placed[]; readonly witness: Witness; readonly isScaling: boolean };
@@ -34,7 +44,8 @@ export function flapsOf(
     const isSame = others.every((other) => other?.replicas === first?.replicas && other?.revision === first?.revision);
     return !isSame || through.some((name) => scaled.has(name)) || metOf(round, MOVED_BY_NAME) !== undefined;
   });
-  return { flaps: [...scalings(transitions), ...flaps], complete };
+  const scaling = scalings(transitions);
+  return { flaps: [...scaling.flaps, ...flaps], complete: complete && scaling.complete };
 }
 
 function metOf(round: readonly Placed[], moved: ReadonlySet<string>): Witness | undefined {
@@ -43,8 +54,10 @@ function metOf(round: readonly Placed[], moved: ReadonlySet<string>): Witness | 
   return witnessOf(met ?? []);
 }
 
-function scalings(transitions: readonly Placed[]): Flap[] {
+function scalings(transitions: readonly Placed[]): { flaps: Flap[]; complete: boolean } {
   const scaling = transitions.filter(({ transition: { from, to, scale_by: by } }) => from === to && by !== null);
+  const regions = new Map(scaling.map((each) => [each, knownRegion(each.transition.when, MOVED_BY_SCALING)]));
+  const look = { left: MOST_BOXES };
   const flaps: Flap[] = [];
   for (const out of scaling) {
     const by = out.transition.scale_by ?? 0;
@@ -52,14 +65,14 @@ function scalings(transitions: readonly Placed[]): Flap[] {
     for (const back of scaling) {
       if (back.transition.from !== out.transition.from || (back.transition.scale_by ?? 0) >= 0) continue;
       // The service's own bounds may let it add less.
-      const [first, then] = [out, back].map(({ transition }) => knownRegion(transition.when, MOVED_BY_SCALING));
+      const [first, then] = [regions.get(out), regions.get(back)];
       if (first === undefined || then === undefined) continue;
-      const witness = witnessOf(both(first, shifted(then, { fact: "replicas", by })) ?? []);
+      const witness = witnessOf(bothWithin(look, first, shifted(then, { fact: "replicas", by })) ?? []);
       if (witness === undefined) continue;
       flaps.push({ round: [out, back].toSorted((a, b) => a.at - b.at), witness, isScaling: true });
     }
   }
-  return flaps;
+  return { flaps, complete: look.left >= 0 };
 }
 
 /** Each round once, from the state of it that comes first. */

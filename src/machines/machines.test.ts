@@ -45,6 +45,15 @@ const is = (fact: Fact, op: (typeof COMPARISONS)[number], value: number | boolea
   op,
   value,
 });
+/** Thirty-two boxes, and never the same ones. */
+const wide = (at: number): Requirement => ({
+  all: [0, 1, 2, 3, 4].map((part) => ({
+    any: [0, 1].map((other) => {
+      const value = 10 * at + 2 * part + other;
+      return { all: [is("waiting", "!=", value), is("requests_per_second", "!=", value)] };
+    }),
+  })),
+});
 const kinds = (found: readonly Finding[]): string[] => found.map(({ kind, pointer }) => `${kind} ${pointer}`);
 
 describe("analyse()", () => {
@@ -259,6 +268,27 @@ describe("analyse()", () => {
     for (const transition of tangle.transitions) transition.when = is("cpu", ">", 0);
     const found = analyse(tangle).filter(({ pointer }) => pointer === "/transitions");
     expect(kinds(found)).toEqual(["not_analysed /transitions"]);
+  });
+
+  test.each([
+    ["to other states", (at: number): Short => [`t${at}`, "a", at % 2 === 0 ? "b" : "c", wide(at)]],
+    ["that scale", (at: number): Short => [`t${at}`, "a", "a", wide(at), at % 2 === 0 ? 1 : -1]],
+  ])("gives up on ways out of a state that ask too much, %s", (_what, way) => {
+    const found = analyse(
+      machine(
+        { a: null, b: 0, c: 0 },
+        Array.from({ length: 25 }, (_, at) => way(at)),
+      ),
+    );
+    expect(kinds(found)).toContain("not_analysed /transitions");
+  });
+
+  test("takes many values of one fact as one", () => {
+    const values = Array.from({ length: 32 }, (_, at) => is("waiting", "=", at * 2 + 1));
+    const region = regionOf({ any: [...values, is("waiting", ">", 60)] });
+    expect(region).toHaveLength(1);
+    expect(witnessOf(both(region ?? [], regionOf(is("waiting", "<", 4)) ?? []) ?? [])).toEqual({ waiting: 1 });
+    expect(both(region ?? [], regionOf(is("waiting", "=", 4)) ?? [])).toEqual([]);
   });
 
   test("knows that who waits is not idle", () => {

@@ -282,6 +282,7 @@ describe("an operation that a service provides", () => {
 
 const more = { fact: "waiting", op: ">", value: 0 };
 const idle = { fact: "idle_seconds", op: ">=", value: 60 };
+const MANY = Array.from({ length: 32 }, () => ({ any: Array.from({ length: 16 }, () => more) }));
 const machine = (up: unknown, rest: Json = {}): Json => ({
   name: "sample",
   initial: "cold",
@@ -321,6 +322,7 @@ describe("a state machine", () => {
       [when, /can never be/],
     ],
     ["goes to and fro", machine(idle), ["/transitions/1/when", /to and fro.*idle_seconds = 60/]],
+    ["asks too much", machine({ all: MANY }), ["/transitions", /500 .*they ask 513/]],
     ["asks nobody", machine({ operation: "none" }), [`${when}/operation`, /must be registered/]],
     [
       "asks in vain",

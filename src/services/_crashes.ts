@@ -1,6 +1,6 @@
 /** Starts that fail: how long the next one is put off, and from when on a service is said to crash again and again. Pure. */
 import type { ErrorData } from "../core/errors.ts";
-import type { Crashes } from "./_service-store.ts";
+import type { Crashes } from "./_kept.ts";
 
 const FIRST_MS = 500;
 const MOST_MS = 5 * 60_000;
