@@ -29,6 +29,9 @@ export type Finding = {
   readonly witness?: Witness;
 };
 
+/** Boxes that are held against each other, over all pairs of transitions, until it is too much: a row must not keep a process busy. */
+const MOST_PAIRS = 200_000;
+
 type Analysed = { transition: Transition; at: number; region: Region | undefined };
 
 export function analyse(machine: StateMachine): Finding[] {
@@ -176,10 +179,16 @@ function reach({ initial, states }: StateMachine, analysed: readonly Analysed[])
 /** Two ways out of one state at once: which is taken would be chance. */
 function overlaps(analysed: readonly Analysed[]): Finding[] {
   const found: Finding[] = [];
+  let left = MOST_PAIRS;
   for (const one of analysed) {
     for (const other of analysed) {
       if (other.at <= one.at || one.transition.from !== other.transition.from) continue;
       if (one.transition.to === other.transition.to && one.transition.scale_by === other.transition.scale_by) continue;
+      left -= (one.region?.length ?? 0) * (other.region?.length ?? 0);
+      if (left < 0) {
+        const detail = "its transitions ask too much to be held against each other";
+        return [...found, finding("not_analysed", "/transitions", detail)];
+      }
       const met = one.region === undefined || other.region === undefined ? undefined : both(one.region, other.region);
       const known = met?.filter((box) => !isOpaque([box]));
       const witness = known === undefined ? undefined : witnessOf(known);

@@ -12,6 +12,7 @@ export type Flap = { readonly round: readonly Placed[]; readonly witness: Witnes
 
 /** Boxes that are brought together, and rounds that are found, until it is too much. */
 const MOST_BOXES = 20_000;
+const MOST_PAIRS = 200_000;
 const MOST_ROUNDS = 16;
 
 const MOVED: ReadonlySet<string> = new Set(["seconds_in_state", "healthy", "candidate_healthy", "replicas"]);
@@ -34,7 +35,8 @@ export function flapsOf(
     const isSame = others.every((other) => other?.replicas === first?.replicas && other?.revision === first?.revision);
     return !isSame || through.some((name) => scaled.has(name)) || metOf(round, MOVED_BY_NAME) !== undefined;
   });
-  return { flaps: [...scalings(transitions), ...flaps], complete };
+  const scale = scalings(transitions);
+  return { flaps: [...scale.flaps, ...flaps], complete: complete && scale.complete };
 }
 
 function metOf(round: readonly Placed[], moved: ReadonlySet<string>): Witness | undefined {
@@ -43,23 +45,27 @@ function metOf(round: readonly Placed[], moved: ReadonlySet<string>): Witness | 
   return witnessOf(met ?? []);
 }
 
-function scalings(transitions: readonly Placed[]): Flap[] {
+function scalings(transitions: readonly Placed[]): { flaps: Flap[]; complete: boolean } {
   const scaling = transitions.filter(({ transition: { from, to, scale_by: by } }) => from === to && by !== null);
+  const regions = new Map(scaling.map((each) => [each, knownRegion(each.transition.when, MOVED_BY_SCALING)] as const));
   const flaps: Flap[] = [];
+  let left = MOST_PAIRS;
   for (const out of scaling) {
     const by = out.transition.scale_by ?? 0;
     if (by <= 0) continue;
     for (const back of scaling) {
       if (back.transition.from !== out.transition.from || (back.transition.scale_by ?? 0) >= 0) continue;
       // The service's own bounds may let it add less.
-      const [first, then] = [out, back].map(({ transition }) => knownRegion(transition.when, MOVED_BY_SCALING));
+      const [first, then] = [regions.get(out), regions.get(back)];
       if (first === undefined || then === undefined) continue;
+      left -= first.length * then.length;
+      if (left < 0) return { flaps, complete: false };
       const witness = witnessOf(both(first, shifted(then, { fact: "replicas", by })) ?? []);
       if (witness === undefined) continue;
       flaps.push({ round: [out, back].toSorted((a, b) => a.at - b.at), witness, isScaling: true });
     }
   }
-  return flaps;
+  return { flaps, complete: true };
 }
 
 /** Each round once, from the state of it that comes first. */

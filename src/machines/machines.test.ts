@@ -45,6 +45,9 @@ const is = (fact: Fact, op: (typeof COMPARISONS)[number], value: number | boolea
   op,
   value,
 });
+const anyOf = (fact: Fact, share = 1): Requirement => ({
+  any: Array.from({ length: 8 }, (_, place) => is(fact, "=", place * share)),
+});
 const kinds = (found: readonly Finding[]): string[] => found.map(({ kind, pointer }) => `${kind} ${pointer}`);
 
 describe("analyse()", () => {
@@ -259,6 +262,21 @@ describe("analyse()", () => {
     for (const transition of tangle.transitions) transition.when = is("cpu", ">", 0);
     const found = analyse(tangle).filter(({ pointer }) => pointer === "/transitions");
     expect(kinds(found)).toEqual(["not_analysed /transitions"]);
+  });
+
+  test("does not keep a process busy, however much is asked", () => {
+    const much = [anyOf("waiting"), anyOf("replicas"), anyOf("cpu", 0.1)];
+    const ways = Array.from({ length: 256 }, (_, place): Parameters<typeof machine>[1][number] => [
+      `t${place}`,
+      "a",
+      place % 2 === 0 ? "b" : "c",
+      { all: [...much, is("seconds_in_state", "=", place)] },
+    ]);
+    const huge = machine({ a: null, b: null, c: null }, ways);
+    const begun = process.cpuUsage();
+    expect(kinds(analyse(huge))).toContain("not_analysed /transitions");
+    const { user } = process.cpuUsage(begun);
+    expect(user / 1_000).toBeLessThan(10_000);
   });
 
   test("knows that who waits is not idle", () => {

@@ -19,6 +19,8 @@ export type Region = readonly Box[];
 export type Witness = Record<string, number | boolean | string>;
 
 const MOST_BOXES = 512;
+/** Of boxes that are held against each other at once. */
+const MOST_PAIRS = 16_384;
 
 /** undefined: too large to be told apart. */
 export function regionOf(requirement: Requirement, holds = true): Region | undefined {
@@ -38,6 +40,7 @@ export function regionOf(requirement: Requirement, holds = true): Region | undef
 
 /** Where both hold; undefined: too large. */
 export function both(a: Region, b: Region): Region | undefined {
+  if (a.length * b.length > MOST_PAIRS) return undefined;
   const boxes: Box[] = [];
   for (const one of a) {
     for (const other of b) {
