@@ -7,10 +7,11 @@ import { createAdapters, offeredAdapters, type AdaptersOptions } from "./index.t
 const adapters = createAdapters({ ports: {} as AdapterPorts, plugins: [] } as unknown as AdaptersOptions);
 const page = readFileSync(new URL("../../docs/adapters/README.md", import.meta.url), "utf8");
 
+const words = (text: string): string[] => [...text.matchAll(/`([a-z]+)`/g)].map(([, word = ""]) => word);
+
 /** Of a part of the page: what its table says in the second column, by the first. */
 function rowsOf(part: string): Record<string, string[]> {
   const rows = [...part.matchAll(/^\| `([a-z-]+)` +\|([^|]*)\|/gm)];
-  const words = (text: string): string[] => [...text.matchAll(/`([a-z]+)`/g)].map(([, word = ""]) => word);
   return Object.fromEntries(rows.map(([, name = "", runs = ""]) => [name, words(runs).toSorted()]));
 }
 

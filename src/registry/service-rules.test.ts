@@ -129,6 +129,15 @@ describe("a service", () => {
     await expectRefusal(base.run("put_service", manifest), refusal);
   });
 
+  test("is not started by a request to itself", async () => {
+    await base.run("put_operation", { name: "own", provided_by: { exposure: "door", path: "/start" } });
+    const edit = base.run("edit_service", { name: "albums", patch: { operations: { start: "own" } } });
+    await expectRefusal(edit, ["/operations/start", /must not be a request to the service itself/]);
+    await base.run("put_service", { ...SERVICE, operations: { start: "own" } });
+    await base.run("delete_service", { name: "sample" });
+    await base.run("delete_operation", { name: "own" });
+  });
+
   test("has no rights that its writer has not, nor secrets without secrets:use", async () => {
     const writer = holding("registry:write", "ops:invoke:registry");
     await expect(base.run("put_service", SERVICE, writer)).rejects.toMatchObject({ code: "forbidden" });
