@@ -297,11 +297,20 @@ describe("a start that fails", () => {
 
   it("for want of a place says what to mend, and leaves nothing behind", async () => {
     const world = new TestWorld();
-    world.failures.push(...Array.from({ length: 3 }, () => errorOf("environment_unavailable")));
-    const waits = world.acquire();
-    await world.pass(2 * SECOND);
+    world.failures.push(...Array.from({ length: 12 }, () => errorOf("environment_unavailable")));
+    const waits = world.acquire({ waitMs: 60 * SECOND });
+    await world.pass(22 * SECOND);
     expect(await waits).toMatchObject({ kind: "refused", error: { code: "service_unavailable" } });
     expect(await world.phases()).toEqual([]);
+  });
+
+  it("for want of a place waits for one that is on its way, and is started as soon as it is there", async () => {
+    const world = new TestWorld();
+    world.failures.push(...Array.from({ length: 8 }, () => errorOf("environment_unavailable")));
+    const waits = world.acquire({ waitMs: 60 * SECOND });
+    await world.pass(14 * SECOND);
+    expect(leased(await waits)).toEqual(world.begun);
+    expect(world.begun).toHaveLength(1);
   });
 
   it("counts where it was ready and ended soon after, and not where it lived for a minute", async () => {
