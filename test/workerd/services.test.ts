@@ -304,12 +304,32 @@ describe("a start that fails", () => {
 
   it("for want of a place says what to mend, and leaves nothing behind", async () => {
     const world = new TestWorld();
-    world.failures.push(...Array.from({ length: 3 }, () => errorOf("environment_unavailable")));
-    const waits = world.acquire();
+    world.failures.push(...Array.from({ length: 5 }, () => errorOf("environment_unavailable")));
+    const waits = world.acquire({ waitMs: 60 * SECOND });
     await failed(world, 1);
-    await world.pass(2 * SECOND);
+    await world.pass(8 * SECOND);
     expect(await waits).toMatchObject({ kind: "refused", error: { code: "service_unavailable" } });
     expect(await world.phases()).toEqual([]);
+  });
+
+  it("for want of a place waits for one that is on its way, and is started as soon as it is there", async () => {
+    const world = new TestWorld();
+    world.failures.push(...Array.from({ length: 4 }, () => errorOf("environment_unavailable")));
+    const waits = world.acquire({ waitMs: 60 * SECOND });
+    await world.pass(8 * SECOND);
+    expect(leased(await waits)).toEqual(world.begun);
+    expect(world.begun).toHaveLength(1);
+  });
+
+  it("for want of a place is tried again at once for whoever asks later", async () => {
+    const world = new TestWorld();
+    world.failures.push(...Array.from({ length: 5 }, () => errorOf("environment_unavailable")));
+    const waits = world.acquire({ waitMs: 60 * SECOND });
+    await failed(world, 1);
+    await world.pass(8 * SECOND);
+    expect(await waits).toMatchObject({ kind: "refused" });
+    const later = await world.acquire({ waitMs: 5 * SECOND });
+    expect(leased(later)).toEqual(world.begun);
   });
 
   it("counts where it was ready and ended soon after, and not where it lived for a minute", async () => {
