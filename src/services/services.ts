@@ -84,18 +84,24 @@ export function createServices(options: ServicesOptions): Services {
       const { environment, services } = await placeOf(where === "" ? row.environment : where);
       const { run, port, health, requires, stop_ms } = row;
       const { name: service } = row;
-      if (isThereAlready(row)) return ready({ service, replica, revision, row, environment, services });
+      const wanted = async (place: string): Promise<void> => {
+        const at = { environment: environment.name, place };
+        if (await answered(service, async () => object(service).placed(replica, at))) return;
+        throw new SwitchyardError(
+          "command_refused",
+          `Cannot start the replica "${replica}" of the service "${service}": its controller must want it there; it does not`,
+          { hint: `opctl service deploy ${service}` },
+        );
+      };
+      if (isThereAlready(row)) {
+        await wanted("");
+        return ready({ service, replica, revision, row, environment, services });
+      }
       const variables = { ...row.variables, ...(await registry.serviceSecrets(row)) };
       const order = { service, replica, revision, count, spec: { run, variables, port, health, requires, stop_ms } };
       // Written before anything is started there: whoever comes after knows where to look.
       const place = known === "" ? ((await services.place?.(order, environment)) ?? "") : known;
-      if (!(await answered(service, async () => object(service).placed(replica, place)))) {
-        throw new SwitchyardError(
-          "command_refused",
-          `Cannot start the replica "${replica}" of the service "${service}": its controller must want it; it does not`,
-          { hint: `opctl service deploy ${service}` },
-        );
-      }
+      await wanted(place);
       return services.start({ ...order, place }, environment).then(mutable);
     },
 
@@ -106,7 +112,12 @@ export function createServices(options: ServicesOptions): Services {
     async observe(row, { replicas, environment: where }) {
       const { environment, services } = await placeOf(where === "" ? row.environment : where);
       const { name: service, run, health } = row;
-      const reports = await services.observe({ service, run, health, replicas }, environment);
+      if (replicas.length === 0 && environment.name !== row.environment) return [];
+      // Whoever asks names them; where they are is not for them to say, for it is looked at with the environment's own rights.
+      const names = replicas.map(({ replica }) => replica);
+      const at = await answered(service, async () => object(service).whereabouts(environment.name, names));
+      if (at.length === 0 && names.length > 0) return [];
+      const reports = await services.observe({ service, run, health, replicas: at }, environment);
       return reports.map(mutable);
     },
 
@@ -148,7 +159,6 @@ export function createServices(options: ServicesOptions): Services {
   }) {
     const { service, replica, revision, row, environment, services } = of;
     const until = options.now() + row.health.start_ms;
-    await answered(service, async () => object(service).placed(replica, ""));
     const replicas = [{ service, replica, place: "", address: addressOf(row) }];
     for (;;) {
       const reports = await services.observe({ service, run: row.run, health: row.health, replicas }, environment);
