@@ -209,7 +209,7 @@ function wire(env: Bindings): Wired {
   });
   const host = (adapter: string) => adapters.get(adapter)?.services;
   const services = createServices({
-    namespace: env.SERVICES,
+    object: (service) => env.SERVICES.getByName(service),
     registry,
     host,
     now,

@@ -173,5 +173,5 @@ function revisionTable(revisions: Awaited<ReturnType<typeof listRevisions>>): st
 }
 
 function indent(text: string): string {
-  return text.replaceAll(/^/gm, "  ");
+  return text.replaceAll(/^(?=.)/gm, "  ");
 }

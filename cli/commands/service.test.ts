@@ -41,6 +41,13 @@ describe("opctl get", () => {
     expect(code).toBe(0);
   });
 
+  it("of operations says which request to a service one is", async () => {
+    const provided_by = { exposure: "door", method: "GET", path: "/albums/{id}" };
+    fake.platform.put("operation", { name: "get_album", implemented_at: null, provided_by });
+    const { stdout } = await fake.opctl("get", "operations", "get_album", "-a", "implemented_at");
+    expect(stdout).toBe("IMPLEMENTED_AT\ndoor: GET /albums/{id}\n");
+  });
+
   it("where no status can be read still shows the row as JSON", async () => {
     fake.platform.services.clear();
     const table = await fake.opctl("get", "service", "albums");
@@ -97,6 +104,22 @@ describe("opctl service", () => {
     expect(code).toBe(2);
     expect(stderr).toContain(said);
     expect(commands()).toEqual([]);
+  });
+});
+
+describe("opctl watch service", () => {
+  it("tells what happens, once each, until it is not there any more", async () => {
+    let looks = 0;
+    const at = "2026-11-29T12:00:09Z";
+    fake.platform.before = () => {
+      looks++;
+      const events = [...statusView().events, { seq: 3, at, what: "albums-1 is stopped" }];
+      if (looks === 3) fake.platform.services.set("albums", statusView({ events }));
+      if (looks === 5) fake.platform.services.clear();
+    };
+    const { stdout, stderr, code } = await fake.opctl("watch", "service", "albums");
+    expect([stdout, code]).toEqual([`${at}  albums-1 is stopped\n`, 6]);
+    expect(stderr).toContain("hot, 1 of 1 ready");
   });
 });
 

@@ -1,6 +1,9 @@
 /** One method of one path of an OpenAPI document → the manifest of an operation. */
+import * as v from "valibot";
+import { SwitchyardError } from "../../src/core/errors.ts";
 import { LIMITS } from "../../src/core/limits.ts";
-import { METHODS } from "../../src/model/services.ts";
+import { METHODS, ProvidedBySchema } from "../../src/model/services.ts";
+import { checkRequest } from "../../src/registry/kinds/operation-request.ts";
 import { isObject, membersOf, Obstacle, type Json } from "./_obstacle.ts";
 import { readAnswers } from "./answers.ts";
 import type { Documents } from "./documents.ts";
@@ -42,6 +45,7 @@ export async function readOperation(source: OperationSource, note: (what: string
   if (membersOf(operation["callbacks"]).length > 0) note("left out: its callbacks");
   if (operation["servers"] !== undefined || item["servers"] !== undefined) note("left out: its own servers");
   const examples = examplesOf({ request, answers: answers.examples, input, output });
+  checkStorable(request.providedBy, input);
   const description = describe(operation);
   return {
     ...(description === "" ? {} : { description }),
@@ -51,6 +55,26 @@ export async function readOperation(source: OperationSource, note: (what: string
     ...annotationsOf(method),
     ...(examples.length === 0 ? {} : { examples }),
   };
+}
+
+/** What the registry would refuse, and with that all that comes after it. */
+function checkStorable(providedBy: Json, input: Mended): void {
+  const request = v.safeParse(ProvidedBySchema, { exposure: "any", ...providedBy });
+  if (!request.success) {
+    const { path: where, message } = request.issues[0];
+    throw new Obstacle(
+      `its request cannot be stored: ${where?.map(({ key }) => String(key)).join("/") ?? ""} ${message}`,
+    );
+  }
+  if (isObject(input.schema) && membersOf(input.schema["properties"]).some(([name]) => name === "__proto__")) {
+    throw new Obstacle('a field must have another name than "__proto__"');
+  }
+  try {
+    checkRequest("it", request.output, input.schema);
+  } catch (error) {
+    if (!(error instanceof SwitchyardError)) throw error;
+    throw new Obstacle(`its request cannot be stored: ${error.message.replace(/^[^:]*: /, "")}`);
+  }
 }
 
 function describe({ summary, description, deprecated }: Json): string {

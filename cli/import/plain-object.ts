@@ -33,14 +33,16 @@ export function plainObject(schema: Schema, types: TypeBuilder, depth = 0): Plai
   if (!isObject(followed) || depth > 8) return undefined;
   const { allOf, ...own } = followed;
   if (Object.keys(own).some((keyword) => !PLAIN.has(keyword))) return undefined;
-  const { type, properties, required = [], additionalProperties: rest } = own;
+  const { type, properties = {}, required = [], additionalProperties: rest } = own;
+  if (!isObject(properties) || !Array.isArray(required)) return undefined;
   const parts = Array.isArray(allOf) ? allOf.map((part) => plainObject(part as Schema, types, depth + 1)) : [];
-  if (type !== "object" && !(type === undefined && (isObject(properties) || parts.length > 0))) return undefined;
+  if (type !== "object" && !(type === undefined && (own["properties"] !== undefined || parts.length > 0)))
+    return undefined;
   const more = Object.fromEntries(
     CARRIED.filter((keyword) => own[keyword] !== undefined).map((keyword) => [keyword, own[keyword]]),
   );
   const self: PlainObject = {
-    properties: (properties ?? {}) as Record<string, Schema>,
+    properties: properties as Record<string, Schema>,
     required: required as string[],
     rest: rest as Schema | undefined,
     more,

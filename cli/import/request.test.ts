@@ -194,6 +194,17 @@ describe("an operation's parameters", () => {
       { parameters: [{ $ref: "#/components/parameters/Nothing" }] },
       'the reference "#/components/parameters/Nothing" must lead somewhere; it does not',
     ],
+    [
+      { parameters: [inPath("id", { schema: false })] },
+      'its request cannot be stored: each field that it names must be one that the input type can have; "id" is none',
+      "GET /a/{id}",
+    ],
+    [{ parameters: [query("__proto__")] }, 'a field must have another name than "__proto__"'],
+    [
+      { parameters: Array.from({ length: 65 }, (_, at) => query(`q${at}`)) },
+      "its request cannot be stored: query Invalid length: Expected <=64 but received 65",
+      "POST /a",
+    ],
     [{}, "its path must begin with / and have no query", "GET /a?b=c"],
     [{}, "no operation has the method OPTIONS", "OPTIONS /a"],
   ])("stand in the way: %j", async (operation, reason, line = "GET /a") => {

@@ -1,7 +1,9 @@
 import os from "node:os";
+import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { capabilitiesOf } from "./capabilities.ts";
 import { readRunnerWords } from "./options.ts";
+import { describeServices, stateFolder } from "./services.ts";
 import { quote, renderUnit } from "./unit.ts";
 
 describe("capabilitiesOf()", () => {
@@ -38,7 +40,33 @@ describe("readRunnerWords()", () => {
     expect(runs).toEqual(["process", "http", "replica"]);
   });
 
+  test.each<[string[], string[], RegExp]>([
+    [["module"], ["module"], /^Keeps no services running/],
+    [["process:*"], ["process", "replica"], /by the same programs: reached through this runner alone/],
+    [["container:*"], ["container", "replica"], /by the same containers:/],
+  ])("takes services with %j", (allow, runs, said) => {
+    const settings = readRunnerWords({ environment: "rack-1", allow });
+    expect(settings).toMatchObject({ runs, serviceHost: undefined });
+    expect(describeServices(settings)[0]).toMatch(said);
+  });
+
+  test("says that services on an address of the machine are reached by others", () => {
+    const settings = readRunnerWords({ environment: "rack-1", allow: ["process:*"], serviceHost: "127.0.0.1" });
+    expect(describeServices(settings)[0]).toMatch(/listening on 127\.0\.0\.1, where anybody/);
+  });
+
   test.each([
+    [{ STATE_DIRECTORY: "/var/lib/r:/var/lib/s", XDG_STATE_HOME: "/s" }, "/var/lib/r/replicas"],
+    [{ XDG_STATE_HOME: "/s" }, "/s/switchyard-runner/replicas"],
+    [{ XDG_STATE_HOME: "s" }, path.join(os.homedir(), ".local/state/switchyard-runner/replicas")],
+  ])("with %j notes what it has started in %s", (env, folder) => {
+    expect(stateFolder(env)).toBe(folder);
+  });
+
+  test.each([
+    [{ environment: "rack-1", serviceHost: "0.0.0.0" }, /must be an address of this machine/],
+    [{ environment: "rack-1", serviceHost: "192.0.2.1" }, /must be an address of this machine/],
+    [{ environment: "rack-1", serviceHost: "localhost" }, /must be an address of this machine/],
     [{ environment: "Rack 1" }, /must be an environment's name/],
     [{ environment: "rack-1", slots: "0" }, /from 1 to 256/],
     [{ environment: "rack-1", slots: "2.5" }, /from 1 to 256/],

@@ -122,5 +122,5 @@ function section(title: string, lines: readonly string[]): string {
 }
 
 function indent(text: string): string {
-  return text.replaceAll(/^/gm, "  ");
+  return text.replaceAll(/^(?=.)/gm, "  ");
 }

@@ -4,7 +4,7 @@
  */
 import type { StateMachine, Transition } from "../model/state-machines.ts";
 import { flapsOf } from "./flaps.ts";
-import { both, EVERYWHERE, isOpaque, regionOf, witnessOf, type Region, type Witness } from "./regions.ts";
+import { both, bothWithin, EVERYWHERE, isOpaque, regionOf, witnessOf, type Region, type Witness } from "./regions.ts";
 
 export const FINDINGS = {
   unknown_state: "error",
@@ -28,9 +28,6 @@ export type Finding = {
   /** Facts for which it is so. */
   readonly witness?: Witness;
 };
-
-/** Boxes that are held against each other, over all pairs of transitions, until it is too much: a row must not keep a process busy. */
-const MOST_PAIRS = 200_000;
 
 type Analysed = { transition: Transition; at: number; region: Region | undefined };
 
@@ -176,20 +173,18 @@ function reach({ initial, states }: StateMachine, analysed: readonly Analysed[])
   return [...unreachable, ...traps];
 }
 
+const MOST_MEETINGS = 100_000;
+
 /** Two ways out of one state at once: which is taken would be chance. */
 function overlaps(analysed: readonly Analysed[]): Finding[] {
   const found: Finding[] = [];
-  let left = MOST_PAIRS;
+  const look = { left: MOST_MEETINGS };
   for (const one of analysed) {
     for (const other of analysed) {
       if (other.at <= one.at || one.transition.from !== other.transition.from) continue;
       if (one.transition.to === other.transition.to && one.transition.scale_by === other.transition.scale_by) continue;
-      left -= (one.region?.length ?? 0) * (other.region?.length ?? 0);
-      if (left < 0) {
-        const detail = "its transitions ask too much to be held against each other";
-        return [...found, finding("not_analysed", "/transitions", detail)];
-      }
-      const met = one.region === undefined || other.region === undefined ? undefined : both(one.region, other.region);
+      const met =
+        one.region === undefined || other.region === undefined ? undefined : bothWithin(look, one.region, other.region);
       const known = met?.filter((box) => !isOpaque([box]));
       const witness = known === undefined ? undefined : witnessOf(known);
       if (witness === undefined) continue;
@@ -197,7 +192,8 @@ function overlaps(analysed: readonly Analysed[]): Finding[] {
       found.push(finding("overlap", `/transitions/${other.at}/when`, detail, witness));
     }
   }
-  return found;
+  if (look.left >= 0) return found;
+  return [...found, finding("not_analysed", "/transitions", "they ask too much to be held against each other")];
 }
 
 export function sayWitness(witness: Witness): string {

@@ -5,14 +5,23 @@
  * and none is missed, except those that hang on what nothing is known of.
  */
 import type { Requirement, StateMachine, Transition } from "../model/state-machines.ts";
-import { both, EVERYWHERE, isOpaque, regionOf, shifted, witnessOf, type Region, type Witness } from "./regions.ts";
+import {
+  both,
+  bothWithin,
+  EVERYWHERE,
+  isOpaque,
+  regionOf,
+  shifted,
+  witnessOf,
+  type Region,
+  type Witness,
+} from "./regions.ts";
 
 type Placed = { readonly transition: Transition; readonly at: number };
 export type Flap = { readonly round: readonly Placed[]; readonly witness: Witness; readonly isScaling: boolean };
 
 /** Boxes that are brought together, and rounds that are found, until it is too much. */
 const MOST_BOXES = 20_000;
-const MOST_PAIRS = 200_000;
 const MOST_ROUNDS = 16;
 
 const MOVED: ReadonlySet<string> = new Set(["seconds_in_state", "healthy", "candidate_healthy", "replicas"]);
@@ -35,8 +44,8 @@ export function flapsOf(
     const isSame = others.every((other) => other?.replicas === first?.replicas && other?.revision === first?.revision);
     return !isSame || through.some((name) => scaled.has(name)) || metOf(round, MOVED_BY_NAME) !== undefined;
   });
-  const scale = scalings(transitions);
-  return { flaps: [...scale.flaps, ...flaps], complete: complete && scale.complete };
+  const scaling = scalings(transitions);
+  return { flaps: [...scaling.flaps, ...flaps], complete: complete && scaling.complete };
 }
 
 function metOf(round: readonly Placed[], moved: ReadonlySet<string>): Witness | undefined {
@@ -47,9 +56,9 @@ function metOf(round: readonly Placed[], moved: ReadonlySet<string>): Witness | 
 
 function scalings(transitions: readonly Placed[]): { flaps: Flap[]; complete: boolean } {
   const scaling = transitions.filter(({ transition: { from, to, scale_by: by } }) => from === to && by !== null);
-  const regions = new Map(scaling.map((each) => [each, knownRegion(each.transition.when, MOVED_BY_SCALING)] as const));
+  const regions = new Map(scaling.map((each) => [each, knownRegion(each.transition.when, MOVED_BY_SCALING)]));
+  const look = { left: MOST_BOXES };
   const flaps: Flap[] = [];
-  let left = MOST_PAIRS;
   for (const out of scaling) {
     const by = out.transition.scale_by ?? 0;
     if (by <= 0) continue;
@@ -58,14 +67,12 @@ function scalings(transitions: readonly Placed[]): { flaps: Flap[]; complete: bo
       // The service's own bounds may let it add less.
       const [first, then] = [regions.get(out), regions.get(back)];
       if (first === undefined || then === undefined) continue;
-      left -= first.length * then.length;
-      if (left < 0) return { flaps, complete: false };
-      const witness = witnessOf(both(first, shifted(then, { fact: "replicas", by })) ?? []);
+      const witness = witnessOf(bothWithin(look, first, shifted(then, { fact: "replicas", by })) ?? []);
       if (witness === undefined) continue;
       flaps.push({ round: [out, back].toSorted((a, b) => a.at - b.at), witness, isScaling: true });
     }
   }
-  return { flaps, complete: true };
+  return { flaps, complete: look.left >= 0 };
 }
 
 /** Each round once, from the state of it that comes first. */

@@ -18,9 +18,10 @@ export type Region = readonly Box[];
 /** Facts for which something holds, one value each. */
 export type Witness = Record<string, number | boolean | string>;
 
-const MOST_BOXES = 512;
-/** Of boxes that are held against each other at once. */
-const MOST_PAIRS = 16_384;
+/** Of one region. Whoever may write a state machine must not be able to keep the platform busy with it. */
+const MOST_BOXES = 64;
+/** Boxes that are held against each other, over all questions of one analysis, until it is too much. */
+export type Look = { left: number };
 
 /** undefined: too large to be told apart. */
 export function regionOf(requirement: Requirement, holds = true): Region | undefined {
@@ -38,9 +39,14 @@ export function regionOf(requirement: Requirement, holds = true): Region | undef
   return set.length === 0 ? [] : [new Map([[key, set]])];
 }
 
+/** As both(), at the expense of the look; undefined also where nothing is left of it. */
+export function bothWithin(look: Look, a: Region, b: Region): Region | undefined {
+  look.left -= 1 + a.length * b.length;
+  return look.left < 0 ? undefined : both(a, b);
+}
+
 /** Where both hold; undefined: too large. */
 export function both(a: Region, b: Region): Region | undefined {
-  if (a.length * b.length > MOST_PAIRS) return undefined;
   const boxes: Box[] = [];
   for (const one of a) {
     for (const other of b) {
@@ -60,8 +66,22 @@ function bothAll(regions: readonly Region[]): Region | undefined {
   return met;
 }
 
+/** Those that speak of one fact alone, and of the same, are one box. */
 function bounded(region: Region): Region | undefined {
-  return region.length > MOST_BOXES ? undefined : region;
+  const alone = new Map<string, Values>();
+  const boxes: Box[] = [];
+  for (const box of region) {
+    const [first] = box;
+    if (first === undefined || box.size > 1) boxes.push(box);
+    else alone.set(first[0], union(first[0], alone.get(first[0]) ?? [], first[1]));
+  }
+  for (const [key, values] of alone) boxes.push(new Map([[key, values]]));
+  return boxes.length > MOST_BOXES ? undefined : boxes;
+}
+
+function union(key: string, a: Values, b: Values): Values {
+  const domain = domainOf(key);
+  return complement(intersect(complement(a, domain), complement(b, domain)), domain);
 }
 
 /** Whether a region needs to know what nothing is known of. */

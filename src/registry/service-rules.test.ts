@@ -129,6 +129,15 @@ describe("a service", () => {
     await expectRefusal(base.run("put_service", manifest), refusal);
   });
 
+  test("is not started by a request to itself", async () => {
+    await base.run("put_operation", { name: "own", provided_by: { exposure: "door", path: "/start" } });
+    const edit = base.run("edit_service", { name: "albums", patch: { operations: { start: "own" } } });
+    await expectRefusal(edit, ["/operations/start", /must not be a request to the service itself/]);
+    await base.run("put_service", { ...SERVICE, operations: { start: "own" } });
+    await base.run("delete_service", { name: "sample" });
+    await base.run("delete_operation", { name: "own" });
+  });
+
   test("has no rights that its writer has not, nor secrets without secrets:use", async () => {
     const writer = holding("registry:write", "ops:invoke:registry");
     await expect(base.run("put_service", SERVICE, writer)).rejects.toMatchObject({ code: "forbidden" });
@@ -282,6 +291,7 @@ describe("an operation that a service provides", () => {
 
 const more = { fact: "waiting", op: ">", value: 0 };
 const idle = { fact: "idle_seconds", op: ">=", value: 60 };
+const MANY = Array.from({ length: 32 }, () => ({ any: Array.from({ length: 16 }, () => more) }));
 const machine = (up: unknown, rest: Json = {}): Json => ({
   name: "sample",
   initial: "cold",
@@ -321,6 +331,7 @@ describe("a state machine", () => {
       [when, /can never be/],
     ],
     ["goes to and fro", machine(idle), ["/transitions/1/when", /to and fro.*idle_seconds = 60/]],
+    ["asks too much", machine({ all: MANY }), ["/transitions", /500 .*they ask 513/]],
     ["asks nobody", machine({ operation: "none" }), [`${when}/operation`, /must be registered/]],
     [
       "asks in vain",

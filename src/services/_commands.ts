@@ -6,7 +6,7 @@ import type { ErrorData } from "../core/errors.ts";
 import { NO_CRASHES } from "./_crashes.ts";
 import type { Ledger } from "./_ledger.ts";
 import { commandRefused, refusalOf } from "./_refusals.ts";
-import type { Head } from "./_service-store.ts";
+import type { Head } from "./_kept.ts";
 import { wantedCount } from "./_wanted.ts";
 import type { Command } from "./messages.ts";
 

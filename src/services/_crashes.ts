@@ -1,6 +1,6 @@
 /** Starts that fail: how long the next one is put off, and from when on a service is said to crash again and again. Pure. */
 import type { ErrorData } from "../core/errors.ts";
-import type { Crashes } from "./_service-store.ts";
+import type { Crashes } from "./_kept.ts";
 
 const FIRST_MS = 500;
 const MOST_MS = 5 * 60_000;
@@ -8,9 +8,9 @@ const MOST_MS = 5 * 60_000;
 const LOOPING = 3;
 /**
  * Nobody could take it: nothing is wrong with it, and whoever could may be on the way, as runners are after a start of the platform. So
- * it is tried again soon, and requests wait for some twenty seconds before they are refused.
+ * it is tried again soon, and requests wait for some five seconds before they are refused, as calls wait for a runner.
  */
-const UNPLACED = { mostMs: 2_000, looping: 12, thenMs: 30_000 };
+const UNPLACED = { mostMs: 2_000, looping: 5, thenMs: 30_000 };
 /** Ready for so long, a start has been a good one; one that ends sooner counts as a failure. */
 export const STEADY_MS = 60_000;
 
@@ -25,6 +25,12 @@ export function afterFailure(before: Crashes, { unplaced = false, ...failure }: 
   const mostMs = !unplaced ? MOST_MS : failures < UNPLACED.looping ? UNPLACED.mostMs : UNPLACED.thenMs;
   const delayMs = Math.min(mostMs, FIRST_MS * 2 ** Math.min(failures - 1, 20));
   return { ...failure, unplaced, failures, nextAt: now + delayMs };
+}
+
+/** Somebody asks, and a place may have come since the last try: it is tried again now. undefined: it was only just tried. */
+export function hurried(crashes: Crashes, now: number): Crashes | undefined {
+  const isEarly = crashes.nextAt - now > UNPLACED.thenMs - UNPLACED.mostMs;
+  return crashes.unplaced && crashes.nextAt > now && !isEarly ? { ...crashes, nextAt: now } : undefined;
 }
 
 export function isLooping({ failures, unplaced }: Crashes): boolean {

@@ -1,7 +1,7 @@
 /** What is known of a service now, for the requirements of its state machine. */
 import type { Facts } from "../machines/evaluate.ts";
 import type { Holders } from "./_holders.ts";
-import type { Head, Replica } from "./_service-store.ts";
+import type { Head, Replica } from "./_kept.ts";
 import { revisionOf } from "./_wanted.ts";
 
 type Known = { head: Head; replicas: readonly Replica[]; holders: Holders; now: number };

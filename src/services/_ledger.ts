@@ -7,7 +7,8 @@ import { randomId } from "../core/ids.ts";
 import type { ReplicaReport } from "../model/services.ts";
 import type { Transition } from "../model/state-machines.ts";
 import { afterFailure, isLooping, NO_CRASHES, STEADY_MS, type Failure } from "./_crashes.ts";
-import type { Head, Replica, ServiceStore } from "./_service-store.ts";
+import type { Head, Replica } from "./_kept.ts";
+import type { ServiceStore } from "./_service-store.ts";
 import { bounded, revisionOf, stateInstead, wantedCount } from "./_wanted.ts";
 import type { ServiceSettings } from "./messages.ts";
 

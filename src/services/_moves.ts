@@ -4,7 +4,8 @@
  */
 import type { Holders } from "./_holders.ts";
 import type { Ledger } from "./_ledger.ts";
-import type { Head, Replica, ServiceStore } from "./_service-store.ts";
+import type { Head, Replica } from "./_kept.ts";
+import type { ServiceStore } from "./_service-store.ts";
 import { revisionOf, wantedCount } from "./_wanted.ts";
 import { planReplicas, type Known, type Move, type Wanted } from "./plan-replicas.ts";
 

@@ -2,7 +2,7 @@
  * When the place of replicas is to be asked how they are. Runners tell by themselves, so they are asked only when they have been silent
  * for long; whatever does not tell is asked as often as its health check says, and each second while it starts. Pure.
  */
-import type { Head, Replica } from "./_service-store.ts";
+import type { Head, Replica } from "./_kept.ts";
 
 /** Runners tell every five seconds. */
 const SILENT_MS = 30_000;

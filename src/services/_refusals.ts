@@ -1,7 +1,7 @@
 /** Why requests to a service are refused, and commands. What it says is for whoever called, and for who mends it. */
 import { SwitchyardError, toErrorData, type ErrorData } from "../core/errors.ts";
 import { isLooping } from "./_crashes.ts";
-import type { Head } from "./_service-store.ts";
+import type { Head } from "./_kept.ts";
 
 const LINES = 5;
 

@@ -3,29 +3,29 @@ import type { Facts } from "../machines/evaluate.ts";
 import type { ServiceStatusView } from "../registry/builtins/service-functions.ts";
 import { isLooping } from "./_crashes.ts";
 import type { Holders } from "./_holders.ts";
-import type { Head, Replica, ServiceStore } from "./_service-store.ts";
+import type { Head, Replica, StoredEvent } from "./_kept.ts";
 import { revisionOf, wantedCount } from "./_wanted.ts";
 import type { Way } from "./drive.ts";
 
 export type ObjectStatus = Omit<ServiceStatusView, "exposures"> & { environments: Readonly<Record<string, string>> };
 
-const EVENTS = 50;
-
 export function statusOf({
   head,
-  store,
+  replicas,
+  events,
   holders,
   facts: { now, ...facts },
   next,
 }: {
   head: Head;
-  store: ServiceStore;
+  replicas: readonly Replica[];
+  /** The last ones. */
+  events: readonly StoredEvent[];
   holders: Holders;
   facts: Facts;
   next: readonly Way[];
 }): ObjectStatus {
   const { settings, crashes } = head;
-  const replicas = store.replicas();
   return {
     name: settings.row.name,
     active: settings.row.active,
@@ -56,9 +56,7 @@ export function statusOf({
       next_at: crashes.nextAt > now ? timeOf(crashes.nextAt) : null,
     },
     problem: settings.problem,
-    events: store
-      .events(store.lastEvent() - EVENTS, EVENTS)
-      .map(({ seq, at, what }) => ({ seq, at: new Date(at).toISOString(), what })),
+    events: events.map(({ seq, at, what }) => ({ seq, at: new Date(at).toISOString(), what })),
     environments: Object.fromEntries(replicas.map(({ replica, environment }) => [replica, environment])),
   };
 }

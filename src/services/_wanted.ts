@@ -2,7 +2,7 @@
 import { sha256, canonicalJson } from "../core/hash.ts";
 import type { ServiceRow } from "../model/services.ts";
 import type { StateMachine } from "../model/state-machines.ts";
-import type { Head } from "./_service-store.ts";
+import type { Head, Replica } from "./_kept.ts";
 
 export function bounded(count: number, { replicas, run }: Pick<ServiceRow, "replicas" | "run">): number {
   if (count <= 0) return 0;
@@ -31,4 +31,9 @@ export function revisionOf({ content, generation }: Pick<Head, "content" | "gene
 export function stateInstead({ initial, states }: StateMachine, runs: boolean): string {
   if (!runs || states[initial]?.replicas !== 0) return initial;
   return Object.keys(states).find((name) => states[name]?.replicas !== 0) ?? initial;
+}
+
+/** When a start is given up. What starts it gives up before, and says more. */
+export function startsUntil({ settings: { row } }: Head, { begunAt }: Pick<Replica, "begunAt">): number {
+  return begunAt + row.health.start_ms + 15_000;
 }

@@ -7,6 +7,7 @@ import path from "node:path";
 import type { Readable } from "node:stream";
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
+import { freePort } from "../../test/e2e/_platform.ts";
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import type { Direction, Told } from "../../test/workerd/_doors-told.ts";
 
@@ -26,16 +27,24 @@ beforeAll(async () => {
     format: "esm",
     external: ["cloudflare:workers"],
   });
+  const port = await freePort();
   edge = new Miniflare({
-    modules: [{ type: "ESModule", path: "worker.js", contents: built.outputFiles[0]?.text ?? "" }],
-    compatibilityDate: "2026-07-01",
-    durableObjects: { SERVICES: { className: "ServiceObject", useSQLite: true } },
-    host: "127.0.0.1",
+    workers: [
+      {
+        name: "doors",
+        modules: [{ type: "ESModule", path: "worker.js", contents: built.outputFiles[0]?.text ?? "" }],
+        compatibilityDate: "2026-07-01",
+        durableObjects: { SERVICES: { className: "ServiceObject", useSQLite: true } },
+        // Straight to the worker, so that it is its own clients that hang up.
+        unsafeDirectSockets: [{ host: "127.0.0.1", port }],
+      },
+    ],
     handleRuntimeStdio(stdout: Readable, stderr: Readable) {
       for (const stream of [stdout, stderr]) stream.on("data", (part: Buffer) => (said += part.toString()));
     },
   });
-  url = (await edge.ready).href;
+  await edge.ready;
+  url = `http://127.0.0.1:${port}/`;
 }, 60_000);
 afterAll(async () => {
   agent.destroy();

@@ -63,9 +63,12 @@ export type LookAnswer = { settings: ServiceSettings | null } | { error: ErrorDa
  */
 export type StepOrder = { service: string; environment: string } & (
   | { do: "start"; replica: string; revision: string; count: number; place: string | null }
-  | { do: "stop"; replica: string; place: string; address: string | null; row: ServiceRow }
+  | { do: "stop"; replica: string; place: string; address: string | null; row: GoneRow }
   | { do: "observe"; replicas: readonly ReplicaRef[] }
 );
+
+/** As much of a row as stopping needs. */
+export type GoneRow = Pick<ServiceRow, "name" | "run" | "stop_ms" | "operations" | "scopes">;
 
 export type StepAnswer =
   | { kind: "started"; report: ReplicaReport }

@@ -9,37 +9,33 @@
  */
 import { DurableObject, exports } from "cloudflare:workers";
 import { canonicalJson } from "../core/hash.ts";
-import type { ErrorData } from "../core/errors.ts";
-import { compileExpression } from "../expressions/index.ts";
-import type { Ask } from "../machines/evaluate.ts";
 import type { ReplicaRef } from "../adapters/service-host.ts";
-import type { ReplicaReport } from "../model/services.ts";
+import type { ErrorData } from "../core/errors.ts";
+import type { Ask } from "../machines/evaluate.ts";
 import { Alarm } from "../objects/alarm.ts";
 import { News } from "../objects/news.ts";
+import { createAsk } from "./_asking.ts";
 import { direct, type Directing } from "./_commands.ts";
-import { NO_CRASHES, STEADY_MS } from "./_crashes.ts";
+import { complain } from "./_complain.ts";
+import { hurried, NO_CRASHES, STEADY_MS } from "./_crashes.ts";
+import { Errands } from "./_errands.ts";
 import { factsOf, isServing } from "./_facts.ts";
 import { Holders } from "./_holders.ts";
+import type { Head, StoredEvent } from "./_kept.ts";
 import { Ledger } from "./_ledger.ts";
 import { movesNow, releasedAt, write } from "./_moves.ts";
-import { observeAt } from "./_observing.ts";
 import { noService, refusalOf } from "./_refusals.ts";
-import { ServiceStore, type Head, type Replica, type StoredEvent } from "./_service-store.ts";
+import { ServiceStore } from "./_service-store.ts";
 import { statusOf } from "./_status.ts";
-import { contentOf, wantedCount } from "./_wanted.ts";
+import { contentOf, startsUntil, wantedCount } from "./_wanted.ts";
 import { drive, lookAgainAt, type Driven, type Situation, type Way } from "./drive.ts";
 import {
   LEASE_TTL_MS,
   type AcquireAnswer,
   type AcquireOrder,
-  type AskAnswer,
-  type AskOrder,
   type Command,
   type HolderReport,
   type LookAnswer,
-  type PoolReport,
-  type StepAnswer,
-  type StepOrder,
 } from "./messages.ts";
 
 /** Until whoever was lost is made up for: a runner that failed, a registry that did not answer. */
@@ -48,20 +44,13 @@ const AGAIN_MS = 1_000;
 const STEPS_MS = 60_000;
 /** In one go; whatever is still not settled then goes on a little later. */
 const TURNS = 32;
-/** What an operation or expression has answered holds for so long. */
-const ANSWER_MS = 4_000;
 /** The row is looked at when a request finds nothing ready, unless that was just done. */
 const LOOK_MS = 5_000;
-/** One that has just become ready may be missing in what was reported before. */
-const FRESH_MS = 3_000;
-/** Missing in what runners answer for so long, it is gone. */
-const ABSENT_MS = 45_000;
 /** Idle for so long, that is written down: this object may be put to sleep. */
 const IDLE_NOTE_MS = 5_000;
-const STOP_AGAIN_MS = 60_000;
-/** Nobody has heard of its place for so long: should it come back with it, it is stopped as one that is not known. */
-const GIVE_UP_MS = 2 * 60_000;
 const EVENTS_AT_ONCE = 100;
+/** The last ones, in the status. */
+const EVENTS_SHOWN = 50;
 
 type Loopback = {
   ServiceRunner: {
@@ -77,16 +66,8 @@ export class ServiceObject extends DurableObject<unknown> {
   readonly #alarm: Alarm;
   readonly #news = new News();
   readonly #holders = new Holders(Date.now());
-  readonly #bornAt = Date.now();
-  /** Steps that somebody was asked for. */
-  readonly #asked = new Set<string>();
-  /** Replica → when its place last said anything of it, and since when it says nothing. */
-  readonly #heardAt = new Map<string, number>();
-  readonly #absentSince = new Map<string, number>();
-  /** Replicas that nobody here knows → when they were last told to stop. */
-  readonly #strays = new Map<string, number>();
-  readonly #answers = new Map<string, { at: number; holds: boolean | undefined }>();
-  #observing = false;
+  readonly #ask: Ask;
+  readonly #errands: Errands;
   #next: readonly Way[] = [];
   #thinking: Promise<void> | undefined;
   #isRestless = false;
@@ -98,6 +79,23 @@ export class ServiceObject extends DurableObject<unknown> {
     this.#store = new ServiceStore(state.storage.sql);
     this.#ledger = new Ledger(this.#store);
     this.#alarm = new Alarm(state.storage);
+    const name = () => this.#name();
+    this.#ask = createAsk({
+      name,
+      facts: () => this.#facts(this.#head(), Date.now()),
+      operation: (text) => this.#runner.ask(text),
+    });
+    this.#errands = new Errands(
+      {
+        name,
+        store: this.#store,
+        ledger: this.#ledger,
+        write: (work) => this.#write(work),
+        think: () => this.#think(),
+        runner: () => this.#runner,
+      },
+      Date.now(),
+    );
     void state.blockConcurrencyWhile(async () => {
       await this.#alarm.load();
       // Somebody may have been on the way when the one before ended.
@@ -113,6 +111,8 @@ export class ServiceObject extends DurableObject<unknown> {
     const failed = this.#store.head() === undefined ? await this.#look() : undefined;
     if (failed !== undefined) return JSON.stringify({ kind: "refused", error: failed } satisfies AcquireAnswer);
     this.#heard(order);
+    const crashes = hurried(this.#store.head()?.crashes ?? NO_CRASHES, Date.now());
+    if (crashes !== undefined) this.#write(() => this.#store.setHead({ ...this.#head(), crashes }));
     let answer = this.#answer(order.holder);
     if (answer === undefined) {
       // Whoever asks waits, whatever it has counted.
@@ -138,26 +138,7 @@ export class ServiceObject extends DurableObject<unknown> {
 
   /** PoolReport: what a runner has of this service now, or that it is lost. */
   reported(text: string): void {
-    const { environment, place, replicas, lost } = JSON.parse(text) as PoolReport;
-    const now = Date.now();
-    const own = this.#store.replicas().filter((each) => each.environment === environment && each.place === place);
-    if (lost !== null) {
-      if (own.length > 0)
-        this.#write((at) => own.forEach((replica) => this.#ledger.lost(replica, `${place}: ${lost}`, at)));
-      return this.#kick();
-    }
-    for (const report of replicas) {
-      const known = this.#store.replica(report.replica);
-      const isHere = known?.environment === environment && (known.place === place || known.place === "");
-      if (isHere) this.#saw(known, { ...report, place }, now);
-      else if (report.status !== "ended") this.#stopStray({ ...report, place }, environment);
-    }
-    const told = new Set(replicas.map(({ replica }) => replica));
-    const missing = own.filter((replica) => !told.has(replica.replica) && isThere(replica, now));
-    if (missing.length > 0) {
-      this.#write((at) => missing.forEach((each) => this.#ledger.lost(each, `${place} has it no more`, at)));
-    }
-    this.#kick();
+    this.#errands.reported(text);
   }
 
   /** The row, its state machine or its environment may be another. */
@@ -165,7 +146,8 @@ export class ServiceObject extends DurableObject<unknown> {
     const error = await this.#look(true);
     if (error !== undefined && this.#store.head() !== undefined) this.#alarm.by(Date.now() + AGAIN_MS);
     this.#alarm.set();
-    await this.#think();
+    // What is asked of operations may take its time, and whoever wrote the row waits for this.
+    this.#kick();
   }
 
   /** Where one that is being started is to be. false: it is not wanted, or not there, and must not be started. */
@@ -199,7 +181,9 @@ export class ServiceObject extends DurableObject<unknown> {
     if (head === undefined) return undefined;
     const now = Date.now();
     const facts = this.#facts(head, now);
-    return JSON.stringify(statusOf({ head, store: this.#store, holders: this.#holders, facts, next: this.#next }));
+    const replicas = this.#store.replicas();
+    const events = this.#store.events(this.#store.lastEvent() - EVENTS_SHOWN, EVENTS_SHOWN);
+    return JSON.stringify(statusOf({ head, replicas, events, holders: this.#holders, facts, next: this.#next }));
   }
 
   /** Events after the one; waits for the next where there are none. */
@@ -229,7 +213,7 @@ export class ServiceObject extends DurableObject<unknown> {
     const now = Date.now();
     this.#holders.heard(report, now);
     // A look at once, by whoever can tell.
-    for (const name of Object.keys(report.broken)) this.#heardAt.set(name, 0);
+    for (const name of Object.keys(report.broken)) this.#errands.doubt(name, now);
   }
 
   #answer(holder: string): AcquireAnswer | undefined {
@@ -317,7 +301,7 @@ export class ServiceObject extends DurableObject<unknown> {
     if (moves.length > 0) {
       this.#write((at) => moves.forEach((move) => write(move, { store: this.#store, ledger: this.#ledger }, at)));
     }
-    this.#act(now);
+    this.#errands.act(now);
     return take !== undefined || moves.length > 0;
   }
 
@@ -346,140 +330,6 @@ export class ServiceObject extends DurableObject<unknown> {
         });
       }
     }
-  }
-
-  /** Asks for each step that is under way and that nobody was asked for. */
-  #act(now: number): void {
-    const head = this.#store.head();
-    if (head === undefined) return;
-    for (const replica of this.#store.replicas()) {
-      if (replica.step === null || replica.stepAt > now || this.#asked.has(keyOf(replica))) continue;
-      this.#send(replica, head);
-    }
-    const observe = observeAt(head, this.#store.replicas(), (replica) => this.#lastHeard(replica));
-    if (observe !== null && observe <= now && !this.#observing) void this.#observe(head);
-  }
-
-  #lastHeard({ replica, readyAt }: Replica): number {
-    return this.#heardAt.get(replica) ?? Math.max(this.#bornAt, readyAt ?? 0);
-  }
-
-  /** A message to a stateless invocation. It leaves when what was written so far is on disk; what fails is asked again later. */
-  #send(replica: Replica, head: Head): void {
-    const key = keyOf(replica);
-    this.#asked.add(key);
-    void (async () => {
-      let answer: StepAnswer | undefined;
-      try {
-        answer = JSON.parse(await this.#runner.step(JSON.stringify(orderOf(replica, head)))) as StepAnswer;
-      } catch (error) {
-        complain("a step was lost", error);
-      }
-      this.#asked.delete(key);
-      this.#write((now) => this.#took(replica, answer, now));
-      await this.#think();
-    })().catch((error: unknown) => complain("a step's answer", error));
-  }
-
-  /** undefined: nobody knows what has become of it. Asked again, it comes to the same. */
-  #took(asked: Replica, answer: StepAnswer | undefined, now: number): void {
-    const replica = this.#store.replica(asked.replica);
-    if (replica === undefined) return;
-    const again = (): void => this.#store.setReplica({ ...replica, stepAt: now + AGAIN_MS });
-    if (asked.step === "stop") {
-      if (replica.step !== "stop") return;
-      // A start that is still under way could bring it back.
-      if (answer?.kind === "stopped" && !this.#asked.has(keyOf({ ...replica, step: "start" }))) {
-        return this.#ledger.ended(replica, "it was stopped", replica.lines, now);
-      }
-      if (answer?.kind !== "failed") return again();
-      if (answer.again && replica.place !== "" && now - replica.since > GIVE_UP_MS) {
-        return this.#ledger.lost(replica, answer.error.detail, now);
-      }
-      const stepAt = now + Math.min(STOP_AGAIN_MS, AGAIN_MS * 2 ** Math.min(replica.tries, 10));
-      return this.#ledger.stopFailed(replica, answer.error, { stepAt, now });
-    }
-    if (replica.step !== "start") return;
-    // Told another count or revision meanwhile: asked for once more.
-    const isSame = replica.count === asked.count && replica.revision === asked.revision;
-    switch (answer?.kind) {
-      case "started": {
-        this.#heardAt.set(replica.replica, now);
-        const settled: Replica = isSame ? { ...replica, step: null } : replica;
-        if (isSame) this.#store.setReplica(settled);
-        return this.#ledger.saw(settled, answer.report, now);
-      }
-      case "failed":
-        if (replica.phase === "starting") return this.#ledger.startFailed(replica, answer.error, now);
-        return this.#ledger.stopFailed(replica, answer.error, { stepAt: now + 10 * AGAIN_MS, now });
-      default:
-        return again();
-    }
-  }
-
-  async #observe(head: Head): Promise<void> {
-    this.#observing = true;
-    const replicas = this.#store.replicas().filter(({ phase }) => phase !== "stopping");
-    const now = Date.now();
-    for (const { replica } of replicas) this.#heardAt.set(replica, now);
-    try {
-      for (const [environment, some] of Map.groupBy(replicas, (replica) => replica.environment)) {
-        const service = this.#name();
-        const refs = some.map(({ replica, place, address }) => ({ service, replica, place, address }));
-        const order: StepOrder = { do: "observe", service, environment, replicas: refs };
-        const answer = JSON.parse(await this.#runner.step(JSON.stringify(order))) as StepAnswer;
-        if (answer.kind === "observed") this.#observed(some, answer.reports, head.settings.unit === "set");
-      }
-    } catch (error) {
-      complain("an observation was lost", error);
-    } finally {
-      this.#observing = false;
-    }
-    await this.#think();
-  }
-
-  #observed(asked: readonly Replica[], reports: readonly ReplicaReport[], isSure: boolean): void {
-    const now = Date.now();
-    const by = new Map(reports.map((report) => [report.replica, report]));
-    for (const { replica: name } of asked) {
-      const replica = this.#store.replica(name);
-      const report = by.get(name);
-      if (replica === undefined) continue;
-      if (report !== undefined) this.#saw(replica, report, now);
-      else if (isThere(replica, now)) {
-        // A runner whose connection has just broken is not there to be asked, and may come back with all that it has.
-        const since = this.#absentSince.get(name) ?? now;
-        this.#absentSince.set(name, since);
-        if (isSure || now - since >= ABSENT_MS) {
-          this.#write((at) => this.#ledger.lost(replica, "its place has it no more", at));
-        }
-      }
-    }
-  }
-
-  #saw(replica: Replica, report: ReplicaReport, now: number): void {
-    this.#heardAt.set(replica.replica, now);
-    this.#absentSince.delete(replica.replica);
-    this.#write((at) => this.#ledger.saw(replica, report, at));
-  }
-
-  /** It came back after it was given up, or was started by an object that ended before it could know: it is in nobody's count. */
-  #stopStray({ replica, place, address }: ReplicaReport, environment: string): void {
-    const head = this.#store.head();
-    const now = Date.now();
-    if (head === undefined || now - (this.#strays.get(replica) ?? 0) < 10 * AGAIN_MS) return;
-    this.#strays.set(replica, now);
-    this.#write((at) => this.#store.tell(at, `${replica}: it runs on ${place} and nobody knows it: it is stopped`));
-    const order: StepOrder = {
-      do: "stop",
-      service: this.#name(),
-      environment,
-      replica,
-      place,
-      address,
-      row: head.settings.row,
-    };
-    void this.#runner.step(JSON.stringify(order)).catch((error: unknown) => complain("a stray was not stopped", error));
   }
 
   /** Reads the rows. What stood in the way, or that there is no such service; `again`: even if somebody is just reading them. */
@@ -532,31 +382,6 @@ export class ServiceObject extends DurableObject<unknown> {
     return factsOf({ head, replicas: this.#store.replicas(), holders: this.#holders, now });
   }
 
-  readonly #ask: Ask = async (leaf) => {
-    const key = canonicalJson(leaf);
-    const known = this.#answers.get(key);
-    if (known !== undefined && Date.now() - known.at < ANSWER_MS) return known.holds;
-    let holds: boolean | undefined;
-    try {
-      holds = "expression" in leaf ? await this.#evaluate(leaf.expression) : await this.#askOperation(leaf);
-    } catch (error) {
-      complain(`a requirement could not be asked: ${key}`, error);
-    }
-    if (this.#answers.size > 1_000) this.#answers.clear();
-    this.#answers.set(key, { at: Date.now(), holds });
-    return holds;
-  };
-
-  async #evaluate(source: string): Promise<boolean> {
-    const facts = this.#facts(this.#head(), Date.now());
-    return (await (await compileExpression(source)).evaluate({ ...facts })) === true;
-  }
-
-  async #askOperation(leaf: AskOrder["leaf"]): Promise<boolean | undefined> {
-    const order: AskOrder = { service: this.#name(), leaf };
-    return (JSON.parse(await this.#runner.ask(JSON.stringify(order))) as AskAnswer).holds;
-  }
-
   #directing(): Directing {
     return {
       head: () => this.#head(),
@@ -584,10 +409,10 @@ export class ServiceObject extends DurableObject<unknown> {
     for (const replica of replicas) {
       if (replica.phase === "draining") times.push(releasedAt(replica, { head, holders: this.#holders }));
       if (replica.phase === "starting") times.push(startsUntil(head, replica));
-      if (replica.step !== null) times.push(this.#asked.has(keyOf(replica)) ? now + STEPS_MS : replica.stepAt);
+      if (replica.step !== null) times.push(this.#errands.isAsked(replica) ? now + STEPS_MS : replica.stepAt);
       if (head.crashes.failures > 0 && replica.readyAt !== null) times.push(replica.readyAt + STEADY_MS);
     }
-    if (!this.#observing) times.push(observeAt(head, replicas, (replica) => this.#lastHeard(replica)));
+    times.push(this.#errands.observeAt(head));
     for (const time of times) if (time !== null && time !== undefined) this.#alarm.by(Math.max(now + 1, time));
   }
 
@@ -611,6 +436,9 @@ export class ServiceObject extends DurableObject<unknown> {
       const before = this.#store.lastEvent();
       const now = Date.now();
       this.ctx.storage.transactionSync(() => void work(now));
+      // In the same turn, so that it is on disk with it.
+      this.#armForNext(now);
+      this.#alarm.set();
       if (this.#store.lastEvent() === before) return;
       this.#news.tell("events");
       this.#news.tell("replicas");
@@ -620,31 +448,4 @@ export class ServiceObject extends DurableObject<unknown> {
       throw error;
     }
   }
-}
-
-function orderOf(
-  { replica, revision, count, place, address, environment, step }: Replica,
-  { settings: { row } }: Head,
-): StepOrder {
-  const base = { service: row.name, environment, replica };
-  if (step === "stop") return { ...base, do: "stop", place, address, row };
-  return { ...base, do: "start", revision, count, place: place === "" ? null : place };
-}
-
-/** Known to have been there, and not only just. */
-function isThere({ phase, readyAt }: Replica, now: number): boolean {
-  return phase !== "starting" && phase !== "stopping" && readyAt !== null && now - readyAt >= FRESH_MS;
-}
-
-function startsUntil({ settings: { row } }: Head, { begunAt }: Replica): number {
-  // What starts it gives up by itself, and says more.
-  return begunAt + row.health.start_ms + 15_000;
-}
-
-function keyOf({ replica, step }: Pick<Replica, "replica" | "step">): string {
-  return `${step} ${replica}`;
-}
-
-function complain(what: string, error: unknown): void {
-  console.error(JSON.stringify({ level: "warn", message: `services: ${what}: ${String(error)}` }));
 }

@@ -18,7 +18,7 @@ import { STEP_DEFAULTS, type ServiceRow } from "../model/services.ts";
 import { triggerPrincipalId } from "../model/triggers.ts";
 import { observeOutput, reportOutput } from "../registry/builtins/service-functions.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { AskAnswer, AskOrder, LookAnswer, StepAnswer, StepOrder } from "./messages.ts";
+import type { AskAnswer, AskOrder, GoneRow, LookAnswer, StepAnswer, StepOrder } from "./messages.ts";
 import { settingsOf, type SettingsPorts } from "./settings.ts";
 
 export type ServiceRunnerPorts = SettingsPorts & {
@@ -77,7 +77,7 @@ export async function askText(text: string, ports: ServiceRunnerPorts): Promise<
 
 async function carryOut(order: StepOrder, ports: ServiceRunnerPorts): Promise<StepAnswer> {
   const row = await ports.registry.trigger("service", order.service);
-  const by: ServiceRow | undefined = row ?? (order.do === "stop" ? order.row : undefined);
+  const by: GoneRow | undefined = row ?? (order.do === "stop" ? order.row : undefined);
   if (by === undefined) throw gone(order.service);
   const operation = by.operations[order.do];
   if (row === undefined && order.do === "stop" && operation === STEP_DEFAULTS.stop) {

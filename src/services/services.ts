@@ -1,15 +1,14 @@
 /** Services as the rest of the platform uses them: their objects behind the built-in functions, their steps, told of what changes. */
-import type { ServiceHost } from "../adapters/service-host.ts";
+import type { ReplicaRef, ServiceHost } from "../adapters/service-host.ts";
 import { SwitchyardError } from "../core/errors.ts";
 import type { EnvironmentHandle } from "../model/environment.ts";
 import type { ExposureRow, ServiceRow } from "../model/services.ts";
 import type { TriggerHandle } from "../model/triggers.ts";
 import type { ServicePorts, ServiceStatusView } from "../registry/builtins/service-functions.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { StoredEvent } from "./_service-store.ts";
+import type { StoredEvent } from "./_kept.ts";
 import type { ObjectStatus } from "./_status.ts";
 import type { Command, StepOrder } from "./messages.ts";
-import type { ServiceObject } from "./service-object.ts";
 
 type Row = TriggerHandle<"service">;
 type Change = { kind: string; name: string };
@@ -25,8 +24,18 @@ export type Services = ServicePorts["services"] & {
   look(): Promise<void>;
 };
 
+/** As much of a service's object as is used here. Texts are JSON, see messages.ts. */
+export type ServiceStub = {
+  status(): Promise<string | undefined>;
+  command(text: string): Promise<string>;
+  placed(replica: string, at: { environment: string; place: string }): Promise<boolean>;
+  whereabouts(environment: string, replicas: readonly string[]): Promise<ReplicaRef[]>;
+  watch(after: number, waitMs: number): Promise<StoredEvent[]>;
+  changed(): Promise<void>;
+};
+
 export type ServicesOptions = {
-  namespace: DurableObjectNamespace<ServiceObject>;
+  object(service: string): ServiceStub;
   registry: Pick<Registry, "triggers" | "exposures" | "environment" | "serviceSecrets" | "stateMachine">;
   host(adapter: string): ServiceHost | undefined;
   now(): number;
@@ -37,8 +46,8 @@ export type ServicesOptions = {
 const POLL_MS = 250;
 
 export function createServices(options: ServicesOptions): Services {
-  const { namespace, registry } = options;
-  const object = (name: string) => namespace.getByName(name);
+  const { registry } = options;
+  const object = (name: string) => options.object(name);
 
   const status = async (row: Row): Promise<ServiceStatusView> => {
     const text = await answered(row.name, async () => object(row.name).status());
@@ -98,7 +107,9 @@ export function createServices(options: ServicesOptions): Services {
         return ready({ service, replica, revision, row, environment, services });
       }
       const variables = { ...row.variables, ...(await registry.serviceSecrets(row)) };
-      const order = { service, replica, revision, count, spec: { run, variables, port, health, requires, stop_ms } };
+      const secrets = Object.keys(row.secrets);
+      const spec = { run, variables, secrets, port, health, requires, stop_ms };
+      const order = { service, replica, revision, count, spec };
       // Written before anything is started there: whoever comes after knows where to look.
       const place = known === "" ? ((await services.place?.(order, environment)) ?? "") : known;
       await wanted(place);

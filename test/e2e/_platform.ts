@@ -154,6 +154,14 @@ export async function startDev(
   };
 }
 
+/** The child of `opctl dev` that has this on its command line. Miniflare hands the edge its configuration in binary form, `--binary`. */
+export function childOf(dev: Pick<Dev, "child">, word: string): number {
+  const children = readFileSync(`/proc/${dev.child.pid}/task/${dev.child.pid}/children`, "utf8").trim().split(" ");
+  const pid = children.find((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes(word));
+  if (pid === undefined) throw new Error(`no process below opctl dev has "${word}" on its command line`);
+  return Number(pid);
+}
+
 /** Polls until `condition` holds; fails with what `explain` says. */
 export async function waitUntil(
   condition: () => boolean | Promise<boolean>,

@@ -1,6 +1,6 @@
 /**
  * A service that misbehaves as it is told: by its environment variables how it starts and ends, by requests what it does meanwhile.
- * Notes its starts and ends in the file LOG, a line each: `start PID VERSION`, `end PID`.
+ * Notes what it does in the file LOG, a line each: `begin PID`, `start PID VERSION` once it listens, `end PID`.
  */
 import { appendFileSync } from "node:fs";
 import http from "node:http";
@@ -13,6 +13,7 @@ function note(line: string): void {
   if (LOG !== undefined) appendFileSync(LOG, `${line}\n`);
 }
 
+note(`begin ${process.pid}`);
 if (MODE === "dies_starting") {
   console.error("cannot read /etc/albums.conf");
   process.exit(3);

@@ -51,7 +51,7 @@ export async function put(dev: Dev, route: string, body: Json): Promise<void> {
 }
 
 /** What the service's processes have noted. */
-export type Log = { starts(): { pid: number; version: string }[]; ends(): number[] };
+export type Log = { begins(): number[]; starts(): { pid: number; version: string }[]; ends(): number[] };
 
 /** A service NAME, its exposure NAME, and the operations NAME (GET), NAME_post, NAME_slow, NAME_die, NAME_sicken. */
 export async function install(
@@ -85,6 +85,7 @@ export async function install(
       .map((line) => line.split(" "))
       .filter(([first]) => first === word);
   return {
+    begins: () => lines("begin").map(([, pid]) => Number(pid)),
     starts: () => lines("start").map(([, pid = "", version = ""]) => ({ pid: Number(pid), version })),
     ends: () => lines("end").map(([, pid]) => Number(pid)),
   };

@@ -1,8 +1,7 @@
 /** Agents on the real platform: the example, followed by opctl, a fleet, and kill -9 between steps. */
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { install, ROOT, startDev, waitUntil, type Dev } from "./_platform.ts";
+import { childOf, install, ROOT, startDev, waitUntil, type Dev } from "./_platform.ts";
 
 let dev: Dev;
 beforeAll(async () => {
@@ -230,7 +229,7 @@ test("killed between steps it goes on, and does none twice", async () => {
       async () => ((await status("slow").catch(() => undefined))?.state.counters["a"] ?? 0) >= least,
       30_000,
     );
-    killEdge();
+    process.kill(childOf(dev, "--binary"), "SIGKILL");
     await waitUntil(async () => (await dev.request("/health").catch(() => undefined))?.ok === true, 30_000);
   }
   const { code, stderr } = await seeking;
@@ -241,11 +240,3 @@ test("killed between steps it goes on, and does none twice", async () => {
   const { items } = (await response.json()) as { items: { id: string; status: string }[] };
   expect(items.map((each) => each.status)).toEqual(Array.from({ length: 8 }, () => "succeeded"));
 });
-
-/** kill -9 for the workerd that holds the objects. Miniflare hands it its configuration in binary form; executors read a file. */
-function killEdge(): void {
-  const pids = readFileSync(`/proc/${dev.child.pid}/task/${dev.child.pid}/children`, "utf8").trim().split(" ");
-  const edge = pids.find((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("--binary"));
-  if (edge === undefined) throw new Error("no process below opctl dev is the edge");
-  process.kill(Number(edge), "SIGKILL");
-}

@@ -3,7 +3,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { freePort, install, ROOT, run, startDev, temporaryFolder, waitUntil, type Dev } from "./_platform.ts";
+import { childOf, freePort, install, ROOT, run, startDev, temporaryFolder, waitUntil, type Dev } from "./_platform.ts";
 
 const OPCTL = path.join(ROOT, "cli/opctl.js");
 const devArgs = (port: number, state: string): string[] => [OPCTL, "dev", "--port", String(port), "--state", state];
@@ -179,11 +179,3 @@ describe("faults", () => {
     }
   });
 });
-
-/** The child of `opctl dev` that has this on its command line. */
-function childOf(dev: Dev, word: string): number {
-  const children = readFileSync(`/proc/${dev.child.pid}/task/${dev.child.pid}/children`, "utf8").trim().split(" ");
-  const pid = children.find((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes(word));
-  if (pid === undefined) throw new Error(`no process below opctl dev has "${word}" on its command line`);
-  return Number(pid);
-}

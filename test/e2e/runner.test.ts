@@ -80,7 +80,7 @@ test("an operation that is moved to a runner gives the same answer there, and mo
   expect(moved).toMatchObject({ code: 0, stdout: inline.stdout });
   expect(host.ran).toBe(1);
   const list = await dev.opctl(["runner", "list", "--environment", "rack-1"]);
-  expect(list.stdout).toMatch(/desk\s+connected\s+0\/2\s+module\s+gpu=true/);
+  expect(list.stdout).toMatch(/desk\s+connected\s+0\/2\s+0\s+module\s+gpu=true/);
   await dev.opctl(["edit", "operation", "echo", "-s", 'requires={"gpu":true}']);
   expect(await dev.opctl(INPUT)).toMatchObject({ code: 0, stdout: inline.stdout });
   await dev.opctl(["edit", "operation", "echo", "-s", 'requires={"zone":"moon"}']);

@@ -175,7 +175,7 @@ describe("a state machine", () => {
 
   test("is drawn, marked where its one service is", async () => {
     const text = await dev.opctl(["diagram", "state-machine", "when_open", "--format", "text"]);
-    expect(text.stdout).toMatch(/cold .*0 replicas/);
+    expect(text.stdout).toMatch(/cold .*0 replicas.*it is here/);
     expect(text.stdout).toContain("waiting > 0 and is_open()");
     const mermaid = await dev.opctl(["diagram", "state-machine", "hot_cold"]);
     expect(mermaid.stdout).toContain("stateDiagram-v2\n  [*] --> s_cold");

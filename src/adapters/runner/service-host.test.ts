@@ -55,7 +55,8 @@ function setUp(runners: readonly RunnerView[], run: (order: PoolOrder) => Promis
     }),
   });
   if (services === undefined) throw new TypeError("it has services");
-  const place = async (...asked: Parameters<NonNullable<ServiceHost["place"]>>) => services.place?.(...asked);
+  const place = async (...asked: Parameters<NonNullable<ServiceHost["place"]>>) =>
+    (await services.place?.(...asked)) ?? "";
   return { host: services, place, orders };
 }
 

@@ -286,6 +286,28 @@ describe("a replica that", () => {
     expect(doors.slept).toEqual([50, 100, 200, 400]);
   });
 
+  it("breaks off, alone, is asked again for what may be repeated: it may be gone, and another on its way", async () => {
+    const dies = { address: await serve(breaksOff), replica: "r1", others: false };
+    const refuses = { address: await gone(), replica: "r1", others: false };
+    const next = await serve(answers(204));
+    const doors = new Doors(dies, refuses, next);
+    expect(await doors.run()).toMatchObject({ ok: true });
+    expect(doors.left).toEqual(["failed", "not_sent", "answered"]);
+    const post = new Doors(dies, next);
+    expect(await post.run({ method: "POST" })).toMatchObject({ error: { code: "executor_lost" } });
+    // And what may have run has not not begun, though the next was not there.
+    const outcome = await new Doors(dies, refuses).run();
+    expect(outcome).toMatchObject({ error: { code: "executor_lost" } });
+    expect(outcome).not.toHaveProperty("unstarted");
+  });
+
+  it("breaks off every time is asked three times at most", async () => {
+    const address = await serve(breaksOff);
+    const doors = new Doors(...Array.from({ length: 5 }, () => ({ address, replica: "r1", others: false })));
+    expect(await doors.run()).toMatchObject({ error: { code: "executor_lost" } });
+    expect(doors.left).toEqual(["failed", "failed", "failed"]);
+  });
+
   it("cannot be reached directly is asked by its environment, and does not count as tried", async () => {
     const url = await serve(answers(204));
     const doors = new Doors({ address: await gone(), via: "direct", replica: "r1" }, { address: url, replica: "r1" });

@@ -28,10 +28,11 @@ export type InvokeServicePorts = Pick<AdapterPorts, "now" | "sleep"> & {
 type Service = Extract<Implementation, { kind: "service" }>;
 type Failed = Outcome & { ok: false };
 /** What came of one request. `again`: it is safe to send it once more. */
-type Tried = { outcome: Outcome; left: Left; again: boolean };
+type Tried = { outcome: Outcome; left: Left; again: boolean; answered?: true };
 
-const MAX_REPLICAS = 3;
-/** Of requests that nobody took, to whomever. Nothing has run, and where one was lost the next is on its way. */
+/** Of requests that a replica may have worked on. */
+const MAX_RUNS = 3;
+/** Of all, those that nobody took included. Nothing has run, and where one was lost the next is on its way. */
 const MAX_SENDS = 6;
 const FIRST_PAUSE_MS = 50;
 /** What a replica is given beyond the time-out to say itself that it ran past it. */
@@ -50,22 +51,30 @@ export async function invokeService(
   const mayRepeat = operation.repeatable === true || SAFE.has(service.method);
   const tried = new Set<string>();
   const wentAround = new Set<string>();
-  let last: Outcome | undefined;
-  for (let sends = 0; ;) {
+  let ran: Outcome | undefined;
+  // That something may have run is the truth of the whole call, whatever kept the next try from beginning.
+  const truth = (outcome: Outcome): Outcome => (ran !== undefined && isUnstarted(outcome) ? ran : outcome);
+  let runs = 0;
+  for (let sends = 1; ; sends++) {
     const wait = { waitMs: Math.max(0, endsAt - ports.now()), avoid: tried, cancellation: options?.cancellation };
     const entered = await ports.services.enter(exposure, wait).catch(notEntered);
-    // What ran and failed is the outcome, whatever kept the next try from beginning.
-    if (!entered.ok) return last !== undefined && !isUnstarted(last) ? last : entered;
+    if (!entered.ok) return truth(entered);
     const { replica, via } = entered;
-    const { outcome, left, again } = await tryOne(call, { entered, request, service, endsAt, mayRepeat }, ports);
+    const tryThis = { entered, request, service, endsAt, mayRepeat };
+    const { outcome: came, left, again, answered } = await tryOne(call, tryThis, ports);
     entered.leave(left);
-    last = await withoutSecrets(outcome, entered.environment);
-    sends += 1;
+    const outcome = await withoutSecrets(came, entered.environment);
+    if (!isUnstarted(outcome)) ran = outcome;
+    if (left !== "not_sent") runs += 1;
+    // What answers is there, and would say the same again; what broke off may be gone, and its successor on its way.
+    const isWaste = answered === true && !entered.others;
+    const isSameAgain = tried.has(replica.replica);
     // A way that does not lead there says nothing of the replica: there may be another to the same.
     if (left === "not_sent" && via === "direct" && !wentAround.has(replica.replica)) wentAround.add(replica.replica);
     else tried.add(replica.replica);
-    if (!again || sends >= MAX_SENDS || tried.size >= MAX_REPLICAS || ports.now() >= endsAt) return last;
-    if (left === "not_sent" && sends > 1) {
+    const isEnough = runs >= MAX_RUNS || sends >= MAX_SENDS || ports.now() >= endsAt;
+    if (!again || isWaste || isEnough) return truth(outcome);
+    if (isSameAgain) {
       await ports.sleep(Math.min(FIRST_PAUSE_MS * 2 ** (sends - 2), Math.max(0, endsAt - ports.now())));
     }
   }
@@ -108,7 +117,7 @@ async function tryOne(call: AdapterCall, given: Try, ports: InvokeServicePorts):
   };
   const came = await sendUntilEnd(call, { ...given, host, sent });
   const asked = { operation: operation.name, what: `"${operation.name}" at "${service.exposure}"`, nowMs: ports.now() };
-  const tried = judge(came, { ...asked, mayRepeat, others: entered.others, output: operation.output });
+  const tried = judge(came, { ...asked, mayRepeat, output: operation.output });
   const status = "kind" in came && came.kind === "answer" ? came.status : undefined;
   span?.end({ "http.response.status_code": status }, tried.outcome.ok ? {} : { error: tried.outcome.error.code });
   return tried;
@@ -139,17 +148,16 @@ async function sendUntilEnd(
 
 function judge(
   came: Exchanged | Failed,
-  given: Asked & { mayRepeat: boolean; others: boolean; output: AdapterCall["operation"]["output"] },
+  given: Asked & { mayRepeat: boolean; output: AdapterCall["operation"]["output"] },
 ): Tried {
-  const { mayRepeat, others } = given;
+  const { mayRepeat } = given;
   if ("ok" in came) {
     return { outcome: came, left: came.error.code === "timeout" ? "failed" : "cancelled", again: false };
   }
   switch (came.kind) {
     case "answer": {
       const left = came.status >= 500 ? "failed" : "answered";
-      // One that answers so will answer so again; one that broke off may be gone, and another on its way.
-      return { outcome: outcomeOf(came, given), left, again: mayRepeat && others && isTrouble(came) };
+      return { outcome: outcomeOf(came, given), left, again: mayRepeat && isTrouble(came), answered: true };
     }
     case "not_sent":
       return { outcome: unanswered(came, given), left: "not_sent", again: true };

@@ -10,6 +10,7 @@ import { Replicas, type ReplicasOptions } from "./replicas.node.ts";
 const SERVER = `
 import http from "node:http";
 import { spawn } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
 const has = (word) => process.argv.includes(word);
 const said = (word) => process.argv[process.argv.indexOf(word) + 1];
 console.log("hello of " + process.env.SWITCHYARD_REPLICA);
@@ -20,6 +21,11 @@ if (has("--child")) {
   const child = spawn(process.execPath, ["-e", "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)"], { stdio: "inherit" });
   console.log("child " + child.pid);
 }
+if (has("--taken") && !existsSync(said("--taken"))) {
+  writeFileSync(said("--taken"), process.env.PORT);
+  console.error("Error: listen EADDRINUSE: address already in use 127.0.0.1:" + process.env.PORT);
+  process.exit(1);
+}
 let healthy = !has("--sick");
 const server = http.createServer(async (request, response) => {
   const chunks = [];
@@ -29,6 +35,7 @@ const server = http.createServer(async (request, response) => {
   if (url.pathname === "/health") return response.writeHead(healthy ? 204 : 503).end();
   if (url.pathname === "/sick") healthy = false;
   if (url.pathname === "/well") healthy = true;
+  if (url.pathname === "/busy") for (const end = Date.now() + 350; Date.now() < end; ) healthy = true;
   if (url.pathname === "/exit") process.exit(3);
   if (url.pathname === "/cut") return request.socket.destroy();
   if (url.pathname === "/hang") return;

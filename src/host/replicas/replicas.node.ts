@@ -42,8 +42,7 @@ export class Replicas implements TellsOfReplicas {
 
   constructor({ place, serviceHost, stateFolder, log }: ReplicasOptions) {
     const host = serviceHost ?? "127.0.0.1";
-    const journal = stateFolder === undefined ? undefined : new Journal(stateFolder);
-    for (const sentence of journal?.sweep() ?? []) log(sentence);
+    const journal = stateFolder === undefined ? undefined : openJournal(stateFolder, log);
     this.#deps = {
       place,
       host,
@@ -169,6 +168,19 @@ export class Replicas implements TellsOfReplicas {
       if (this.#ended.size <= KEPT_ENDED) break;
       this.#ended.delete(name);
     }
+  }
+}
+
+/** A folder that cannot be written keeps nobody from running services. */
+function openJournal(folder: string, log: (line: string) => void): Journal | undefined {
+  try {
+    const journal = new Journal(folder);
+    for (const sentence of journal.sweep()) log(sentence);
+    return journal;
+  } catch (thrown) {
+    const why = thrown instanceof Error ? thrown.message : String(thrown);
+    log(`what this runner starts is not noted, so nobody ends it if the runner is killed: ${why}`);
+    return undefined;
   }
 }
 

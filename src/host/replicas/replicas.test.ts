@@ -1,7 +1,9 @@
 /** Real servers, started, asked and ended. */
 import net from "node:net";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { Cancellation } from "../../core/cancellation.ts";
 import { splitFrame } from "../../model/frame.ts";
@@ -175,6 +177,32 @@ describe("start()", () => {
     await expect(replicas.start(anOrder("b", [], { port }))).rejects.toMatchObject({ code: "environment_unavailable" });
   });
 
+  test("that finds its port taken meanwhile is tried once more with another", async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "switchyard-taken-"));
+    const file = path.join(folder, "port");
+    const { replicas, lines } = setUp();
+    expect(await replicas.start(anOrder("a", ["--taken", file]))).toMatchObject({ status: "ready" });
+    const env = envOf(await text(replicas, "a", "/env"));
+    expect(env["PORT"]).not.toBe(readFileSync(file, "utf8"));
+    expect(lines.join("\n")).toMatch(/shop a: port \d+ was taken meanwhile; trying another/);
+    rmSync(folder, { recursive: true });
+  });
+
+  test("runs in the folder that the row names", async () => {
+    const { replicas } = setUp();
+    const { run } = anOrder("").spec;
+    if (run === null || !("process" in run)) throw new TypeError("it is a process");
+    const inTmp = { process: { ...run.process, working_directory: tmpdir() } };
+    await replicas.start(anOrder("a", [], { run: inTmp }));
+    expect(envOf(await text(replicas, "a", "/env"))["cwd"]).toBe(realpathSync(tmpdir()));
+  });
+
+  test("without a folder for its notes, says so and starts it", async () => {
+    const { replicas, lines } = setUp({ stateFolder: path.join(NO_PROGRAM, "state") });
+    expect(lines[0]).toMatch(/^what this runner starts is not noted/);
+    expect(await replicas.start(anOrder("a"))).toMatchObject({ status: "ready" });
+  });
+
   test("with an address of the machine, tells it", async () => {
     const { replicas } = setUp({ serviceHost: "127.0.0.2" });
     const { address } = await replicas.start(anOrder("a"));
@@ -255,6 +283,21 @@ describe("while it runs", () => {
     expect(await replicas.start(anOrder("a"))).toMatchObject({ status: "ended" });
   });
 
+  test.skipIf(process.platform !== "linux")(
+    "tells what share of a core it uses",
+    async () => {
+      const { replicas } = setUp();
+      await replicas.start(anOrder("a"));
+      const busy = async () => {
+        await text(replicas, "a", "/busy");
+        return one(replicas, "a")?.cpu ?? 0;
+      };
+      await expect.poll(busy, { timeout: 20_000, interval: 1 }).toBeGreaterThan(0.05);
+      expect(one(replicas, "a")?.cpu).toBeLessThanOrEqual(1);
+    },
+    30_000,
+  );
+
   test("draining, none counts as ready and none is started", async () => {
     const { replicas } = setUp();
     await replicas.start(anOrder("a"));
@@ -280,10 +323,11 @@ describe("stop()", () => {
   test("of a service stops none of another's, nor keeps it from starting", async () => {
     const { replicas } = setUp();
     await replicas.start(anOrder("a"));
-    const theirs = (replica: string) => ({ ...stop(replica, 0), service: "mall" });
-    await expect(replicas.stop(theirs("a"))).rejects.toMatchObject({ code: "environment_forbids" });
+    await expect(replicas.stop({ ...stop("a", 0), service: "mall" })).rejects.toMatchObject({
+      code: "environment_forbids",
+    });
     expect(one(replicas, "a")?.status).toBe("ready");
-    await replicas.stop(theirs("b"));
+    await replicas.stop({ ...stop("b", 0), service: "mall" });
     expect(await replicas.start(anOrder("b"))).toMatchObject({ status: "ready" });
   });
 

@@ -4,10 +4,11 @@
  */
 import type { Environment } from "../../model/entities.ts";
 import { lacking } from "../../model/environment.ts";
-import { STEP_DEFAULTS, type ServiceRow } from "../../model/services.ts";
+import { STEP_DEFAULTS, type ExposureRow, type ServiceRow } from "../../model/services.ts";
 import type { StateMachine } from "../../model/state-machines.ts";
-import type { Use } from "../draft.ts";
+import type { Draft, Row, Use } from "../draft.ts";
 import { grantSecrets } from "./grant-secrets.ts";
+import type { OperationResolved } from "./operation-resolved.ts";
 import { named, refuse, type KindRules, type WriteContext } from "./rules.ts";
 import { checkFollows } from "./service-machine.ts";
 import { checkServiceSettings, sortOf } from "./service-settings.ts";
@@ -74,7 +75,25 @@ async function checkSteps(service: ServiceRow, { draft }: WriteContext): Promise
   for (const step of Object.keys(STEP_DEFAULTS) as (keyof typeof STEP_DEFAULTS)[]) {
     const row = await named(draft, "operation", service.operations[step], `/operations/${step}`);
     checkInvokes("service", service, { row });
+    await checkNotItsOwn(service, { row, step }, draft);
     uses.set(row.name, { kind: "operation", name: row.name, written: true });
   }
   return [...uses.values()];
+}
+
+/** A service that is started by a request to itself would wait for itself. */
+async function checkNotItsOwn(
+  { name }: ServiceRow,
+  { row, step }: { row: Row; step: string },
+  draft: Draft,
+): Promise<void> {
+  const { implementation } = row.resolved as OperationResolved;
+  if (implementation.kind !== "service") return;
+  const exposure = await draft.row("exposure", implementation.exposure);
+  if ((exposure?.manifest as ExposureRow | undefined)?.service !== name) return;
+  throw refuse(
+    "definition_invalid",
+    `/operations/${step}`,
+    `Cannot let the operation "${row.name}" ${step} the service "${name}": it must not be a request to the service itself; by the exposure "${implementation.exposure}" it is`,
+  );
 }

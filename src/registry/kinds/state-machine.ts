@@ -27,11 +27,23 @@ const HINTS: Readonly<Record<Finding["kind"], string>> = {
   not_analysed: "nothing else is to be done",
 };
 
+/** What the analysis takes in without keeping anybody waiting. */
+const MOST_LEAVES = 500;
+
 export const stateMachineRules: KindRules<"state_machine"> = {
   restore: (manifest, _resolved, context) => stateMachineRules.settle(manifest, context),
   async settle(manifest, context) {
     const uses = new Map<string, Use>();
-    for (const { leaf, pointer } of leaves(manifest)) {
+    const asked = [...leaves(manifest)];
+    if (asked.length > MOST_LEAVES) {
+      throw refuse(
+        "definition_invalid",
+        "/transitions",
+        `Cannot store the state machine "${manifest.name}": its requirements may ask ${MOST_LEAVES} things in all; they ask ${asked.length}`,
+        "an expression or an operation can ask many things at once",
+      );
+    }
+    for (const { leaf, pointer } of asked) {
       const operation = await checkLeaf(manifest.name, { leaf, pointer }, context);
       if (operation !== undefined) uses.set(operation, { kind: "operation", name: operation, written: true });
     }

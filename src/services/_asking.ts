@@ -1,0 +1,39 @@
+/** Requirements that no fact answers: operations are asked elsewhere, expressions evaluated here; an answer holds for a while. */
+import { canonicalJson } from "../core/hash.ts";
+import { compileExpression } from "../expressions/index.ts";
+import type { Ask, Facts } from "../machines/evaluate.ts";
+import { complain } from "./_complain.ts";
+import type { AskAnswer, AskOrder } from "./messages.ts";
+
+/** A little less than how often it is looked at. */
+const ANSWER_MS = 4_000;
+const ANSWERS = 1_000;
+
+export function createAsk(of: {
+  name: () => string;
+  facts: () => Facts;
+  /** AskOrder → AskAnswer. */
+  operation: (text: string) => Promise<string>;
+}): Ask {
+  const answers = new Map<string, { at: number; holds: boolean | undefined }>();
+  const ask: Ask = async (leaf) => {
+    if ("expression" in leaf)
+      return (await (await compileExpression(leaf.expression)).evaluate({ ...of.facts() })) === true;
+    const order: AskOrder = { service: of.name(), leaf };
+    return (JSON.parse(await of.operation(JSON.stringify(order))) as AskAnswer).holds;
+  };
+  return async (leaf) => {
+    const key = canonicalJson(leaf);
+    const known = answers.get(key);
+    if (known !== undefined && Date.now() - known.at < ANSWER_MS) return known.holds;
+    let holds: boolean | undefined;
+    try {
+      holds = await ask(leaf);
+    } catch (error) {
+      complain(`a requirement could not be asked: ${key}`, error);
+    }
+    if (answers.size > ANSWERS) answers.clear();
+    answers.set(key, { at: Date.now(), holds });
+    return holds;
+  };
+}

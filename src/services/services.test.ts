@@ -1,0 +1,188 @@
+import * as v from "valibot";
+import { describe, expect, test } from "vitest";
+import type { ServiceHost } from "../adapters/service-host.ts";
+import { ExposureSchema, ServiceSchema, type ReplicaReport } from "../model/services.ts";
+import type { TriggerHandle } from "../model/triggers.ts";
+import { createServices, type ServicesOptions } from "./services.ts";
+
+const REPORT: ReplicaReport = {
+  replica: "r-1",
+  service: "albums",
+  revision: "v",
+  place: "desk",
+  status: "ready",
+  address: "http://10.0.0.5:80",
+  cpu: null,
+  count: 1,
+  ready: 1,
+  ended: null,
+  lines: [],
+};
+const REF = { service: "albums", replica: "r-1", place: "desk", address: null };
+const STEP = { service: "albums", replica: "r-1", revision: "v", count: 1, place: "", environment: "" };
+
+const machine = (initial: number) => ({ initial: "a", states: { a: { replicas: initial } } });
+
+function world(
+  fields: object = {},
+  { isWanted = true, host = {} }: { isWanted?: boolean; host?: Partial<ServiceHost> } = {},
+) {
+  const log: string[] = [];
+  const row = {
+    ...v.parse(ServiceSchema, {
+      name: "albums",
+      environment: "rack",
+      run: { process: { command: ["serve"] } },
+      ...fields,
+    }),
+    digest: "d",
+    revision: 1,
+    updated_at: "",
+  } as TriggerHandle<"service">;
+  const other = { ...row, name: "other", environment: "elsewhere", state_machine: "always_on" };
+  const services: ServiceHost = {
+    unit: "replica",
+    runs: ["process"],
+    place: async () => "desk",
+    start: async ({ place, spec }, { name }) => {
+      log.push(`start ${place} in ${name} with ${JSON.stringify(spec.variables)}`);
+      return REPORT;
+    },
+    stop: async ({ replica, place, graceMs }, { name }) =>
+      void log.push(`stop ${replica} ${place} ${graceMs} in ${name}`),
+    observe: async () => [],
+    send: async () => ({ kind: "too_large" }),
+    ...host,
+  };
+  let now = 0;
+  const object = (name: string) => ({
+    placed: async (replica: string, { environment, place }: { environment: string; place: string }) => {
+      log.push(`placed ${replica} ${place} in ${environment}`);
+      return isWanted;
+    },
+    whereabouts: async (environment: string, replicas: string[]) =>
+      environment === "rack" && replicas.includes("r-1") ? [{ ...REF, address: "http://10.0.0.5:80" }] : [],
+    changed: async () => void log.push(`changed ${name}`),
+    command: async () => JSON.stringify({ error: { code: "command_refused", detail: "no" } }),
+    status: async () =>
+      JSON.stringify({ name, replicas: [{ ...REPORT, phase: "ready" }], environments: { "r-1": "rack" } }),
+  });
+  const options = {
+    object,
+    registry: {
+      triggers: async () => [row, other],
+      exposures: async () => [
+        v.parse(ExposureSchema, { name: "web", service: "albums", base_path: "/api" }),
+        v.parse(ExposureSchema, { name: "not_ours", service: "other" }),
+      ],
+      environment: async (name: string) => (name === "gone" ? undefined : { name, adapter: "runner" }),
+      serviceSecrets: async () => ({ KEY: "opened" }),
+      stateMachine: async (name: string) => machine(name === "always_on" ? 1 : 0),
+    },
+    host: () => services,
+    now: () => now,
+    sleep: async (ms: number) => void (now += ms),
+  };
+  return { services: createServices(options as unknown as ServicesOptions), row, log };
+}
+
+describe("start()", () => {
+  test("opens secrets, chooses a place and has it written down before anything starts there", async () => {
+    const { services, row, log } = world({ variables: { MODE: "fast" } });
+    expect(await services.start(row, STEP)).toEqual(REPORT);
+    expect(log).toEqual(["placed r-1 desk in rack", 'start desk in rack with {"MODE":"fast","KEY":"opened"}']);
+  });
+
+  test("goes where it is already", async () => {
+    const { services, row, log } = world();
+    await services.start(row, { ...STEP, place: "attic", environment: "before" });
+    expect(log).toEqual(["placed r-1 attic in before", 'start attic in before with {"KEY":"opened"}']);
+  });
+
+  test("is refused for what its controller does not want", async () => {
+    const { services, row, log } = world({}, { isWanted: false });
+    await expect(services.start(row, STEP)).rejects.toMatchObject({ code: "command_refused" });
+    expect(log).toEqual(["placed r-1 desk in rack"]);
+  });
+
+  test.each([
+    ["is ready as soon as it is healthy", 2, "ready"],
+    ["ends when it was not healthy in time", 1_000, "ended"],
+  ])("of what runs already %s", async (_what, after, status) => {
+    let asked = 0;
+    const observe = async () => [{ ...REPORT, status: ++asked > after ? ("ready" as const) : ("unready" as const) }];
+    const { services, row, log } = world(
+      { run: { address: "http://10.0.0.1" }, health: { start_ms: 5_000 } },
+      { host: { observe } },
+    );
+    expect(await services.start(row, STEP)).toMatchObject({ status, replica: "r-1", revision: "v" });
+    expect(log).toEqual(["placed r-1  in rack"]);
+  });
+
+  test("says that an environment is gone", async () => {
+    const { services, row } = world();
+    await expect(services.start(row, { ...STEP, environment: "gone" })).rejects.toMatchObject({
+      code: "environment_misconfigured",
+    });
+  });
+});
+
+test("stop() gives it its time, where it was started, and leaves alone what nobody here has started", async () => {
+  const { services, row, log } = world({ stop_ms: 5 });
+  await services.stop(row, { ...STEP, place: "desk", address: null, environment: "before" });
+  const already = world({ run: { address: "http://10.0.0.1" } });
+  await already.services.stop(already.row, { ...STEP, place: "", address: null });
+  expect([log, already.log]).toEqual([["stop r-1 desk 5 in before"], []]);
+});
+
+test("observe() looks where the controller knows a replica to be, whatever address is given", async () => {
+  const asked: unknown[] = [];
+  const observe: ServiceHost["observe"] = async ({ replicas }) => {
+    asked.push(replicas);
+    return [];
+  };
+  const { services, row } = world({}, { host: { observe } });
+  const made = { ...REF, address: "http://169.254.169.254" };
+  await services.observe(row, { service: "albums", replicas: [made, { ...made, replica: "r-2" }], environment: "" });
+  expect(asked).toEqual([[{ ...REF, address: "http://10.0.0.5:80" }]]);
+  await services.observe(row, { service: "albums", replicas: [made], environment: "lan" });
+  await services.observe(row, { service: "albums", replicas: [], environment: "lan" });
+  expect(asked).toHaveLength(1);
+});
+
+test("status() says how requests reach it through each of its exposures", async () => {
+  const { services, row } = world();
+  const { exposures, ...status } = await services.status(row);
+  expect(status).not.toHaveProperty("environments");
+  expect(exposures).toEqual([
+    {
+      name: "web",
+      protocol: "http",
+      base_path: "/api",
+      via: "auto",
+      ways: ['r-1: directly, http://10.0.0.5:80/api; or through the environment "rack" on desk'],
+    },
+  ]);
+});
+
+test("command() throws what the object refuses", async () => {
+  const { services, row } = world();
+  await expect(services.command(row, { do: "undeploy" })).rejects.toMatchObject({ code: "command_refused" });
+});
+
+test.each([
+  ["its row", { kind: "service", name: "albums" }, ["changed albums"]],
+  ["its state machine", { kind: "state_machine", name: "always_on" }, ["changed other"]],
+  ["its environment", { kind: "environment", name: "rack" }, ["changed albums"]],
+  ["an exposure", { kind: "exposure", name: "web" }, []],
+])("tell() tells a service of %s", async (_what, change, told) => {
+  const { services, log } = world();
+  await services.tell([change]);
+  expect(log).toEqual(told);
+});
+
+test("look() wakes those that are to run without a request", async () => {
+  const { services, log } = world();
+  await services.look();
+  expect(log).toEqual(["changed other"]);
+});

@@ -1,0 +1,116 @@
+/** kill -9 for the process that holds the services' objects: the runner and its replicas outlive it, and nothing is there twice. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { childOf, startDev, waitUntil, type Dev } from "./_platform.ts";
+import {
+  alive,
+  install,
+  isAlive,
+  observe,
+  put,
+  ready,
+  startRunner,
+  untilService,
+  type Log,
+  type Runner,
+} from "./_services.ts";
+
+let dev: Dev;
+let runner: Runner;
+beforeAll(async () => {
+  dev = await startDev();
+  await put(dev, "/registry/environments/rack-1", { adapter: "runner" });
+  runner = await startRunner(dev, "desk");
+});
+afterAll(async () => {
+  await runner.end();
+  await dev.stop();
+});
+
+const pidOf = (body: unknown): number => (body as { pid: number }).pid;
+
+async function killEdge(): Promise<void> {
+  process.kill(childOf(dev, "--binary"), "SIGKILL");
+  // It must be seen to be gone before it can be seen to be back.
+  await waitUntil(async () => (await dev.request("/health").catch(() => undefined)) === undefined, 10_000);
+  await waitUntil(
+    async () => (await dev.request("/health").catch(() => undefined))?.ok === true,
+    30_000,
+    () => dev.output(),
+  );
+}
+
+/** One replica, one process, and calls come to it. */
+async function isWhole(name: string, log: Log): Promise<number> {
+  const { status, body } = await dev.call(name, {});
+  expect([status, body]).toEqual([200, expect.anything()]);
+  await untilService(dev, name, (seen) => alive(seen).length === 1 && ready(seen).length === 1);
+  await waitUntil(
+    () => log.begins().filter(isAlive).length === 1,
+    20_000,
+    () => `${name}: ${log.begins().filter(isAlive).length} processes`,
+  );
+  expect(log.begins().filter(isAlive)).toEqual([pidOf(body)]);
+  return pidOf(body);
+}
+
+async function undeployed(name: string, log: Log): Promise<void> {
+  expect((await dev.call("undeploy_service", { name })).status).toBe(200);
+  await waitUntil(() => !log.begins().some(isAlive), 20_000);
+  await untilService(dev, name, (status) => alive(status).length === 0);
+}
+
+test.each([
+  ["before anything was started", "at_once", (): boolean => true],
+  ["when its process has begun", "begun", (log: Log): boolean => log.begins().length > 0],
+  ["when its process listens", "listening", (log: Log): boolean => log.starts().length > 0],
+] as const)("killed while a service starts, %s, it has one replica afterwards", async (_what, name, hasCome) => {
+  const log = await install(dev, name, { variables: { START_MS: "500" } });
+  const lost = dev.call(name, {}).catch(() => undefined);
+  await waitUntil(() => hasCome(log), 20_000);
+  await killEdge();
+  await lost;
+  await isWhole(name, log);
+  await undeployed(name, log);
+});
+
+test("killed while a service serves, it goes on with the same process", async () => {
+  const log = await install(dev, "serving");
+  const first = await isWhole("serving", log);
+  for (let kills = 0; kills < 2; kills++) {
+    let isBack = false;
+    let isOver = false;
+    const failed: unknown[] = [];
+    let answered = 0;
+    const load = Array.from({ length: 4 }, async () => {
+      while (!isOver) {
+        const asksWhen = isBack;
+        const answer = await dev.call("serving_slow", { ms: "20" }).catch(() => undefined);
+        if (answer?.status === 200) answered += asksWhen ? 1 : 0;
+        // While it was away nobody answers.
+        else if (asksWhen) failed.push(answer?.body);
+      }
+    });
+    await killEdge();
+    isBack = true;
+    await waitUntil(() => answered > 20 || failed.length > 0, 30_000);
+    isOver = true;
+    await Promise.all(load);
+    expect(failed).toEqual([]);
+    expect(await isWhole("serving", log)).toBe(first);
+  }
+  expect(log.begins()).toEqual([first]);
+  expect((await observe(dev, "serving")).crashes.failures).toBe(0);
+  await undeployed("serving", log);
+});
+
+test("killed while a service is stopped, it is stopped all the same", async () => {
+  const log = await install(dev, "stopping", { variables: { MODE: "ignores_sigterm" }, stop_ms: 1_500 });
+  const { body } = await dev.call("stopping", {});
+  await dev.call("undeploy_service", { name: "stopping" });
+  await untilService(dev, "stopping", ({ replicas }) => replicas.some(({ phase }) => phase === "stopping"));
+  await killEdge();
+  await waitUntil(() => !isAlive(pidOf(body)), 20_000);
+  await untilService(dev, "stopping", (status) => alive(status).length === 0);
+  expect(log.begins()).toHaveLength(1);
+  await isWhole("stopping", log);
+});
