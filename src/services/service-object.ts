@@ -84,6 +84,7 @@ export class ServiceObject extends DurableObject<unknown> {
       name,
       facts: () => this.#facts(this.#head(), Date.now()),
       operation: (text) => this.#runner.ask(text),
+      late: () => this.#kick(),
     });
     this.#errands = new Errands(
       {
