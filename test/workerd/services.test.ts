@@ -346,6 +346,21 @@ describe("a start that fails", () => {
 });
 
 describe("a replica", () => {
+  it("is placed where it is wanted, and is only where the controller knows it", async () => {
+    const world = new TestWorld();
+    world.holds = true;
+    const waits = world.acquire();
+    await world.stub.rest();
+    const [replica = ""] = world.begun;
+    const { place = "" } = (await world.status()).replicas[0] ?? {};
+    expect(await world.stub.placed(replica, { environment: "own", place })).toBe(true);
+    expect(await world.stub.placed(replica, { environment: "other", place })).toBe(false);
+    expect(await world.stub.whereabouts("own", [replica, "made_up"])).toMatchObject([{ replica, place }]);
+    expect(await world.stub.whereabouts("other", [replica])).toEqual([]);
+    await world.release();
+    await waits;
+  });
+
   it("that is unready is replaced, and serves until the new one does", async () => {
     const world = new TestWorld({}, "always_on");
     await world.changed();
