@@ -16,7 +16,7 @@ import { News } from "../objects/news.ts";
 import { createAsk } from "./_asking.ts";
 import { direct, type Directing } from "./_commands.ts";
 import { complain } from "./_complain.ts";
-import { NO_CRASHES, STEADY_MS } from "./_crashes.ts";
+import { hurried, NO_CRASHES, STEADY_MS } from "./_crashes.ts";
 import { Errands } from "./_errands.ts";
 import { factsOf, isServing } from "./_facts.ts";
 import { Holders } from "./_holders.ts";
@@ -110,6 +110,8 @@ export class ServiceObject extends DurableObject<unknown> {
     const failed = this.#store.head() === undefined ? await this.#look() : undefined;
     if (failed !== undefined) return JSON.stringify({ kind: "refused", error: failed } satisfies AcquireAnswer);
     this.#heard(order);
+    const crashes = hurried(this.#store.head()?.crashes ?? NO_CRASHES, Date.now());
+    if (crashes !== undefined) this.#write(() => this.#store.setHead({ ...this.#head(), crashes }));
     let answer = this.#answer(order.holder);
     if (answer === undefined) {
       // Whoever asks waits, whatever it has counted.

@@ -30,6 +30,11 @@ async function warm(world: TestWorld): Promise<string> {
   return replica;
 }
 
+/** Who asks waits while the test goes on, so it must be known that the question has come. */
+async function failed(world: TestWorld, times: number): Promise<void> {
+  await expect.poll(async () => (await world.status()).crashes.failures).toBe(times);
+}
+
 /** Idle since then, and with a lease that was renewed just now: no request has come of it. */
 async function idle(world: TestWorld, ms: number): Promise<void> {
   await world.pass(ms - 500);
@@ -251,6 +256,7 @@ describe("a start that fails", () => {
     const world = new TestWorld();
     world.ends.push("exit code 1", "exit code 2", "exit code 3");
     const waits = world.acquire();
+    await failed(world, 1);
     await world.pass(400);
     expect(await world.status()).toMatchObject({ crashes: { failures: 1, looping: false, reason: "exit code 1" } });
     await world.pass(100);
@@ -285,6 +291,7 @@ describe("a start that fails", () => {
     const world = new TestWorld();
     world.ends.push("exit code 1", "exit code 1", "exit code 1", "exit code 1");
     const refused = world.acquire();
+    await failed(world, 1);
     await world.pass(2 * SECOND);
     expect((await refused).kind).toBe("refused");
     await world.put({ variables: { MENDED: "1" } });
@@ -297,11 +304,32 @@ describe("a start that fails", () => {
 
   it("for want of a place says what to mend, and leaves nothing behind", async () => {
     const world = new TestWorld();
-    world.failures.push(...Array.from({ length: 3 }, () => errorOf("environment_unavailable")));
-    const waits = world.acquire();
-    await world.pass(2 * SECOND);
+    world.failures.push(...Array.from({ length: 5 }, () => errorOf("environment_unavailable")));
+    const waits = world.acquire({ waitMs: 60 * SECOND });
+    await failed(world, 1);
+    await world.pass(8 * SECOND);
     expect(await waits).toMatchObject({ kind: "refused", error: { code: "service_unavailable" } });
     expect(await world.phases()).toEqual([]);
+  });
+
+  it("for want of a place waits for one that is on its way, and is started as soon as it is there", async () => {
+    const world = new TestWorld();
+    world.failures.push(...Array.from({ length: 4 }, () => errorOf("environment_unavailable")));
+    const waits = world.acquire({ waitMs: 60 * SECOND });
+    await world.pass(8 * SECOND);
+    expect(leased(await waits)).toEqual(world.begun);
+    expect(world.begun).toHaveLength(1);
+  });
+
+  it("for want of a place is tried again at once for whoever asks later", async () => {
+    const world = new TestWorld();
+    world.failures.push(...Array.from({ length: 5 }, () => errorOf("environment_unavailable")));
+    const waits = world.acquire({ waitMs: 60 * SECOND });
+    await failed(world, 1);
+    await world.pass(8 * SECOND);
+    expect(await waits).toMatchObject({ kind: "refused" });
+    const later = await world.acquire({ waitMs: 5 * SECOND });
+    expect(leased(later)).toEqual(world.begun);
   });
 
   it("counts where it was ready and ended soon after, and not where it lived for a minute", async () => {
@@ -629,7 +657,7 @@ describe("killed", () => {
         expect({ at, begun: new Set(world.begun).size }).toEqual({ at, begun: world.begun.length });
       }
     },
-    120_000,
+    240_000,
   );
 
   it("with a start under way it is asked for again, and is the same one", async () => {
