@@ -2,8 +2,8 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { ServiceSchema } from "../model/services.ts";
 import { StateMachineSchema } from "../model/state-machines.ts";
-import { afterFailure, isLooping, NO_CRASHES } from "./_crashes.ts";
-import type { Head } from "./_kept.ts";
+import { afterFailure, isLooping, NO_CRASHES, steadyAt } from "./_crashes.ts";
+import type { Head, Replica } from "./_kept.ts";
 import { bounded, contentOf, revisionOf, stateInstead, wantedCount } from "./_wanted.ts";
 
 const row = (fields: object = {}) => v.parse(ServiceSchema, { name: "a", environment: "e", ...fields });
@@ -84,4 +84,41 @@ test("afterFailure() doubles the wait up to five minutes, and says from the thir
   }
   expect(waits).toEqual([0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
   expect(loops.slice(0, 4)).toEqual([false, false, true, true]);
+});
+
+test("afterFailure() looks again soon while nobody is there to run it, and counts what is no crash apart", () => {
+  const error = { code: "environment_unavailable" as const, detail: "no runner is connected" };
+  let crashes = NO_CRASHES;
+  let waitedMs = 0;
+  for (let n = 0; !isLooping(crashes); n++) {
+    expect(crashes.nextAt - waitedMs).toBeLessThanOrEqual(2_000);
+    waitedMs = Math.max(waitedMs, crashes.nextAt);
+    crashes = afterFailure(crashes, { reason: "nobody", lines: [], error }, waitedMs);
+  }
+  // Longer than a runner needs to come back.
+  expect(waitedMs).toBeGreaterThan(15_000);
+  expect(waitedMs).toBeLessThan(20_000);
+  expect(afterFailure(crashes, { reason: "exit code 1", lines: [], error: null }, 0).failures).toBe(1);
+});
+
+const replica = (phase: Replica["phase"], readyAt: number | null, broken: string | null = null): Replica =>
+  ({ phase, readyAt, broken }) as Replica;
+
+describe("steadyAt()", () => {
+  const failed = { ...NO_CRASHES, failures: 2, nextAt: 10_000 };
+
+  test.each([
+    ["a minute after one was ready that came after the failure", [replica("ready", 20_000)], 80_000],
+    ["a minute after the next was due, where one was ready long before", [replica("ready", 0)], 70_000],
+    ["not while another start is under way", [replica("ready", 0), replica("starting", null)], null],
+    ["not by one that is broken, or drains", [replica("ready", 0, "it answered 500"), replica("draining", 0)], null],
+    ["by one that stands beside those that serve", [replica("candidate", 20_000)], 80_000],
+    ["not by none", [], null],
+  ])("forgives: %s", (_what, replicas, at) => {
+    expect(steadyAt(failed, replicas)).toBe(at);
+  });
+
+  test("has nothing to forgive where nothing failed", () => {
+    expect(steadyAt(NO_CRASHES, [replica("ready", 0)])).toBeNull();
+  });
 });

@@ -297,9 +297,9 @@ describe("a start that fails", () => {
 
   it("for want of a place says what to mend, and leaves nothing behind", async () => {
     const world = new TestWorld();
-    world.failures.push(...Array.from({ length: 3 }, () => errorOf("environment_unavailable")));
-    const waits = world.acquire();
-    await world.pass(2 * SECOND);
+    world.failures.push(...Array.from({ length: 11 }, () => errorOf("environment_unavailable")));
+    const waits = world.acquire({ waitMs: 60_000 });
+    await world.pass(20 * SECOND);
     expect(await waits).toMatchObject({ kind: "refused", error: { code: "service_unavailable" } });
     expect(await world.phases()).toEqual([]);
   });
