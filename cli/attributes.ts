@@ -27,6 +27,7 @@ export function attributeOf(entry: Entry, name: string): unknown {
 /** The same as a cell of a table, where an inline definition would only be the beginning of one. */
 export function cellOf(entry: Entry, name: string): unknown {
   const value = attributeOf(entry, name);
+  if (name === "implemented_at" && value === null) return requestOf(entry);
   const isType = name === "input_type" || name === "output_type";
   return isType && typeof value === "object" && value !== null ? "(inline)" : value;
 }
@@ -53,4 +54,10 @@ export function checkAttributes(names: readonly string[], entries: readonly Entr
       hint: near === undefined ? `They have: ${[...known].join(", ")}` : `Did you mean "${near}"?`,
     });
   }
+}
+
+/** Of an operation that a service provides: `albums: GET /albums/{album_id}`. */
+function requestOf(entry: Entry): string | null {
+  const request = entry["provided_by"] as { exposure: string; method: string; path: string } | null | undefined;
+  return request == null ? null : `${request.exposure}: ${request.method} ${request.path}`;
 }

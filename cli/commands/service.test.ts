@@ -28,6 +28,9 @@ describe("opctl get", () => {
     const row = JSON.parse((await fake.opctl("get", "service", "albums", "-o", "json")).stdout) as object;
     expect(row).toMatchObject({ ...albums, meta: { revision: 1 }, status: { state: "hot", wanted: 1 } });
     expect((await fake.opctl("get", "service", "albums", "-o", "yaml")).stdout).toContain("status:\n  name: albums");
+    const file = path.join(fake.folder, "albums.json");
+    writeFileSync(file, JSON.stringify({ kind: "service", ...row }));
+    expect(await fake.opctl("apply", "--dry-run", "-f", file)).toMatchObject({ code: 0 });
     expect((await fake.opctl("get", "service", "albums", "-a", "environment")).stdout).toBe("ENVIRONMENT\nrack-1\n");
   });
 
@@ -39,6 +42,13 @@ describe("opctl get", () => {
     expect(first).toEqual(["albums", "-", "rack-1", "hot_cold", "hot", "1 of 1", "2026-11-29T12:00:00Z", "-"]);
     expect(second?.at(-1)).toBe('Cannot run "other" yet');
     expect(code).toBe(0);
+  });
+
+  it("of operations says which request to a service one is", async () => {
+    const provided_by = { exposure: "door", method: "GET", path: "/albums/{id}" };
+    fake.platform.put("operation", { name: "get_album", implemented_at: null, provided_by });
+    const { stdout } = await fake.opctl("get", "operations", "get_album", "-a", "implemented_at");
+    expect(stdout).toBe("IMPLEMENTED_AT\ndoor: GET /albums/{id}\n");
   });
 
   it("where no status can be read still shows the row as JSON", async () => {
@@ -66,7 +76,7 @@ describe("opctl service", () => {
 
   it("--wait tells what happens until it is so", async () => {
     let looks = 0;
-    fake.platform.services.set("albums", statusView({ state: "cold", wanted: 0, replicas: [], events: [] }));
+    fake.platform.services.set("albums", statusView({ replicas: [], events: [] }));
     fake.platform.before = ({ method }) => {
       if (method === "GET" && ++looks === 3) fake.platform.services.set("albums", statusView());
     };

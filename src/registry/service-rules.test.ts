@@ -129,6 +129,15 @@ describe("a service", () => {
     await expectRefusal(base.run("put_service", manifest), refusal);
   });
 
+  test("is not started by a request to itself", async () => {
+    await base.run("put_operation", { name: "own", provided_by: { exposure: "door", path: "/start" } });
+    const edit = base.run("edit_service", { name: "albums", patch: { operations: { start: "own" } } });
+    await expectRefusal(edit, ["/operations/start", /must not be a request to the service itself/]);
+    await base.run("put_service", { ...SERVICE, operations: { start: "own" } });
+    await base.run("delete_service", { name: "sample" });
+    await base.run("delete_operation", { name: "own" });
+  });
+
   test("has no rights that its writer has not, nor secrets without secrets:use", async () => {
     const writer = holding("registry:write", "ops:invoke:registry");
     await expect(base.run("put_service", SERVICE, writer)).rejects.toMatchObject({ code: "forbidden" });
@@ -398,6 +407,9 @@ describe("a state machine", () => {
       /start "banker"/,
     ]);
     await base.run("put_service", { ...SERVICE, state_machine: "sample" });
+    // So nobody lends themselves these by what they write into its state machine.
+    const edit = base.run("edit_state_machine", { name: "sample", patch: asks }, holding("registry:write"));
+    await expect(edit).rejects.toMatchObject({ code: "forbidden" });
     await base.run("edit_state_machine", { name: "sample", patch: asks });
     await expectRefusal(base.run("edit_service", { name: "sample", patch: { scopes: ["ops:invoke:registry"] } }), [
       "/scopes",

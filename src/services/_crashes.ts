@@ -6,30 +6,38 @@ import type { ErrorData } from "../core/errors.ts";
 import type { Crashes, Replica } from "./_kept.ts";
 
 const FIRST_MS = 500;
-/** Failures of the same sort, in a row, until it is said to loop; and how long the next start is put off at most before that, and after. */
-const PATIENCE = {
-  crash: { failures: 3, beforeMs: 5 * 60_000, afterMs: 5 * 60_000 },
-  /** Nobody is there to run it. Runners that lost the platform come back within 15 s, so for longer than that it is waited for them. */
-  place: { failures: 11, beforeMs: 2_000, afterMs: 30_000 },
-} as const;
+const MOST_MS = 5 * 60_000;
+/** In a row. */
+const LOOPING = 3;
+/**
+ * Nobody could take it: nothing is wrong with it, and whoever could may be on the way, as runners are after a start of the platform. So
+ * it is tried again soon, and requests wait for some five seconds before they are refused, as calls wait for a runner.
+ */
+const UNPLACED = { mostMs: 2_000, looping: 5, thenMs: 30_000 };
 /** Ready for so long, a start has been a good one; one that ends or breaks sooner counts as a failure. */
 export const STEADY_MS = 60_000;
 
-export const NO_CRASHES: Crashes = { failures: 0, reason: null, error: null, lines: [], nextAt: 0 };
+export const NO_CRASHES: Crashes = { failures: 0, reason: null, error: null, lines: [], nextAt: 0, unplaced: false };
 
-/** `error`: of a step that failed, where it was no end of the replica's own. */
-export type Failure = { reason: string; lines: readonly string[]; error: ErrorData | null };
+/** `error`: of a step that failed, where it was no end of the replica's own. `unplaced`: no place could take it. */
+export type Failure = { reason: string; lines: readonly string[]; error: ErrorData | null; unplaced?: boolean };
 
-export function afterFailure(before: Crashes, failure: Failure, now: number): Crashes {
-  const sort = sortOf(failure);
-  const failures = (sort === sortOf(before) ? before.failures : 0) + 1;
-  const { beforeMs, afterMs, failures: many } = PATIENCE[sort];
-  const mostMs = failures < many ? beforeMs : afterMs;
-  return { ...failure, failures, nextAt: now + Math.min(mostMs, FIRST_MS * 2 ** Math.min(failures - 1, 20)) };
+export function afterFailure(before: Crashes, { unplaced = false, ...failure }: Failure, now: number): Crashes {
+  // One says nothing of the other.
+  const failures = before.unplaced === unplaced ? before.failures + 1 : 1;
+  const mostMs = !unplaced ? MOST_MS : failures < UNPLACED.looping ? UNPLACED.mostMs : UNPLACED.thenMs;
+  const delayMs = Math.min(mostMs, FIRST_MS * 2 ** Math.min(failures - 1, 20));
+  return { ...failure, unplaced, failures, nextAt: now + delayMs };
 }
 
-export function isLooping(crashes: Pick<Crashes, "failures" | "error">): boolean {
-  return crashes.failures >= PATIENCE[sortOf(crashes)].failures;
+/** Somebody asks, and a place may have come since the last try: it is tried again now. undefined: it was only just tried. */
+export function hurried(crashes: Crashes, now: number): Crashes | undefined {
+  const isEarly = crashes.nextAt - now > UNPLACED.thenMs - UNPLACED.mostMs;
+  return crashes.unplaced && crashes.nextAt > now && !isEarly ? { ...crashes, nextAt: now } : undefined;
+}
+
+export function isLooping({ failures, unplaced }: Crashes): boolean {
+  return failures >= (unplaced ? UNPLACED.looping : LOOPING);
 }
 
 /**
@@ -44,8 +52,4 @@ export function steadyAt({ failures, nextAt }: Crashes, replicas: readonly Repli
       : [],
   );
   return times.length === 0 ? null : Math.min(...times);
-}
-
-function sortOf({ error }: Pick<Crashes, "error">): keyof typeof PATIENCE {
-  return error?.code === "environment_unavailable" ? "place" : "crash";
 }

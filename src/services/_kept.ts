@@ -11,6 +11,8 @@ export type Crashes = {
   lines: readonly string[];
   /** Nothing is started before. Milliseconds since the epoch. */
   nextAt: number;
+  /** There was no place that could take it. */
+  unplaced: boolean;
 };
 
 export type Head = {

@@ -199,11 +199,12 @@ export class Ledger {
   startFailed(replica: Replica, error: ErrorData, now: number): void {
     const head = this.#store.head();
     if (head === undefined || replica.phase !== "starting") return;
-    const reason = `${error.code}: ${error.detail}`;
-    this.failed(head, { reason, lines: replica.lines, error }, now);
     const { unit, row } = head.settings;
     // Its place is written before anything is started there.
     const isNowhere = replica.place === "" && unit === "replica" && row.operations.start === "start_replica";
+    const reason = `${error.code}: ${error.detail}`;
+    const unplaced = isNowhere && error.code === "environment_unavailable";
+    this.failed(head, { reason, lines: replica.lines, error, unplaced }, now);
     if (isNowhere) this.#store.forgetReplica(replica.replica);
     else this.phase(replica, "stopping", null, now);
   }

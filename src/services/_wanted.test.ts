@@ -86,21 +86,6 @@ test("afterFailure() doubles the wait up to five minutes, and says from the thir
   expect(loops.slice(0, 4)).toEqual([false, false, true, true]);
 });
 
-test("afterFailure() looks again soon while nobody is there to run it, and counts what is no crash apart", () => {
-  const error = { code: "environment_unavailable" as const, detail: "no runner is connected" };
-  let crashes = NO_CRASHES;
-  let waitedMs = 0;
-  for (let n = 0; !isLooping(crashes); n++) {
-    expect(crashes.nextAt - waitedMs).toBeLessThanOrEqual(2_000);
-    waitedMs = Math.max(waitedMs, crashes.nextAt);
-    crashes = afterFailure(crashes, { reason: "nobody", lines: [], error }, waitedMs);
-  }
-  // Longer than a runner needs to come back.
-  expect(waitedMs).toBeGreaterThan(15_000);
-  expect(waitedMs).toBeLessThan(20_000);
-  expect(afterFailure(crashes, { reason: "exit code 1", lines: [], error: null }, 0).failures).toBe(1);
-});
-
 const replica = (phase: Replica["phase"], readyAt: number | null, broken: string | null = null): Replica =>
   ({ phase, readyAt, broken }) as Replica;
 

@@ -2,6 +2,7 @@
  * The commands and files that a documentation page shows, in order. Every fenced block says what becomes of it:
  *
  *     sh, sh tour              its commands are run
+ *     sh meanwhile             in another terminal: its commands go on while those after them run, and are ended with the page
  *     LANG file=NAME           it is written to that file, for the commands that follow
  *     LANG not-run: REASON     it is left alone, for a reason that stands there
  *     text                     it is no command and no file: an output, a picture
@@ -10,13 +11,14 @@
  * that it must end with. `…` in TEXT stands for anything.
  */
 
-/** Lines count from 1. `refused`: it must fail, and say so. */
+/** Lines count from 1. `refused`: it must fail, and say so. `meanwhile`: nobody waits for its end, but until it has printed what it must. */
 export type Command = {
   kind: "command";
   line: number;
   text: string;
   expected: string[];
   refused: string | undefined;
+  meanwhile: boolean;
 };
 export type File = { kind: "file"; line: number; name: string; text: string };
 export type Step = Command | File;
@@ -34,19 +36,24 @@ export function stepsOf(markdown: string): Step[] {
     if (fence[1] !== "") throw new Error(`line ${first}: a block must begin at the line's start`);
     const body = lines.slice(first, at);
     const file = /^\w+ file=([\w./-]+)$/.exec(info)?.[1];
-    if (info === "sh" || info === "sh tour") steps.push(...commandsOf(body, first + 1));
-    else if (file !== undefined)
+    const meanwhile = info === "sh meanwhile";
+    if (meanwhile || info === "sh" || info === "sh tour") {
+      steps.push(...commandsOf(body, { firstLine: first + 1, meanwhile }));
+    } else if (file !== undefined)
       steps.push({ kind: "file", line: first + 1, name: file, text: `${body.join("\n")}\n` });
     else if (info !== "text" && !/^\w+ not-run: \S/.test(info)) {
       throw new Error(
-        `line ${first}: a block must be "sh", "sh tour", "LANG file=NAME", "LANG not-run: REASON" or "text"; it is "${info}"`,
+        `line ${first}: a block must be "sh", "sh tour", "sh meanwhile", "LANG file=NAME", "LANG not-run: REASON" or "text"; it is "${info}"`,
       );
     }
   }
   return steps;
 }
 
-function commandsOf(lines: readonly string[], firstLine: number): Command[] {
+function commandsOf(
+  lines: readonly string[],
+  { firstLine, meanwhile }: { firstLine: number; meanwhile: boolean },
+): Command[] {
   const commands: Command[] = [];
   for (let at = 0; at < lines.length; at++) {
     const line = firstLine + at;
@@ -60,7 +67,7 @@ function commandsOf(lines: readonly string[], firstLine: number): Command[] {
       continue;
     }
     while (isOpen(text) && at + 1 < lines.length) text += `\n${lines[++at]}`;
-    const command: Command = { kind: "command", line, text, expected: [], refused: undefined };
+    const command: Command = { kind: "command", line, text, expected: [], refused: undefined, meanwhile };
     note(command, markOf(text));
     commands.push(command);
   }

@@ -16,8 +16,11 @@ import {
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hasLines, stepsOf, type Command } from "./_markdown.ts";
-import { ROOT, run, startDev, temporaryFolder, type Dev } from "./_platform.ts";
+import { ROOT, run, startDev, temporaryFolder, waitUntil, type Dev } from "./_platform.ts";
+import { isAlive } from "./_services.ts";
 
+/** DOCS_PAGES=services: only pages whose path has that in it, for whoever writes one. */
+const only = process.env["DOCS_PAGES"] ?? "";
 const PAGES = [
   "README.md",
   ...["docs", "docs/adapters"].flatMap((folder) =>
@@ -25,7 +28,7 @@ const PAGES = [
       .filter((name) => name.endsWith(".md"))
       .map((name) => `${folder}/${name}`),
   ),
-];
+].filter((page) => page.includes(only));
 const read = (page: string): string => readFileSync(path.join(ROOT, page), "utf8");
 
 let dev: Dev;
@@ -61,8 +64,8 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true, force: true });
 }, 60_000);
 
-/** undefined: the command never ended. */
-type Outcome = { code: number; stdout: string; stderr: string } | undefined;
+/** undefined: the command never ended. `code` undefined: it went on, as it was to. */
+type Outcome = { code: number | undefined; stdout: string; stderr: string } | undefined;
 type Outcomes = Map<Command, Outcome>;
 
 /** One shell for the page, so that a variable that is set stays set. Answers what each command came to. */
@@ -76,11 +79,18 @@ async function runPage(page: string): Promise<Outcomes> {
     mkdirSync(folder);
     for (const shared of ["examples", "node_modules"]) symlinkSync(path.join(ROOT, shared), path.join(folder, shared));
   }
-  const lines = steps.map((step, index) =>
-    step.kind === "file"
-      ? `cat >'${step.name}' <<'END_OF_FILE'\n${step.text}END_OF_FILE`
-      : `{\n${step.text.replaceAll("http://127.0.0.1:8787", dev.url)}\n} >'${out}/${index}.out' 2>'${out}/${index}.err' </dev/null\necho $? >'${out}/${index}.code'`,
-  );
+  const lines = steps.map((step, index) => {
+    const text = step.text.replaceAll("http://127.0.0.1:8787", dev.url);
+    if (step.kind === "file") return `cat >'${step.name}' <<'END_OF_FILE'\n${text}END_OF_FILE`;
+    const to = path.join(out, String(index));
+    const streams = `>'${to}.out' 2>'${to}.err' </dev/null`;
+    if (!step.meanwhile) return `{\n${text}\n} ${streams}\necho $? >'${to}.code'`;
+    // What comes after it may need it to be there.
+    const [said = ""] = (step.expected[0] ?? "").split("…").toSorted((a, b) => b.length - a.length);
+    const isThere = `grep -qsF -e '${said}' '${to}.out' '${to}.err' || ! kill -0 $!`;
+    const wait = `for _ in $(seq 300); do { ${isThere}; } 2>/dev/null && break; sleep 0.1; done`;
+    return `{ exec ${text.trimStart()}\n} ${streams} &\necho $! >'${to}.pid'\n${wait}`;
+  });
   const script = path.join(scratch, `${name}.sh`);
   writeFileSync(script, `set -o pipefail\n${lines.join("\n")}\n`);
   await run("bash", [script], {
@@ -96,9 +106,15 @@ async function runPage(page: string): Promise<Outcomes> {
     const at = path.join(out, `${index}.${end}`);
     return existsSync(at) ? readFileSync(at, "utf8") : "";
   };
+  await Promise.all(steps.map((_, index) => endMeanwhile(Number(file(index, "pid")))));
   const outcomes: Outcomes = new Map();
   for (const [index, step] of steps.entries()) {
     if (step.kind === "file") continue;
+    const pid = file(index, "pid");
+    if (pid !== "") {
+      outcomes.set(step, { code: undefined, stdout: file(index, "out"), stderr: file(index, "err") });
+      continue;
+    }
     const code = file(index, "code");
     const ended = code !== "";
     outcomes.set(
@@ -107,6 +123,13 @@ async function runPage(page: string): Promise<Outcomes> {
     );
   }
   return outcomes;
+}
+
+/** Of what was to go on meanwhile: the page is over. 0: there is none. */
+async function endMeanwhile(pid: number): Promise<void> {
+  if (pid === 0 || !isAlive(pid)) return;
+  process.kill(pid, "SIGTERM");
+  await waitUntil(() => !isAlive(pid), 30_000).catch(() => process.kill(pid, "SIGKILL"));
 }
 
 /** What is wrong with it, or undefined. */
@@ -118,7 +141,7 @@ function complaint(command: Command, outcome: Outcome): string | undefined {
     if (code === 0) return `should have been refused with "${command.refused}"; ${printed}`;
     if (!stderr.includes(command.refused) && !stdout.includes(command.refused))
       return `should have been refused with "${command.refused}"; ${printed}`;
-  } else if (code !== 0) return `ended with ${code}; ${printed}`;
+  } else if (code !== 0 && !command.meanwhile) return `ended with ${code}; ${printed}`;
   if (hasLines(stdout, command.expected) || hasLines(stderr, command.expected)) return undefined;
   return `should have printed\n${command.expected.join("\n")}\n${printed}`;
 }
@@ -190,11 +213,20 @@ describe("stepsOf()", () => {
   });
 
   it("reads commands over several lines, what they print and what refuses them", () => {
-    const markdown = "```sh\na \\\n  b   # → one\n# → two\nc 'x\ny'  # ✗ no\n```\n```ts file=d.ts\nd\n```";
+    const markdown =
+      "```sh\na \\\n  b   # → one\n# → two\nc 'x\ny'  # ✗ no\n```\n```ts file=d.ts\nd\n```\n```sh meanwhile\ne\n```";
     expect(stepsOf(markdown)).toEqual([
-      { kind: "command", line: 2, text: "a \\\n  b   # → one", expected: ["one", "two"], refused: undefined },
-      { kind: "command", line: 5, text: "c 'x\ny'  # ✗ no", expected: [], refused: "no" },
+      {
+        kind: "command",
+        line: 2,
+        text: "a \\\n  b   # → one",
+        expected: ["one", "two"],
+        refused: undefined,
+        meanwhile: false,
+      },
+      { kind: "command", line: 5, text: "c 'x\ny'  # ✗ no", expected: [], refused: "no", meanwhile: false },
       { kind: "file", line: 9, name: "d.ts", text: "d\n" },
+      { kind: "command", line: 12, text: "e", expected: [], refused: undefined, meanwhile: true },
     ]);
     expect(hasLines("x  1\nabc\ny", ["x 1", "a…c"])).toBe(true);
     expect(hasLines("abc\nx 1", ["x 1", "a…c"])).toBe(false);

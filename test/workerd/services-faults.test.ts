@@ -2,7 +2,7 @@
 /** What goes wrong around the object of a service: replicas that flap and die, answers that are lost, reports that are late, edits in between. */
 import { describe, expect, it, vi } from "vitest";
 import type { AcquireAnswer } from "../../src/services/messages.ts";
-import { clock, errorOf, SECOND, TestWorld } from "./services-world.ts";
+import { SECOND, TestWorld } from "./services-world.ts";
 
 vi.spyOn(console, "error").mockImplementation(() => undefined);
 
@@ -496,33 +496,5 @@ describe("an edit in the middle", () => {
     await world.pass(10 * SECOND);
     expect(world.stopped).toEqual([first]);
     expect(await served(world)).toEqual([world.begun[1]]);
-  });
-});
-
-describe("for want of a runner", () => {
-  it("requests wait as long as one may need to come back, and are served at once by the one that does", async () => {
-    const world = new TestWorld();
-    world.failures.push(...Array.from({ length: 6 }, () => errorOf("environment_unavailable")));
-    const since = clock.now;
-    const waits = await asked(world, { waitMs: 60_000 });
-    while (world.failures.length > 0 && clock.now < since + MINUTE) await world.pass(500);
-    expect(clock.now - since).toBeLessThan(10 * SECOND);
-    await world.pass(2 * SECOND);
-    expect(leased(await waits.answer)).toEqual(world.begun);
-  });
-
-  it("they are refused when it goes on, and a crash after that begins to count from one", async () => {
-    const world = new TestWorld();
-    world.failures.push(...Array.from({ length: 12 }, () => errorOf("environment_unavailable")));
-    const waits = await asked(world, { waitMs: 60_000 });
-    await world.pass(25 * SECOND);
-    expect(await waits.answer).toMatchObject({ kind: "refused", error: { code: "service_unavailable" } });
-    expect(await world.phases()).toEqual([]);
-    await world.acquire({ waitMs: 0 });
-    world.failures.length = 0;
-    world.ends.push("exit code 1");
-    await world.command({ do: "deploy" });
-    await world.stub.rest();
-    expect(await world.status()).toMatchObject({ crashes: { failures: 1, looping: false } });
   });
 });

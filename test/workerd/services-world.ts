@@ -385,7 +385,7 @@ export class TestWorld {
   async #take(ms: number): Promise<void> {
     const step = {};
     this.#takes.set(step, clock.now + ms);
-    for (const until = clock.now + ms; clock.now < until;) await scheduler.wait(1);
+    for (const until = clock.now + ms; clock.now < until;) await scheduler.wait(20);
     this.#takes.delete(step);
   }
 
@@ -426,7 +426,7 @@ export class TestWorld {
     if (failure !== undefined) return { kind: "failed", error: failure, again: true };
     const place = order.place ?? this.#emptiest();
     const life = this.#life;
-    if (!(await this.stub.placed(replica, place))) {
+    if (!(await this.stub.placed(replica, { environment: order.environment, place }))) {
       return { kind: "failed", error: errorOf("command_refused"), again: false };
     }
     const runner = this.runners.get(place);

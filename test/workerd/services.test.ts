@@ -30,6 +30,11 @@ async function warm(world: TestWorld): Promise<string> {
   return replica;
 }
 
+/** Who asks waits while the test goes on, so it must be known that the question has come. */
+async function failed(world: TestWorld, times: number): Promise<void> {
+  await expect.poll(async () => (await world.status()).crashes.failures).toBe(times);
+}
+
 /** Idle since then, and with a lease that was renewed just now: no request has come of it. */
 async function idle(world: TestWorld, ms: number): Promise<void> {
   await world.pass(ms - 500);
@@ -251,6 +256,7 @@ describe("a start that fails", () => {
     const world = new TestWorld();
     world.ends.push("exit code 1", "exit code 2", "exit code 3");
     const waits = world.acquire();
+    await failed(world, 1);
     await world.pass(400);
     expect(await world.status()).toMatchObject({ crashes: { failures: 1, looping: false, reason: "exit code 1" } });
     await world.pass(100);
@@ -285,6 +291,7 @@ describe("a start that fails", () => {
     const world = new TestWorld();
     world.ends.push("exit code 1", "exit code 1", "exit code 1", "exit code 1");
     const refused = world.acquire();
+    await failed(world, 1);
     await world.pass(2 * SECOND);
     expect((await refused).kind).toBe("refused");
     await world.put({ variables: { MENDED: "1" } });
@@ -297,11 +304,32 @@ describe("a start that fails", () => {
 
   it("for want of a place says what to mend, and leaves nothing behind", async () => {
     const world = new TestWorld();
-    world.failures.push(...Array.from({ length: 11 }, () => errorOf("environment_unavailable")));
-    const waits = world.acquire({ waitMs: 60_000 });
-    await world.pass(20 * SECOND);
+    world.failures.push(...Array.from({ length: 5 }, () => errorOf("environment_unavailable")));
+    const waits = world.acquire({ waitMs: 60 * SECOND });
+    await failed(world, 1);
+    await world.pass(8 * SECOND);
     expect(await waits).toMatchObject({ kind: "refused", error: { code: "service_unavailable" } });
     expect(await world.phases()).toEqual([]);
+  });
+
+  it("for want of a place waits for one that is on its way, and is started as soon as it is there", async () => {
+    const world = new TestWorld();
+    world.failures.push(...Array.from({ length: 4 }, () => errorOf("environment_unavailable")));
+    const waits = world.acquire({ waitMs: 60 * SECOND });
+    await world.pass(8 * SECOND);
+    expect(leased(await waits)).toEqual(world.begun);
+    expect(world.begun).toHaveLength(1);
+  });
+
+  it("for want of a place is tried again at once for whoever asks later", async () => {
+    const world = new TestWorld();
+    world.failures.push(...Array.from({ length: 5 }, () => errorOf("environment_unavailable")));
+    const waits = world.acquire({ waitMs: 60 * SECOND });
+    await failed(world, 1);
+    await world.pass(8 * SECOND);
+    expect(await waits).toMatchObject({ kind: "refused" });
+    const later = await world.acquire({ waitMs: 5 * SECOND });
+    expect(leased(later)).toEqual(world.begun);
   });
 
   it("counts where it was ready and ended soon after, and not where it lived for a minute", async () => {
@@ -318,6 +346,21 @@ describe("a start that fails", () => {
 });
 
 describe("a replica", () => {
+  it("is placed where it is wanted, and is only where the controller knows it", async () => {
+    const world = new TestWorld();
+    world.holds = true;
+    const waits = world.acquire();
+    await world.stub.rest();
+    const [replica = ""] = world.begun;
+    const { place = "" } = (await world.status()).replicas[0] ?? {};
+    expect(await world.stub.placed(replica, { environment: "own", place })).toBe(true);
+    expect(await world.stub.placed(replica, { environment: "other", place })).toBe(false);
+    expect(await world.stub.whereabouts("own", [replica, "made_up"])).toMatchObject([{ replica, place }]);
+    expect(await world.stub.whereabouts("other", [replica])).toEqual([]);
+    await world.release();
+    await waits;
+  });
+
   it("that is unready is replaced, and serves until the new one does", async () => {
     const world = new TestWorld({}, "always_on");
     await world.changed();
@@ -481,6 +524,31 @@ describe("scaling", () => {
 });
 
 describe("a command", () => {
+  it("deploys what nobody has asked for in a long time, and it idles from then on", async () => {
+    const world = new TestWorld({}, BRIEF);
+    await warm(world);
+    await world.pass(MINUTE);
+    expect(await world.status()).toMatchObject({ state: "cold", replicas: [] });
+    expect(await world.command({ do: "deploy" })).toBeUndefined();
+    await world.pass(4 * SECOND);
+    expect(await world.status()).toMatchObject({ state: "hot", replicas: [{ phase: "ready" }] });
+    await world.pass(10 * SECOND);
+    expect(await world.status()).toMatchObject({ state: "cold", replicas: [] });
+    expect(world.stopped).toEqual(world.begun);
+  });
+
+  it("deploys what is just going, and it idles from then on", async () => {
+    const world = new TestWorld({}, BRIEF);
+    const replica = await warm(world);
+    await idle(world, 5 * SECOND);
+    expect(await world.phases()).toEqual(["draining"]);
+    expect(await world.command({ do: "deploy" })).toBeUndefined();
+    await world.pass(4 * SECOND);
+    expect(await world.status()).toMatchObject({ state: "hot", replicas: [{ replica, phase: "ready" }] });
+    await world.pass(20 * SECOND);
+    expect(await world.status()).toMatchObject({ state: "cold", replicas: [] });
+  });
+
   it("deploys as if a request waited, and undeploys once the leases are over", async () => {
     const world = new TestWorld();
     expect(await world.command({ do: "deploy" })).toBeUndefined();
@@ -629,7 +697,7 @@ describe("killed", () => {
         expect({ at, begun: new Set(world.begun).size }).toEqual({ at, begun: world.begun.length });
       }
     },
-    120_000,
+    240_000,
   );
 
   it("with a start under way it is asked for again, and is the same one", async () => {

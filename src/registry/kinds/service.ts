@@ -4,13 +4,14 @@
  */
 import type { Environment } from "../../model/entities.ts";
 import { lacking } from "../../model/environment.ts";
-import { STEP_DEFAULTS, type ServiceRow } from "../../model/services.ts";
+import { sortOf, STEP_DEFAULTS, type ExposureRow, type ServiceRow } from "../../model/services.ts";
 import type { StateMachine } from "../../model/state-machines.ts";
-import type { Use } from "../draft.ts";
+import type { Draft, Row, Use } from "../draft.ts";
 import { grantSecrets } from "./grant-secrets.ts";
+import type { OperationResolved } from "./operation-resolved.ts";
 import { named, refuse, type KindRules, type WriteContext } from "./rules.ts";
 import { checkFollows } from "./service-machine.ts";
-import { checkServiceSettings, sortOf } from "./service-settings.ts";
+import { checkServiceSettings } from "./service-settings.ts";
 import { checkInvokes, checkScopes } from "./trigger.ts";
 
 export const serviceRules: KindRules<"service"> = {
@@ -22,7 +23,7 @@ export const serviceRules: KindRules<"service"> = {
     await checkEnvironment(manifest, context);
     const steps = await checkSteps(manifest, context);
     const row = await named(context.draft, "state_machine", machine, "/state_machine");
-    await checkFollows(manifest, row.manifest as StateMachine, { draft: context.draft, at: "service" });
+    await checkFollows(manifest, row.manifest as StateMachine, { ...context, at: "service" });
     const granted = Object.entries(manifest.secrets).map(([variable, secret]) => ({
       name: secret,
       pointer: `/secrets/${variable}`,
@@ -74,7 +75,25 @@ async function checkSteps(service: ServiceRow, { draft }: WriteContext): Promise
   for (const step of Object.keys(STEP_DEFAULTS) as (keyof typeof STEP_DEFAULTS)[]) {
     const row = await named(draft, "operation", service.operations[step], `/operations/${step}`);
     checkInvokes("service", service, { row });
+    await checkNotItsOwn(service, { row, step }, draft);
     uses.set(row.name, { kind: "operation", name: row.name, written: true });
   }
   return [...uses.values()];
+}
+
+/** A service that is started by a request to itself would wait for itself. */
+async function checkNotItsOwn(
+  { name }: ServiceRow,
+  { row, step }: { row: Row; step: string },
+  draft: Draft,
+): Promise<void> {
+  const { implementation } = row.resolved as OperationResolved;
+  if (implementation.kind !== "service") return;
+  const exposure = await draft.row("exposure", implementation.exposure);
+  if ((exposure?.manifest as ExposureRow | undefined)?.service !== name) return;
+  throw refuse(
+    "definition_invalid",
+    `/operations/${step}`,
+    `Cannot let the operation "${row.name}" ${step} the service "${name}": it must not be a request to the service itself; by the exposure "${implementation.exposure}" it is`,
+  );
 }
