@@ -2,8 +2,8 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { ServiceSchema } from "../model/services.ts";
 import { StateMachineSchema } from "../model/state-machines.ts";
-import { afterFailure, hurried, isLooping, NO_CRASHES } from "./_crashes.ts";
-import type { Head } from "./_kept.ts";
+import { afterFailure, hurried, isLooping, NO_CRASHES, steadyAt } from "./_crashes.ts";
+import type { Head, Replica } from "./_kept.ts";
 import { bounded, contentOf, revisionOf, stateInstead, wantedCount } from "./_wanted.ts";
 
 const row = (fields: object = {}) => v.parse(ServiceSchema, { name: "a", environment: "e", ...fields });
@@ -111,4 +111,26 @@ test.each([
   for (let n = 0; n < failures; n++) crashes = afterFailure(crashes, failure, 1_000_000);
   const now = 1_000_000 + tried;
   expect(hurried(crashes, now)).toEqual(expected ? { ...crashes, nextAt: now } : undefined);
+});
+
+const replica = (phase: Replica["phase"], readyAt: number | null, broken: string | null = null): Replica =>
+  ({ phase, readyAt, broken }) as Replica;
+
+describe("steadyAt()", () => {
+  const failed = { ...NO_CRASHES, failures: 2, nextAt: 10_000 };
+
+  test.each([
+    ["a minute after one was ready that came after the failure", [replica("ready", 20_000)], 80_000],
+    ["a minute after the next was due, where one was ready long before", [replica("ready", 0)], 70_000],
+    ["not while another start is under way", [replica("ready", 0), replica("starting", null)], null],
+    ["not by one that is broken, or drains", [replica("ready", 0, "it answered 500"), replica("draining", 0)], null],
+    ["by one that stands beside those that serve", [replica("candidate", 20_000)], 80_000],
+    ["not by none", [], null],
+  ])("forgives: %s", (_what, replicas, at) => {
+    expect(steadyAt(failed, replicas)).toBe(at);
+  });
+
+  test("has nothing to forgive where nothing failed", () => {
+    expect(steadyAt(NO_CRASHES, [replica("ready", 0)])).toBeNull();
+  });
 });
