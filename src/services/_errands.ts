@@ -194,7 +194,9 @@ export class Errands {
       const replica = this.#deps.store.replica(name);
       const report = by.get(name);
       if (replica === undefined) continue;
-      if (report !== undefined) this.#saw(replica, report, now);
+      // The end of one that starts is told by its start, which may not have come there yet.
+      const isEarly = report?.status === "ended" && !isThere(replica, now);
+      if (report !== undefined && !isEarly) this.#saw(replica, report, now);
       else if (isThere(replica, now)) {
         // A runner whose connection has just broken is not there to be asked, and may come back with all that it has.
         const since = this.#absentSince.get(name) ?? now;

@@ -401,6 +401,19 @@ describe("a replica", () => {
     expect(await world.phases()).toEqual(["ready"]);
   });
 
+  it("that is found broken and that its runner has no more is replaced as soon as the runner says so", async () => {
+    const world = new TestWorld({}, "always_on");
+    world.saysGone = true;
+    await world.changed();
+    const [first = ""] = world.begun;
+    await world.pass(10 * SECOND);
+    world.runners.get("one")?.clear();
+    await world.report({ broken: { [first]: "nobody takes connections there" } });
+    await world.pass(2 * SECOND);
+    expect(world.begun).toHaveLength(2);
+    expect(await world.phases()).toEqual(["ready"]);
+  });
+
   it("of a runner that is silent is looked for, and given up only after a while", async () => {
     const world = new TestWorld({}, "always_on");
     await world.changed();
