@@ -28,6 +28,9 @@ describe("opctl get", () => {
     const row = JSON.parse((await fake.opctl("get", "service", "albums", "-o", "json")).stdout) as object;
     expect(row).toMatchObject({ ...albums, meta: { revision: 1 }, status: { state: "hot", wanted: 1 } });
     expect((await fake.opctl("get", "service", "albums", "-o", "yaml")).stdout).toContain("status:\n  name: albums");
+    const file = path.join(fake.folder, "albums.json");
+    writeFileSync(file, JSON.stringify({ kind: "service", ...row }));
+    expect(await fake.opctl("apply", "--dry-run", "-f", file)).toMatchObject({ code: 0 });
     expect((await fake.opctl("get", "service", "albums", "-a", "environment")).stdout).toBe("ENVIRONMENT\nrack-1\n");
   });
 
@@ -73,7 +76,7 @@ describe("opctl service", () => {
 
   it("--wait tells what happens until it is so", async () => {
     let looks = 0;
-    fake.platform.services.set("albums", statusView({ state: "cold", wanted: 0, replicas: [], events: [] }));
+    fake.platform.services.set("albums", statusView({ replicas: [], events: [] }));
     fake.platform.before = ({ method }) => {
       if (method === "GET" && ++looks === 3) fake.platform.services.set("albums", statusView());
     };

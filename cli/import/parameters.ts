@@ -2,6 +2,7 @@
  * Parameters of an OpenAPI operation → fields of an input and the places that a request has them in. A query's fields have the
  * names that the service reads; those of path and headers may be named anew where two would be one.
  */
+import { isOwnHeader } from "../../src/model/request-headers.ts";
 import { isObject, membersOf, Obstacle, type Json } from "./_obstacle.ts";
 import type { Documents } from "./documents.ts";
 import { plainObject } from "./plain-object.ts";
@@ -26,9 +27,6 @@ export type Parameters = {
 type Raw = { value: Json; file: string };
 export type Reading = { documents: Documents; types: TypeBuilder; note: (what: string) => void };
 
-/** What the platform says itself of each request, or what says how its bytes are carried. */
-const OWN_HEADERS =
-  /^(?:accept|connection|content-length|content-type|expect|host|idempotency-key|keep-alive|proxy-.*|switchyard-.*|te|traceparent|tracestate|trailer|transfer-encoding|upgrade)$/i;
 const HEADER = /^[A-Za-z][A-Za-z0-9-]{0,127}$/;
 
 /** Those of the path item, and over them those of the operation. Throws Obstacle where one is required and cannot be carried. */
@@ -66,7 +64,8 @@ function readOne({ value, file }: Raw, reading: Reading): Parameters {
   if (place !== "path" && place !== "query" && place !== "header")
     throw new Obstacle(`${what} has no place in a request`);
   if (place === "header" && !HEADER.test(name)) throw new Obstacle(`${what} has a name that no header may have here`);
-  if (place === "header" && OWN_HEADERS.test(name)) {
+  // By OpenAPI's own rule a parameter of that name is ignored; what is accepted is what can be read.
+  if (place === "header" && (isOwnHeader(name) || name.toLowerCase() === "accept")) {
     reading.note(`left out: ${what}, which the platform sets itself`);
     return { list: [], moreQuery: undefined };
   }

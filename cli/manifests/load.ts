@@ -88,6 +88,8 @@ export function readDocument(value: unknown, { source, defaultKind, folder }: Pl
     });
   }
   const kind = parseKind(said);
+  // What `get service NAME -o yaml` shows beside the row: as the meta data, no part of it.
+  if (kind === "service") delete fields["status"];
   if (kind === "token" || (kind === "secret" && fields["value"] !== undefined)) {
     throw new SwitchyardError(
       "usage",

@@ -4,8 +4,8 @@
  * come through asks again with the same replica's name.
  */
 import type { Cancellation } from "../core/cancellation.ts";
-import type { EnvironmentHandle, ServiceSort } from "../model/environment.ts";
-import type { ReplicaReport, ReplicaSpec, Run } from "../model/services.ts";
+import type { EnvironmentHandle } from "../model/environment.ts";
+import type { ReplicaReport, ReplicaSpec, Run, ServiceSort } from "../model/services.ts";
 import type { Exchanged } from "./http/exchange.ts";
 
 /** `replica`: a name for ever, letters, digits and dashes; `count`: how many a set has, 1 where replicas are single. */

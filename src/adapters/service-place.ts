@@ -3,7 +3,7 @@ import { SwitchyardError } from "../core/errors.ts";
 import { sha256 } from "../core/hash.ts";
 import { lacking, type EnvironmentHandle } from "../model/environment.ts";
 import type { Outcome } from "../model/outcome.ts";
-import type { ReplicaReport, ReplicaSpec } from "../model/services.ts";
+import { sortOf, type ReplicaReport, type ReplicaSpec } from "../model/services.ts";
 import type { AdapterPorts } from "./adapter.ts";
 import type { StartOrder } from "./service-host.ts";
 
@@ -36,7 +36,7 @@ export function containerOf({ service, spec }: StartOrder, { name, capabilities 
   const lack = lacking(capabilities, spec.requires);
   if (lack !== undefined) throw new SwitchyardError("environment_misconfigured", `${cannot}: ${lack}`);
   if (spec.run !== null && "container" in spec.run) return spec.run.container;
-  const [sort = "nothing"] = Object.keys(spec.run ?? {});
+  const sort = sortOf(spec) ?? "nothing";
   throw new SwitchyardError("environment_misconfigured", `${cannot}: it must be a container; it is ${sort}`);
 }
 

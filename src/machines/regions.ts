@@ -4,14 +4,20 @@
  * operation or an expression may be either, whatever else is so.
  */
 import { canonicalJson } from "../core/hash.ts";
-import { FACTS, type Comparison, type Fact, type Leaf, type Requirement } from "../model/state-machines.ts";
+import { FACTS, type Fact, type Leaf, type Requirement } from "../model/state-machines.ts";
+import {
+  compare,
+  complement,
+  exampleOf,
+  intersect,
+  joined,
+  point,
+  span,
+  union,
+  type Domain,
+  type Values,
+} from "./_values.ts";
 
-/** From `least` to `most`, both of them in it or not. */
-type Interval = { least: number; most: number; openLeast: boolean; openMost: boolean };
-/** Intervals that do not touch, in rising order. Booleans are 0 and 1. */
-type Values = readonly Interval[];
-/** `opaque`: what nothing is known of. */
-type Domain = { type: "integer" | "number" | "boolean" | "time" | "opaque"; least: number; most: number };
 export type Box = ReadonlyMap<string, Values>;
 export type Region = readonly Box[];
 
@@ -73,15 +79,10 @@ function bounded(region: Region): Region | undefined {
   for (const box of region) {
     const [first] = box;
     if (first === undefined || box.size > 1) boxes.push(box);
-    else alone.set(first[0], union(first[0], alone.get(first[0]) ?? [], first[1]));
+    else alone.set(first[0], union(alone.get(first[0]) ?? [], first[1], domainOf(first[0])));
   }
   for (const [key, values] of alone) boxes.push(new Map([[key, values]]));
   return boxes.length > MOST_BOXES ? undefined : boxes;
-}
-
-function union(key: string, a: Values, b: Values): Values {
-  const domain = domainOf(key);
-  return complement(intersect(complement(a, domain), complement(b, domain)), domain);
 }
 
 /** Whether a region needs to know what nothing is known of. */
@@ -93,7 +94,7 @@ export function isOpaque(region: Region): boolean {
 export function witnessOf(region: Region): Witness | undefined {
   const box = region.find((each) => !isOpaque([each])) ?? region[0];
   if (box === undefined) return undefined;
-  return Object.fromEntries([...box].map(([key, values]) => [key, exampleOf(key, values)]));
+  return Object.fromEntries([...box].map(([key, values]) => [key, exampleOf(values, domainOf(key))]));
 }
 
 function meet(a: Box, b: Box): Box | undefined {
@@ -157,17 +158,6 @@ export function shifted(region: Region, { fact, by }: { fact: Fact; by: number }
   });
 }
 
-/** In rising order, without those that touch. */
-function joined(values: Values): Values {
-  const apart: Interval[] = [];
-  for (const each of values) {
-    const last = apart.at(-1);
-    if (last === undefined || each.least > last.most) apart.push({ ...each });
-    else if (each.most > last.most) Object.assign(last, { most: each.most, openMost: each.openMost });
-  }
-  return apart;
-}
-
 /** Two leaves about the same have the same key. */
 function leafOf(leaf: Leaf): { key: string; values: Values } {
   if ("operation" in leaf)
@@ -185,24 +175,6 @@ function leafOf(leaf: Leaf): { key: string; values: Values } {
   return { key: leaf.fact, values: compare(leaf.op, numberOf(leaf.value), domain) };
 }
 
-function compare(op: Comparison, value: number, domain: Domain): Values {
-  const whole = span(domain.least, domain.most, { openMost: domain.type === "time" });
-  switch (op) {
-    case "=":
-      return tidy(intersect([point(value)], [whole]), domain);
-    case "!=":
-      return complement([point(value)], domain);
-    case "<":
-      return tidy(intersect([span(Number.NEGATIVE_INFINITY, value, { openMost: true })], [whole]), domain);
-    case "<=":
-      return tidy(intersect([span(Number.NEGATIVE_INFINITY, value)], [whole]), domain);
-    case ">":
-      return tidy(intersect([span(value, Number.POSITIVE_INFINITY, { openLeast: true })], [whole]), domain);
-    case ">=":
-      return tidy(intersect([span(value, Number.POSITIVE_INFINITY)], [whole]), domain);
-  }
-}
-
 export function numberOf(value: number | boolean | string): number {
   return typeof value === "string" ? minutesOf(value) : Number(value);
 }
@@ -217,64 +189,4 @@ function domainOf(key: string): Domain {
   const fact = Object.hasOwn(FACTS, name) ? FACTS[name as Fact] : undefined;
   if (fact === undefined) return { type: "opaque", least: 0, most: 1 };
   return "least" in fact ? fact : { type: "boolean", least: 0, most: 1 };
-}
-
-function point(value: number): Interval {
-  return span(value, value);
-}
-
-function span(least: number, most: number, open: { openLeast?: boolean; openMost?: boolean } = {}): Interval {
-  return { least, most, openLeast: open.openLeast ?? false, openMost: open.openMost ?? false };
-}
-
-function intersect(a: Values, b: Values): Values {
-  const met: Interval[] = [];
-  for (const one of a) {
-    for (const other of b) {
-      const least = Math.max(one.least, other.least);
-      const most = Math.min(one.most, other.most);
-      const openLeast = (one.least === least && one.openLeast) || (other.least === least && other.openLeast);
-      const openMost = (one.most === most && one.openMost) || (other.most === most && other.openMost);
-      if (least < most || (least === most && !openLeast && !openMost)) met.push({ least, most, openLeast, openMost });
-    }
-  }
-  return met.toSorted((x, y) => x.least - y.least);
-}
-
-function complement(values: Values, domain: Domain): Values {
-  let rest: Values = [span(domain.least, domain.most, { openMost: domain.type === "time" })];
-  for (const { least, most, openLeast, openMost } of values) {
-    const outside = [
-      span(Number.NEGATIVE_INFINITY, least, { openMost: !openLeast }),
-      span(most, Number.POSITIVE_INFINITY, { openLeast: !openMost }),
-    ];
-    rest = intersect(rest, outside);
-  }
-  return tidy(rest, domain);
-}
-
-/** Whole numbers have no open ends, and those between two of them are none. */
-function tidy(values: Values, { type }: Domain): Values {
-  if (type !== "integer" && type !== "boolean" && type !== "opaque") return values;
-  return values.flatMap(({ least, most, openLeast, openMost }) => {
-    const from = openLeast && Number.isInteger(least) ? least + 1 : Math.ceil(least);
-    const to = openMost && Number.isInteger(most) ? most - 1 : Math.floor(most);
-    return from <= to ? [span(from, to)] : [];
-  });
-}
-
-function exampleOf(key: string, values: Values): number | boolean | string {
-  const { type } = domainOf(key);
-  const [first] = values;
-  if (first === undefined) throw new TypeError("a set without a value has no example");
-  const value = exampleIn(first);
-  if (type === "boolean" || type === "opaque") return value === 1;
-  if (type !== "time") return value;
-  return `${String(Math.floor(value / 60)).padStart(2, "0")}:${String(Math.floor(value % 60)).padStart(2, "0")}`;
-}
-
-function exampleIn({ least, most, openLeast, openMost }: Interval): number {
-  if (!openLeast && least !== Number.NEGATIVE_INFINITY) return least;
-  if (!openMost && most !== Number.POSITIVE_INFINITY) return most;
-  return most === Number.POSITIVE_INFINITY ? least + 1 : (least + most) / 2;
 }

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import type { Environment } from "./entities.ts";
 import type { Implementation } from "./resolved.ts";
+import type { ServiceSort } from "./services.ts";
 
 export type Capability = string | number | boolean;
 /** What a place has, or what an operation needs: `{gpu: true, memory_mb: 2048, arch: "arm64"}`. */
@@ -39,9 +40,6 @@ export type AdapterDescription = {
   /** What it keeps running as a service, if anything; an `address` is one that runs already, to which it has a way. */
   readonly services?: { readonly runs: readonly ServiceSort[] };
 };
-
-/** Sorts of `run` in a service's row. */
-export type ServiceSort = "process" | "container" | "address";
 
 /** One environment's row, as dispatch and adapters use it. `digest` changes with anything in it. */
 export type EnvironmentHandle = Environment & {

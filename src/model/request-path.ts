@@ -17,3 +17,8 @@ export function parseRequestPath(path: string): { parts: readonly PathPart[] } |
   const odd = path.split("/").find((segment) => /^(?:\.|%2e){1,2}$/i.test(segment) || segment.includes("\\"));
   return odd === undefined ? { parts } : { rule: `must have no segment . or .. and no backslash; one is "${odd}"` };
 }
+
+/** A path that has been parsed, with a text in the place of each field. */
+export function fillRequestPath(path: string, textOf: (field: string) => string): string {
+  return path.replaceAll(/\{([^{}/]+)\}/g, (_, field: string) => textOf(field));
+}

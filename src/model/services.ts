@@ -105,6 +105,16 @@ export const ServiceSchema = v.strictObject({
 });
 export type ServiceRow = v.InferOutput<typeof ServiceSchema>;
 
+/** Sorts of `run`. */
+export type ServiceSort = "process" | "container" | "address";
+
+/** null: its own operations say what runs. */
+export function sortOf({ run }: { run: Run | null }): ServiceSort | null {
+  if (run === null) return null;
+  if ("process" in run) return "process";
+  return "container" in run ? "container" : "address";
+}
+
 export const VIAS = ["auto", "direct", "environment"] as const;
 
 export const ExposureSchema = v.strictObject({

@@ -6,7 +6,7 @@ import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
 import type { Change } from "./draft.ts";
 import { Lru } from "./lru.ts";
-import { openEnvironmentSecrets } from "./modules.ts";
+import { openEnvironmentSecrets } from "./open-secrets.ts";
 import { entities } from "./schema.ts";
 import type { MasterKey } from "./seal.ts";
 

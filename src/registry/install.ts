@@ -1,8 +1,10 @@
 /**
- * Entries that come with the platform: written once, upgraded with it, and never forced on whoever changed them. What
- * users made of them goes along in one thing: where it still has the types of its function, it keeps having them.
+ * Entries that come with the platform: written once, upgraded with it, and never forced on whoever changed them, nor on rows of
+ * users that could not go along. What users made of them goes along in one thing: where it still has the types of its function,
+ * it keeps having them.
  */
 import { and, eq, inArray, or, sql } from "drizzle-orm";
+import { SwitchyardError } from "../core/errors.ts";
 import { canonicalJson } from "../core/hash.ts";
 import type { Kind, Manifest } from "../model/entities.ts";
 import type { Principal } from "../model/principal.ts";
@@ -13,7 +15,7 @@ import { RULES } from "./kinds/index.ts";
 import { usesOf, type OperationResolved } from "./kinds/operation-resolved.ts";
 import { withDefaults } from "./kinds/operation-settings.ts";
 import { settleSide } from "./kinds/operation-types.ts";
-import type { KindRules, RegistryPorts } from "./kinds/rules.ts";
+import type { KindRules, RegistryPorts, Settled, WriteContext } from "./kinds/rules.ts";
 import { entities, revisions, type Json } from "./schema.ts";
 import { parseManifest } from "./write.ts";
 
@@ -34,14 +36,8 @@ export async function install(entries: readonly Installable[], { database, ports
       if (row === "deleted" || (row !== undefined && row.touched)) continue;
       if (row !== undefined && canonicalJson(row.manifest) === canonicalJson(manifest)) continue;
       const before = await draft.stored(kind, manifest.name);
-      const settled = await (RULES[kind] as unknown as KindRules<"operation">).settle(manifest as never, {
-        draft,
-        principal: SYSTEM,
-        ports,
-        before,
-        basis: undefined,
-        touched: new Set(Object.keys(manifest)),
-      });
+      const settled = await settle(kind, manifest, { draft, ports, before });
+      if (settled === undefined) continue;
       await draft.stage({ kind, name: manifest.name, action: "install", ...settled });
       written.add(`${kind} ${manifest.name}`);
     }
@@ -51,6 +47,29 @@ export async function install(entries: readonly Installable[], { database, ports
     }
   });
   return changes;
+}
+
+/** undefined: rows of users stand in the way of the upgrade. They must not keep the platform from starting: it is left for later. */
+async function settle(
+  kind: Kind,
+  manifest: Json,
+  context: Pick<WriteContext, "draft" | "ports" | "before">,
+): Promise<Settled | undefined> {
+  const { draft, before } = context;
+  const touched = new Set(Object.keys(manifest));
+  try {
+    return await (RULES[kind] as unknown as KindRules<"operation">).settle(manifest as never, {
+      ...context,
+      principal: SYSTEM,
+      basis: undefined,
+      touched,
+    });
+  } catch (error) {
+    const isRefused = error instanceof SwitchyardError && error.code === "definition_invalid";
+    if (!isRefused || before === undefined || (await draft.users(kind, before.name)).length === 0) throw error;
+    console.error(JSON.stringify({ level: "warn", message: `registry: not upgraded: ${error.message}` }));
+    return undefined;
+  }
 }
 
 function overBuiltins(database: Database): Promise<Row[]> {

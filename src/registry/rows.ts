@@ -18,7 +18,7 @@ import type { Database } from "./database.ts";
 import { fromDatabaseError } from "./database-error.ts";
 import { currentRevision, type Change } from "./draft.ts";
 import { Lru } from "./lru.ts";
-import { openSecretValues, openVariables } from "./modules.ts";
+import { openSecretValues, openVariables } from "./open-secrets.ts";
 import { changes, entities } from "./schema.ts";
 import type { MasterKey } from "./seal.ts";
 

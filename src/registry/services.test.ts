@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { READY_MADE } from "../machines/ready-made.ts";
 import { fixture, HOSTING, type Fixture } from "./_fixture.node.ts";
 import type { Json } from "./schema.ts";
 
@@ -70,5 +71,41 @@ describe("a service's secrets", () => {
     await expect(opened()).rejects.toMatchObject({ code: "secret_unavailable" });
     await base.run("edit_secret", { name: "key", patch: { groups: ["default"] } });
     expect(await opened()).toEqual({ API_KEY: "second" });
+  });
+});
+
+const count = (replicas: number) => ({ description: "", replicas, revision: "newest" as const });
+
+/** As if a later version of the platform came with it. */
+async function upgrade({ registry }: Fixture, replicas: number): Promise<readonly string[]> {
+  const hotCold = READY_MADE.find(({ name }) => name === "hot_cold");
+  const states = { cold: count(0), hot: count(replicas) };
+  const manifest = { ...hotCold, name: "hot_cold", description: `Hot is ${replicas}.`, states };
+  return (await registry.install([{ kind: "state_machine", manifest }])).map(({ name }) => name);
+}
+
+describe("a ready-made state machine", () => {
+  test("is upgraded with the platform, though services go by it, until somebody edits it", async () => {
+    const fresh = await fixture({ builtins: true, adapters: HOSTING });
+    await fresh.run("create_environment", { name: "lab", adapter: "hosts" });
+    await fresh.run("create_service", { ...ALBUMS, secrets: {} });
+    expect(await upgrade(fresh, 2)).toEqual(["hot_cold"]);
+    expect(await fresh.registry.stateMachine("hot_cold")).toMatchObject({ description: "Hot is 2.", revision: 2 });
+    await fresh.run("edit_state_machine", { name: "hot_cold", patch: { description: "Mine." } });
+    expect(await upgrade(fresh, 3)).toEqual([]);
+    await fresh.close();
+  });
+
+  test("stays as it is where a service could not go along, and the platform starts all the same", async () => {
+    const fresh = await fixture({ builtins: true, adapters: HOSTING });
+    const said = vi.spyOn(console, "error").mockReturnValue();
+    await fresh.run("create_environment", { name: "lab", adapter: "hosts" });
+    await fresh.run("create_service", { ...ALBUMS, secrets: {}, replicas: { max: 1 } });
+    expect(await upgrade(fresh, 2)).toEqual([]);
+    expect(said.mock.calls).toEqual([[expect.stringContaining('the service \\"albums\\"')]]);
+    said.mockRestore();
+    await fresh.run("edit_service", { name: "albums", patch: { replicas: { max: 2 } } });
+    expect(await upgrade(fresh, 2)).toEqual(["hot_cold"]);
+    await fresh.close();
   });
 });

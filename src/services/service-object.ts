@@ -298,10 +298,9 @@ export class ServiceObject extends DurableObject<unknown> {
       this.#write((at) => this.#ledger.take(this.#head(), take, because, at));
     }
     this.#keepHouse(now);
-    const moves = movesNow({ store: this.#store, holders: this.#holders }, now);
-    if (moves.length > 0) {
-      this.#write((at) => moves.forEach((move) => write(move, { store: this.#store, ledger: this.#ledger }, at)));
-    }
+    const place = { store: this.#store, holders: this.#holders, ledger: this.#ledger };
+    const moves = movesNow(place, now);
+    if (moves.length > 0) this.#write((at) => moves.forEach((move) => write(move, place, at)));
     this.#errands.act(now);
     return take !== undefined || moves.length > 0;
   }

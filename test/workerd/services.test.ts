@@ -537,6 +537,31 @@ describe("scaling", () => {
 });
 
 describe("a command", () => {
+  it("deploys what nobody has asked for in a long time, and it idles from then on", async () => {
+    const world = new TestWorld({}, BRIEF);
+    await warm(world);
+    await world.pass(MINUTE);
+    expect(await world.status()).toMatchObject({ state: "cold", replicas: [] });
+    expect(await world.command({ do: "deploy" })).toBeUndefined();
+    await world.pass(4 * SECOND);
+    expect(await world.status()).toMatchObject({ state: "hot", replicas: [{ phase: "ready" }] });
+    await world.pass(10 * SECOND);
+    expect(await world.status()).toMatchObject({ state: "cold", replicas: [] });
+    expect(world.stopped).toEqual(world.begun);
+  });
+
+  it("deploys what is just going, and it idles from then on", async () => {
+    const world = new TestWorld({}, BRIEF);
+    const replica = await warm(world);
+    await idle(world, 5 * SECOND);
+    expect(await world.phases()).toEqual(["draining"]);
+    expect(await world.command({ do: "deploy" })).toBeUndefined();
+    await world.pass(4 * SECOND);
+    expect(await world.status()).toMatchObject({ state: "hot", replicas: [{ replica, phase: "ready" }] });
+    await world.pass(20 * SECOND);
+    expect(await world.status()).toMatchObject({ state: "cold", replicas: [] });
+  });
+
   it("deploys as if a request waited, and undeploys once the leases are over", async () => {
     const world = new TestWorld();
     expect(await world.command({ do: "deploy" })).toBeUndefined();

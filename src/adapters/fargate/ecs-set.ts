@@ -7,6 +7,7 @@
 import type { StartOrder } from "../service-host.ts";
 import { portOf } from "../service-place.ts";
 import type { FargateConfig } from "./config.ts";
+import { placementOf } from "./placement.ts";
 import type { EcsTask } from "./task-state.ts";
 
 type ContainerDefinition = {
@@ -132,7 +133,6 @@ export function serviceBody(
   config: FargateConfig,
   { set, taskDefinition, count, port }: { set: string; taskDefinition: string; count: number; port: number },
 ): Record<string, unknown> {
-  const { capacity_provider: provider, launch_type: launchType = "FARGATE", platform_version: platform } = config;
   const { container, target_group: target } = config;
   return {
     cluster: config.cluster,
@@ -140,17 +140,7 @@ export function serviceBody(
     taskDefinition,
     desiredCount: count,
     clientToken: set.slice(-36),
-    ...(provider === undefined
-      ? { launchType }
-      : { capacityProviderStrategy: [{ capacityProvider: provider, weight: 1 }] }),
-    ...(platform === undefined ? {} : { platformVersion: platform }),
-    networkConfiguration: {
-      awsvpcConfiguration: {
-        subnets: config.subnets,
-        securityGroups: config.security_groups,
-        assignPublicIp: config.assign_public_ip ? "ENABLED" : "DISABLED",
-      },
-    },
+    ...placementOf(config),
     ...(target === undefined
       ? {}
       : { loadBalancers: [{ targetGroupArn: target, containerName: container, containerPort: port }] }),

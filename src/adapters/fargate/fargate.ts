@@ -19,6 +19,7 @@ import { checkFargate } from "./check.ts";
 import { FargateConfigSchema, type FargateConfig } from "./config.ts";
 import { ecsApi, EcsRefusal, type EcsCall } from "./ecs-api.ts";
 import { ecsServices } from "./ecs-services.ts";
+import { placementOf } from "./placement.ts";
 import { outcomeOfFailure, outcomeOfRefusal } from "./refusals.ts";
 import { stateOfTask, type EcsTask } from "./task-state.ts";
 
@@ -110,24 +111,13 @@ function taskOf(
     ...(isContainer ? traceVariables(meta) : []),
     ...(isContainer && input.length <= INPUT_CHARS ? [{ name: "SWITCHYARD_INPUT", value: input }] : []),
   ];
-  const { capacity_provider: provider, launch_type: launchType = "FARGATE", platform_version: platform } = config;
   return {
     cluster: config.cluster,
     taskDefinition: config.task_definition,
     count: 1,
     clientToken: ticket.id,
     startedBy: ticket.id,
-    ...(provider === undefined
-      ? { launchType }
-      : { capacityProviderStrategy: [{ capacityProvider: provider, weight: 1 }] }),
-    ...(platform === undefined ? {} : { platformVersion: platform }),
-    networkConfiguration: {
-      awsvpcConfiguration: {
-        subnets: config.subnets,
-        securityGroups: config.security_groups,
-        assignPublicIp: config.assign_public_ip ? "ENABLED" : "DISABLED",
-      },
-    },
+    ...placementOf(config),
     overrides: {
       ...(config.cpu === undefined ? {} : { cpu: String(config.cpu) }),
       ...(config.memory_mb === undefined ? {} : { memory: String(config.memory_mb) }),

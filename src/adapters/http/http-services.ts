@@ -5,7 +5,7 @@
  */
 import { SwitchyardError } from "../../core/errors.ts";
 import type { EnvironmentHandle } from "../../model/environment.ts";
-import { HEALTH_DEFAULTS, type ReplicaSpec } from "../../model/services.ts";
+import { HEALTH_DEFAULTS, sortOf, type ReplicaSpec } from "../../model/services.ts";
 import type { ReplicaRef, ServiceHost } from "../service-host.ts";
 import { lookUntil, reportOf, type Clock } from "../service-place.ts";
 import { notSent, sendToService, urlUnder } from "../service-send.ts";
@@ -28,8 +28,7 @@ export function httpServices(
     async start({ service, replica, revision, spec }, environment) {
       const { run, health } = spec;
       if (run === null || !("address" in run)) {
-        const [sort = "nothing"] = Object.keys(run ?? {});
-        const detail = `Cannot run the service "${service}" in "${environment.name}": it must be at an address; it is ${sort}`;
+        const detail = `Cannot run the service "${service}" in "${environment.name}": it must be at an address; it is ${sortOf(spec) ?? "nothing"}`;
         throw new SwitchyardError("environment_misconfigured", detail);
       }
       const place = await placeOf(environment);

@@ -3,6 +3,7 @@
  * to the method and path of the row: a value is one segment's text and can neither leave it nor add a header.
  */
 import { SwitchyardError, type Issue } from "../../core/errors.ts";
+import { fillRequestPath } from "../../model/request-path.ts";
 import type { ProvidedBy } from "../../model/services.ts";
 
 export type ServiceCall = {
@@ -18,9 +19,6 @@ type Fields = Readonly<Record<string, unknown>>;
 const ACCEPT = "application/json, application/problem+json, text/plain;q=0.5";
 /** Of a path with its query. Servers take some 8 KiB. */
 const MAX_PATH_CHARS = 64 * 1024;
-/** Whoever carries the request sets these. */
-const CARRIERS =
-  /^(?:host|connection|content-length|transfer-encoding|expect|upgrade|te|trailer|keep-alive|proxy-.*|switchyard-.*)$/i;
 const PRINTABLE = /^[\t\x20-\x7e]*$/;
 
 /** Throws input_invalid, which names the field, for what the request cannot say. */
@@ -31,7 +29,7 @@ export function requestOf(providedBy: ProvidedBy, input: unknown, operation: str
   const refuse = refuser(operation);
   if (fields === undefined) return wholeBody(providedBy, input, { hasBody, refuse });
   const named = new Set<string>([...query, ...Object.values(providedBy.headers), ...(body === null ? [] : [body])]);
-  const path = providedBy.path.replaceAll(/\{([^{}]*)\}/g, (_, field: string) => {
+  const path = fillRequestPath(providedBy.path, (field) => {
     named.add(field);
     return pathText(fields, field, refuse);
   });
@@ -127,12 +125,6 @@ function headerText(
   field: string,
   { fields, refuse }: { fields: Fields; refuse: Refuse },
 ): string | undefined {
-  if (CARRIERS.test(header)) {
-    throw new SwitchyardError(
-      "environment_misconfigured",
-      `Cannot send the header "${header}": a row may set those that are its service's own; whoever carries the request sets that one`,
-    );
-  }
   const value = Object.hasOwn(fields, field) ? fields[field] : undefined;
   if (value === null || value === undefined) return undefined;
   const parts = Array.isArray(value) ? value : [value];

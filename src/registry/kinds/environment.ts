@@ -4,11 +4,10 @@ import { issuesOf } from "../../model/issues.ts";
 import type { Environment, Kind } from "../../model/entities.ts";
 import { runnableOf, type AdapterDescription } from "../../model/environment.ts";
 import { SwitchyardError, type Issue } from "../../core/errors.ts";
-import type { ServiceRow } from "../../model/services.ts";
+import { sortOf, type ServiceRow } from "../../model/services.ts";
 import type { Draft, Row } from "../draft.ts";
 import { implementationOf, type OperationResolved } from "./operation-resolved.ts";
 import { named, nearest, refuse, type KindRules, type WriteContext } from "./rules.ts";
-import { sortOf } from "./service-settings.ts";
 
 export const environmentRules: KindRules<"environment"> = {
   // Nothing is resolved here, so bringing a revision back is writing it again.

@@ -12,6 +12,11 @@ type Granted = {
   secrets: readonly { name: string; pointer: string }[];
 };
 
+/** Of a row that has them in a list. */
+export function listedSecrets(secrets: readonly string[]): Granted["secrets"] {
+  return secrets.map((name, place) => ({ name, pointer: `/secrets/${place}` }));
+}
+
 /** What it uses with them. Throws forbidden or definition_invalid. */
 export async function grantSecrets(
   { what, group, secrets }: Granted,

@@ -1,6 +1,7 @@
 /** The request to a service that an operation is: each field that it names is one that the input can have, and goes to one place. */
 import { toPointer } from "../../core/json.ts";
 import { didYouMean } from "../../core/did-you-mean.ts";
+import { isOwnHeader } from "../../model/request-headers.ts";
 import { parseRequestPath } from "../../model/request-path.ts";
 import type { ProvidedBy } from "../../model/services.ts";
 import { follow } from "../../types/index.ts";
@@ -8,9 +9,6 @@ import type { ClosedType } from "../close.ts";
 import { pointerFits } from "./pointer-fits.ts";
 import { refuse } from "./rules.ts";
 
-/** What the platform says itself of each request, or what says how its bytes are carried. */
-const OWN_HEADERS =
-  /^(?:connection|content-length|content-type|expect|host|idempotency-key|keep-alive|proxy-.*|switchyard-.*|te|traceparent|tracestate|trailer|transfer-encoding|upgrade)$/;
 const WITHOUT_BODY: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE"]);
 
 type Mention = { field: string; pointer: string };
@@ -65,7 +63,7 @@ function checkHeaders(what: string, { headers }: ProvidedBy): void {
   const seen = new Set<string>();
   for (const header of Object.keys(headers)) {
     const lower = header.toLowerCase();
-    if (OWN_HEADERS.test(lower)) {
+    if (isOwnHeader(lower)) {
       throw refuse(
         "definition_invalid",
         `/provided_by/headers/${header}`,

@@ -2,7 +2,7 @@
 import type { Module, Operation } from "../../model/entities.ts";
 import type { ExternalImplementation } from "../../model/implementations.ts";
 import type { Implementation } from "../../model/resolved.ts";
-import { grantSecrets } from "./grant-secrets.ts";
+import { grantSecrets, listedSecrets } from "./grant-secrets.ts";
 import { checkExamples } from "./operation-examples.ts";
 import { checkPathIsFree } from "./operation-path.ts";
 import { checkPlaces } from "./operation-places.ts";
@@ -127,6 +127,5 @@ function externalOf(external: ExternalImplementation): Exclude<Implementation, {
 }
 
 function secretsOf({ name, group, secrets }: Operation): Parameters<typeof grantSecrets>[0] {
-  const granted = secrets.map((secret, place) => ({ name: secret, pointer: `/secrets/${place}` }));
-  return { what: `the operation "${name}"`, group, secrets: granted };
+  return { what: `the operation "${name}"`, group, secrets: listedSecrets(secrets) };
 }

@@ -2,11 +2,12 @@
  * Schedules: either a cron expression or an interval, with due times that come; an input that the operation takes as it is
  * now; and no setting that would do nothing. A pause is never refused for what has become of the operation meanwhile.
  */
-import { isTimeZone, parseCron } from "../../model/cron.ts";
+import { parseCron } from "../../model/cron.ts";
 import { dueBetween, dueTimes } from "../../model/due-times.ts";
 import { SCHEDULE_DEFAULTS, type Schedule } from "../../model/triggers.ts";
 import { checkInputFits } from "./operation-input.ts";
 import { refuse, type KindRules } from "./rules.ts";
+import { checkTimeZone } from "./time-zone.ts";
 import { checkScopes, startedOperation } from "./trigger.ts";
 
 export const scheduleRules: KindRules<"schedule"> = {
@@ -41,14 +42,7 @@ function checkTiming(manifest: Schedule): void {
         : "-s cron=null or -s every_ms=null takes one away",
     );
   }
-  if (!isTimeZone(zone)) {
-    throw refuse(
-      "definition_invalid",
-      "/time_zone",
-      `Cannot store the schedule "${name}": time_zone must be the name of an IANA time zone; it is "${zone}"`,
-      "such as UTC, Europe/Berlin or America/New_York",
-    );
-  }
+  checkTimeZone(`the schedule "${name}"`, { zone, pointer: "/time_zone" });
   if (cron === null && zone !== SCHEDULE_DEFAULTS.time_zone) {
     throw without(
       name,

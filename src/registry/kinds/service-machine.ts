@@ -1,11 +1,10 @@
 /** Whether a service can go by its state machine: asked when either of the two is written. */
 import { leavesOf } from "../../machines/leaves.ts";
-import type { ServiceRow } from "../../model/services.ts";
+import { sortOf, type ServiceRow } from "../../model/services.ts";
 import type { StateMachine } from "../../model/state-machines.ts";
 import { assertWithinRights } from "../../model/within-rights.ts";
 import { checkInvokes } from "./trigger.ts";
 import { refuse, type WriteContext } from "./rules.ts";
-import { sortOf } from "./service-settings.ts";
 
 /**
  * `at`: which of the two is written, so that what is wrong is said there. Throws definition_invalid, and forbidden where somebody

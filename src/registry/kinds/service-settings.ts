@@ -1,15 +1,7 @@
 /** The settings of a service that only make sense together: one that nothing would act on is refused, never stored and ignored. */
 import { canonicalJson } from "../../core/hash.ts";
-import type { ServiceSort } from "../../model/environment.ts";
-import { REPLICAS_DEFAULT, STEP_DEFAULTS, STOP_MS_DEFAULT, type ServiceRow } from "../../model/services.ts";
+import { REPLICAS_DEFAULT, STEP_DEFAULTS, sortOf, STOP_MS_DEFAULT, type ServiceRow } from "../../model/services.ts";
 import { refuse } from "./rules.ts";
-
-/** null: its own operations say what runs. */
-export function sortOf({ run }: Pick<ServiceRow, "run">): ServiceSort | null {
-  if (run === null) return null;
-  if ("process" in run) return "process";
-  return "container" in run ? "container" : "address";
-}
 
 /** What can be said without reading another row. Throws setting_unsupported or definition_invalid. */
 export function checkServiceSettings(service: ServiceRow): void {

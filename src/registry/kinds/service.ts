@@ -4,14 +4,14 @@
  */
 import type { Environment } from "../../model/entities.ts";
 import { lacking } from "../../model/environment.ts";
-import { STEP_DEFAULTS, type ExposureRow, type ServiceRow } from "../../model/services.ts";
+import { sortOf, STEP_DEFAULTS, type ExposureRow, type ServiceRow } from "../../model/services.ts";
 import type { StateMachine } from "../../model/state-machines.ts";
 import type { Draft, Row, Use } from "../draft.ts";
 import { grantSecrets } from "./grant-secrets.ts";
 import type { OperationResolved } from "./operation-resolved.ts";
 import { named, refuse, type KindRules, type WriteContext } from "./rules.ts";
 import { checkFollows } from "./service-machine.ts";
-import { checkServiceSettings, sortOf } from "./service-settings.ts";
+import { checkServiceSettings } from "./service-settings.ts";
 import { checkInvokes, checkScopes } from "./trigger.ts";
 
 export const serviceRules: KindRules<"service"> = {

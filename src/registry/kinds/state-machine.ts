@@ -6,13 +6,13 @@ import { SwitchyardError, type Issue } from "../../core/errors.ts";
 import { analyse, type Finding } from "../../machines/analyse.ts";
 import { leavesOf } from "../../machines/leaves.ts";
 import { FACTS, type Leaf, type StateMachine } from "../../model/state-machines.ts";
-import { isTimeZone } from "../../model/cron.ts";
 import type { ServiceRow } from "../../model/services.ts";
 import type { Use } from "../draft.ts";
 import { checkCompiles } from "./compiles.ts";
 import { checkInputFits } from "./operation-input.ts";
 import { named, refuse, type KindRules, type WriteContext } from "./rules.ts";
 import { checkFollows } from "./service-machine.ts";
+import { checkTimeZone } from "./time-zone.ts";
 
 const HINTS: Readonly<Record<Finding["kind"], string>> = {
   unknown_state: "add the state to states, or name one that is there",
@@ -92,14 +92,7 @@ async function checkLeaf(
       pointer: `${pointer}/expression`,
     });
   } else if ("between" in leaf) {
-    if (!isTimeZone(leaf.time_zone)) {
-      throw refuse(
-        "definition_invalid",
-        `${pointer}/time_zone`,
-        `Cannot store the state machine "${machine}": time_zone must be the name of an IANA time zone; it is "${leaf.time_zone}"`,
-        "such as UTC, Europe/Berlin or America/New_York",
-      );
-    }
+    checkTimeZone(`the state machine "${machine}"`, { zone: leaf.time_zone, pointer: `${pointer}/time_zone` });
   } else checkComparison(machine, { leaf, pointer });
   return undefined;
 }

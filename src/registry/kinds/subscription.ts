@@ -4,7 +4,7 @@ import { destinationFault } from "../../model/destination.ts";
 import type { Subscription } from "../../model/triggers.ts";
 import { allows } from "../../model/principal.ts";
 import { DELIVERY_FUNCTION } from "../builtins/delivery-function.ts";
-import { grantSecrets } from "./grant-secrets.ts";
+import { grantSecrets, listedSecrets } from "./grant-secrets.ts";
 import { refuse, type KindRules } from "./rules.ts";
 import { checkExpression, checkScopes, startedOperation } from "./trigger.ts";
 
@@ -22,9 +22,8 @@ export const subscriptionRules: KindRules<"subscription"> = {
         `Cannot write the subscription "${name}": network private needs the scope admin; the token has ${context.principal.scopes.join(", ")}`,
       );
     }
-    const granted = secrets.map((secret, place) => ({ name: secret, pointer: `/secrets/${place}` }));
     const what = `the subscription "${name}"`;
-    const uses = await grantSecrets({ what, group: undefined, secrets: granted }, context);
+    const uses = await grantSecrets({ what, group: undefined, secrets: listedSecrets(secrets) }, context);
     if (operation !== null)
       uses.push((await startedOperation("subscription", { ...manifest, operation }, context)).use);
     return { manifest, resolved: {}, uses };

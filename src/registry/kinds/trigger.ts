@@ -1,6 +1,6 @@
 /**
- * What webhooks, schedules and subscriptions have in common: their rights are never more than those of whoever writes the
- * row, at every write; what they start must be there and open to them; a secret is used only by who may use secrets.
+ * What webhooks, schedules, subscriptions, agents and services have in common: their rights are never more than those of whoever
+ * writes the row, at every write; what they start must be there and open to them.
  */
 import { SwitchyardError } from "../../core/errors.ts";
 import type { Operation } from "../../model/entities.ts";

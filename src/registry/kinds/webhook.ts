@@ -1,6 +1,6 @@
 /** Webhooks fail closed: one without a secret is refused unless its row says `unsigned: true` in so many words. */
 import { signsTime, TOLERANCE_S, type Webhook } from "../../model/triggers.ts";
-import { grantSecrets } from "./grant-secrets.ts";
+import { grantSecrets, listedSecrets } from "./grant-secrets.ts";
 import { refuse, type KindRules } from "./rules.ts";
 import { checkExpression, checkScopes, startedOperation } from "./trigger.ts";
 
@@ -14,9 +14,9 @@ export const webhookRules: KindRules<"webhook"> = {
     checkScopes("webhook", manifest, context);
     const { name, secrets } = manifest;
     const operation = await startedOperation("webhook", manifest, context);
-    const granted = secrets.map((secret, place) => ({ name: secret, pointer: `/secrets/${place}` }));
     const { group } = operation.manifest;
-    const used = await grantSecrets({ what: `the webhook "${name}"`, group, secrets: granted }, context);
+    const what = `the webhook "${name}"`;
+    const used = await grantSecrets({ what, group, secrets: listedSecrets(secrets) }, context);
     return { manifest, resolved: {}, uses: [operation.use, ...used] };
   },
 };
