@@ -108,12 +108,12 @@ export function runnerServices(ports: RunnerPorts): Required<ServiceHost> {
           const reports = readReports(output, name);
           const has = new Set(reports.map(({ replica }) => replica));
           // The runner itself says so: it may be another of the same name, as after a start of the machine.
-          const gone = replicas.filter(({ replica, place: at }) => at === name && !has.has(replica));
-          const ended = `${name} has it no more`;
-          return [
-            ...reports,
-            ...gone.map(({ replica }) => reportOf({ replica, service, place: name, status: "ended", ended })),
-          ];
+          const gone = replicas
+            .filter(({ replica, place: at }) => at === name && !has.has(replica))
+            .map(({ replica }) =>
+              reportOf({ replica, service, place: name, status: "ended", ended: `${name} has it no more` }),
+            );
+          return reports.concat(gone);
         } catch (thrown) {
           // It is gone, with what it had. Of one that is there and does not answer, nothing is known: nothing is said of any then.
           if (thrown instanceof SwitchyardError && thrown.code === "environment_unavailable") return [];
