@@ -7,6 +7,7 @@ import { clock, errorOf, SECOND, START, TestWorld } from "./services-world.ts";
 vi.spyOn(console, "error").mockImplementation(() => undefined);
 
 const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
 
 /** As hot_cold, and five seconds of idling are enough. */
 const BRIEF = {
@@ -638,6 +639,28 @@ describe("a row", () => {
     await world.changed();
     await expect.poll(async () => (await world.status()).state).toBe("c");
     expect(world.begun).toEqual([]);
+  });
+});
+
+describe("a clock that is put back", () => {
+  it("keeps nothing waiting for the time that was", async () => {
+    const world = new TestWorld();
+    await world.pass(HOUR);
+    world.ends.push("exit code 1");
+    const waits = world.acquire({ waitMs: 2 * HOUR });
+    await world.stub.rest();
+    expect(await world.status()).toMatchObject({ crashes: { failures: 1 }, replicas: [] });
+    clock.now -= HOUR;
+    await world.report({ waiting: 1 });
+    await world.stub.rest();
+    expect(leased(await waits)).toEqual([world.begun[1]]);
+    // Nor a replica that is to go.
+    clock.now += HOUR;
+    await world.report();
+    clock.now -= HOUR;
+    expect(await world.command({ do: "undeploy" })).toBeUndefined();
+    await world.pass(10 * SECOND);
+    expect(await world.phases()).toEqual([]);
   });
 });
 
