@@ -21,6 +21,7 @@ import type {
   StepOrder,
 } from "../../src/services/messages.ts";
 import { ServiceObject as RealServiceObject } from "../../src/services/service-object.ts";
+import { die, mortal, ringUntil } from "./_mortal.ts";
 
 export const START = Date.UTC(2040, 0, 1, 12);
 export const SECOND = 1_000;
@@ -47,15 +48,7 @@ function worldOf(name: string | undefined): TestWorld {
 export class ServiceObject extends RealServiceObject {
   constructor(state: DurableObjectState, env: unknown) {
     const world = worldOf(state.id.name);
-    const { storage } = state;
-    const own = storage.transactionSync.bind(storage);
-    storage.transactionSync = <T>(work: () => T): T => {
-      const step = ++world.writes;
-      if (step === world.dieBefore) die(state, world);
-      const result = own(work);
-      if (step === world.dieAfter) die(state, world);
-      return result;
-    };
+    mortal(state, world, () => dieIn(world, state));
     super(state, env);
   }
 
@@ -89,7 +82,7 @@ export class ServiceObject extends RealServiceObject {
 
   /** Memory is gone, tables are there. */
   kill(): void {
-    die(this.ctx, worldOf(this.ctx.id.name));
+    dieIn(worldOf(this.ctx.id.name), this.ctx);
   }
 
   /** The alarm, if it is due, and nothing is waited for. */
@@ -101,27 +94,15 @@ export class ServiceObject extends RealServiceObject {
   }
 
   /** Rings each alarm that is due by then, in order; what each sets off comes to rest before the next. */
-  async ringUntil(time: number): Promise<void> {
-    for (let rings = 0; rings < 2_000; rings++) {
-      await this.rest();
-      const at = await this.ctx.storage.getAlarm();
-      if (at === null || at > time) {
-        clock.now = time;
-        return;
-      }
-      clock.now = Math.max(clock.now, at);
-      // As the runtime does it: the alarm is forgotten, then the handler called.
-      await this.ctx.storage.deleteAlarm();
-      await this.alarm();
-    }
-    throw new Error("the alarms never come to rest");
+  ringUntil(time: number): Promise<void> {
+    const { storage } = this.ctx;
+    return ringUntil(time, { storage, clock, rest: () => this.rest(), alarm: () => this.alarm(), most: 2_000 });
   }
 }
 
-function die(state: DurableObjectState, world: TestWorld): never {
+function dieIn(world: TestWorld, state: DurableObjectState): never {
   world.forget();
-  state.abort("killed by the test");
-  throw new Error("killed by the test");
+  die(state);
 }
 
 /** In place of the real one: over the world's runners. */
