@@ -76,7 +76,7 @@ describe("opctl service", () => {
 
   it("--wait tells what happens until it is so", async () => {
     let looks = 0;
-    fake.platform.services.set("albums", statusView({ state: "cold", wanted: 0, replicas: [], events: [] }));
+    fake.platform.services.set("albums", statusView({ replicas: [], events: [] }));
     fake.platform.before = ({ method }) => {
       if (method === "GET" && ++looks === 3) fake.platform.services.set("albums", statusView());
     };

@@ -4,12 +4,12 @@ import type { ServiceCommand, ServiceStatusView } from "./api.ts";
 import { settledOf } from "./settled.ts";
 
 const WARM = statusView();
-const COLD = statusView({ state: "cold", wanted: 0, replicas: [] });
+const COLD = statusView({ state: "cold", because: ["idle_seconds >= 1: it is 2"], wanted: 0, replicas: [] });
 const FAILED = { failures: 5, looping: true, reason: "exit code 1", lines: [], next_at: null };
 
 test.each<[string, ServiceCommand, ServiceStatusView, unknown]>([
   ["deploy, warm", "deploy", WARM, { done: true }],
-  ["deploy, still cold", "deploy", COLD, { done: false }],
+  ["deploy, cold again", "deploy", COLD, { done: false, stuck: "it went cold again: idle_seconds >= 1: it is 2" }],
   [
     "deploy, starting",
     "deploy",

@@ -13,10 +13,12 @@ export type Settled =
   | { done: false; /** Nothing will come of it before somebody mends this. */ stuck?: string };
 
 export function settledOf(status: ServiceStatusView, { command, before }: Wish): Settled {
-  const { replicas, wanted, steps, problem, crashes } = status;
+  const { replicas, wanted, because, steps, problem, crashes } = status;
   if (problem !== null) return { done: false, stuck: problem };
   if (crashes.looping)
     return { done: false, stuck: crashes.reason ?? `${crashes.failures} starts in a row have failed` };
+  // A deployment leads to a state with replicas before it is answered: whoever finds none has come too late.
+  if (command === "deploy" && wanted === 0) return { done: false, stuck: `it went cold again: ${because.join("; ")}` };
   if (steps.length > 0) return { done: false };
   const there = replicas.filter(({ phase }) => phase !== "ended");
   if (command === "undeploy") return there.length === 0 ? { done: true } : { done: false };

@@ -440,7 +440,7 @@ export const ERRORS = {
     fault: "system",
     title: "The service cannot run now",
     explain:
-      "No replica is ready and none can be started: its environment is gone, runs no services, or has nobody to take them; nothing has run. The detail says what to mend; `opctl get service NAME` has all of it.",
+      "No replica is ready and none can be started: its environment is gone, runs no services, or has nobody to take them; nothing has run. The detail says what to mend; `opctl get service NAME` has all of it. It is tried again after a while that grows to five minutes; `opctl service deploy NAME` tries at once.",
   },
   service_crash_looping: {
     status: 503,
@@ -460,14 +460,15 @@ export const ERRORS = {
     status: 503,
     fault: "system",
     title: "No environment can run the operation now",
-    explain: "The detail says what is missing. `opctl get environments` lists what is there.",
+    explain:
+      "The detail says what is missing, or switched off: an environment, or the exposure or the service that provides the operation. `opctl get environments`, `opctl get exposures` and `opctl get services` list what is there.",
   },
   environment_unavailable: {
     status: 503,
     fault: "system",
     title: "The environment does not answer",
     explain:
-      "The place where the operation runs cannot be reached, or has nobody to take the work; nothing has run. `opctl environment check NAME` looks closer. An asynchronous execution waits and is tried again.",
+      "The place where the operation runs cannot be reached, or has nobody to take the work; nothing has run. `opctl environment check NAME` looks closer; of a service that was not ready within the operation's time-out `opctl get service NAME` says why. An asynchronous execution waits and is tried again.",
   },
   environment_refused: {
     status: 502,
@@ -481,7 +482,7 @@ export const ERRORS = {
     fault: "system",
     title: "The environment has no room now",
     explain:
-      "The place limits how much runs at once, and the limit is reached; nothing has run. It is asked again later, less often each time. Raise the limit there, or name a second environment in the row.",
+      "The place limits how much runs at once, or the service how many requests may wait for it (`max_waiting`), and the limit is reached; nothing has run. It is asked again later, less often each time. Raise the limit there, or name a second environment in the operation's row.",
   },
   environment_forbids: {
     status: 502,
@@ -509,7 +510,7 @@ export const ERRORS = {
     fault: "system",
     title: "The executor was lost while the operation ran",
     explain:
-      "The process that ran the code ended: out of memory, killed for another call's endless loop, or with the whole platform. Whether the handler had effects is unknown. An asynchronous execution is tried again by itself.",
+      "The process that ran the code ended: out of memory, killed for another call's endless loop, or with the whole platform. Or the service's replica broke off in the middle of an answer. Whether it had effects is unknown. An asynchronous execution is tried again by itself.",
   },
   timeout: {
     status: 504,

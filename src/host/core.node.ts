@@ -135,13 +135,14 @@ export function createHost(options: HostOptions): Host {
     const reason = forbidden(options.allow, work, locateProgram);
     if (reason !== undefined)
       return replyOf(failed("environment_forbids", `Cannot run "${meta.operation}" here: ${reason}`));
+    // Nothing of it travels as an artifact.
+    if (work.kind === "replica") {
+      return replyTo(await runReplicaWork(options.replicas, work, { meta, input: rest, cancellation }));
+    }
     const more = cancellation === undefined ? {} : { cancellation };
     const platform = platformAt(options.platformUrl ?? order.platform_url);
     const { input, definition: given } = await fetchParts(order, rest, platform);
     const fitted = (result: InvocationResult) => fitReply(result, { meta, platform, maxBytes: options.maxReplyBytes });
-    if (work.kind === "replica") {
-      return replyTo(await runReplicaWork(options.replicas, work, { meta, input, cancellation }));
-    }
     if (work.kind !== "module") {
       const log = (level: string, message: string) => options.log(redactLine(`${level} ${meta.operation}: ${message}`));
       return fitted(await external(work, { meta, input }, { ...more, log }));

@@ -407,6 +407,9 @@ describe("a state machine", () => {
       /start "banker"/,
     ]);
     await base.run("put_service", { ...SERVICE, state_machine: "sample" });
+    // So nobody lends themselves these by what they write into its state machine.
+    const edit = base.run("edit_state_machine", { name: "sample", patch: asks }, holding("registry:write"));
+    await expect(edit).rejects.toMatchObject({ code: "forbidden" });
     await base.run("edit_state_machine", { name: "sample", patch: asks });
     await expectRefusal(base.run("edit_service", { name: "sample", patch: { scopes: ["ops:invoke:registry"] } }), [
       "/scopes",

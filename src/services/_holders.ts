@@ -64,6 +64,11 @@ export class Holders {
     known.heardAt = now;
   }
 
+  /** Somebody wanted it to be there: as if a request of nobody's had just ended. */
+  wanted(now: number): void {
+    this.#idleSince = Math.max(this.#idleSince, now);
+  }
+
   /** All who wait there are told, be it of a replica or that waiting is of no use. */
   answered(holder: string): void {
     const known = this.#holders.get(holder);

@@ -42,7 +42,7 @@ export function releasedAt(replica: Replica, { head, holders }: { head: Head; ho
 }
 
 /** Within a transaction. */
-export function write(move: Move, { store, ledger }: { store: ServiceStore; ledger: Ledger }, now: number): void {
+export function write(move: Move, { store, ledger, holders }: Place & { ledger: Ledger }, now: number): void {
   const head = store.head();
   const replica = store.replica(move.replica);
   if (head === undefined) return;
@@ -54,20 +54,26 @@ export function write(move: Move, { store, ledger }: { store: ServiceStore; ledg
   }
   if (replica === undefined) return;
   switch (move.do) {
-    case "admit": {
+    case "admit":
       ledger.phase(replica, "ready", "it is given requests", now);
-      if (head.nudged) store.setHead({ ...head, nudged: false });
-      return;
-    }
+      return deployed(head, { store, holders }, now);
     case "drain":
       return void ledger.phase(replica, "draining", "it is given no more requests", now);
     case "undrain":
-      return void ledger.phase(replica, "ready", "it is given requests again", now);
+      ledger.phase(replica, "ready", "it is given requests again", now);
+      return deployed(head, { store, holders }, now);
     case "stop":
       return void ledger.phase(replica, "stopping", "it is stopped", now);
     case "forget":
       return store.forgetReplica(replica.replica);
   }
+}
+
+/** What somebody has deployed is there, and idles from here on: not since the last request, which may be long ago. */
+function deployed(head: Head, { store, holders }: Place, now: number): void {
+  if (!head.nudged) return;
+  holders.wanted(now);
+  store.setHead({ ...head, nudged: false, idleSince: null });
 }
 
 function wantedOf(head: Head): Wanted {

@@ -9,6 +9,7 @@
  */
 import { DurableObject, exports } from "cloudflare:workers";
 import { canonicalJson } from "../core/hash.ts";
+import type { ReplicaRef } from "../adapters/service-host.ts";
 import type { ErrorData } from "../core/errors.ts";
 import type { Ask } from "../machines/evaluate.ts";
 import { Alarm } from "../objects/alarm.ts";
@@ -83,6 +84,7 @@ export class ServiceObject extends DurableObject<unknown> {
       name,
       facts: () => this.#facts(this.#head(), Date.now()),
       operation: (text) => this.#runner.ask(text),
+      late: () => this.#kick(),
     });
     this.#errands = new Errands(
       {
@@ -149,12 +151,22 @@ export class ServiceObject extends DurableObject<unknown> {
     this.#kick();
   }
 
-  /** Where one that is being started is to be. false: it is not wanted any more, and must not be started. */
-  placed(replica: string, place: string): boolean {
+  /** Where one that is being started is to be. false: it is not wanted, or not there, and must not be started. */
+  placed(replica: string, { environment, place }: { environment: string; place: string }): boolean {
     const known = this.#store.replica(replica);
     if (known?.step !== "start" || (known.place !== "" && known.place !== place)) return false;
+    if (known.environment !== environment) return false;
     if (known.place !== place) this.#write(() => this.#store.setReplica({ ...known, place }));
     return true;
+  }
+
+  /** Where those replicas are in an environment, whatever somebody says: what is not known there is left out. */
+  whereabouts(environment: string, replicas: readonly string[]): ReplicaRef[] {
+    const service = this.#name();
+    return this.#store
+      .replicas()
+      .filter((known) => known.environment === environment && replicas.includes(known.replica))
+      .map(({ replica, place, address }) => ({ service, replica, place, address }));
   }
 
   /** Command → JSON of `{error?}`. */
@@ -286,10 +298,9 @@ export class ServiceObject extends DurableObject<unknown> {
       this.#write((at) => this.#ledger.take(this.#head(), take, because, at));
     }
     this.#keepHouse(now);
-    const moves = movesNow({ store: this.#store, holders: this.#holders }, now);
-    if (moves.length > 0) {
-      this.#write((at) => moves.forEach((move) => write(move, { store: this.#store, ledger: this.#ledger }, at)));
-    }
+    const place = { store: this.#store, holders: this.#holders, ledger: this.#ledger };
+    const moves = movesNow(place, now);
+    if (moves.length > 0) this.#write((at) => moves.forEach((move) => write(move, place, at)));
     this.#errands.act(now);
     return take !== undefined || moves.length > 0;
   }

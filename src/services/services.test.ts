@@ -18,6 +18,7 @@ const REPORT: ReplicaReport = {
   ended: null,
   lines: [],
 };
+const REF = { service: "albums", replica: "r-1", place: "desk", address: null };
 const STEP = { service: "albums", replica: "r-1", revision: "v", count: 1, place: "", environment: "" };
 
 const machine = (initial: number) => ({ initial: "a", states: { a: { replicas: initial } } });
@@ -55,10 +56,12 @@ function world(
   };
   let now = 0;
   const object = (name: string) => ({
-    placed: async (replica: string, place: string) => {
-      log.push(`placed ${replica} ${place}`);
+    placed: async (replica: string, { environment, place }: { environment: string; place: string }) => {
+      log.push(`placed ${replica} ${place} in ${environment}`);
       return isWanted;
     },
+    whereabouts: async (environment: string, replicas: string[]) =>
+      environment === "rack" && replicas.includes("r-1") ? [{ ...REF, address: "http://10.0.0.5:80" }] : [],
     changed: async () => void log.push(`changed ${name}`),
     command: async () => JSON.stringify({ error: { code: "command_refused", detail: "no" } }),
     status: async () =>
@@ -87,19 +90,19 @@ describe("start()", () => {
   test("opens secrets, chooses a place and has it written down before anything starts there", async () => {
     const { services, row, log } = world({ variables: { MODE: "fast" } });
     expect(await services.start(row, STEP)).toEqual(REPORT);
-    expect(log).toEqual(["placed r-1 desk", 'start desk in rack with {"MODE":"fast","KEY":"opened"}']);
+    expect(log).toEqual(["placed r-1 desk in rack", 'start desk in rack with {"MODE":"fast","KEY":"opened"}']);
   });
 
   test("goes where it is already", async () => {
     const { services, row, log } = world();
     await services.start(row, { ...STEP, place: "attic", environment: "before" });
-    expect(log).toEqual(["placed r-1 attic", 'start attic in before with {"KEY":"opened"}']);
+    expect(log).toEqual(["placed r-1 attic in before", 'start attic in before with {"KEY":"opened"}']);
   });
 
   test("is refused for what its controller does not want", async () => {
     const { services, row, log } = world({}, { isWanted: false });
     await expect(services.start(row, STEP)).rejects.toMatchObject({ code: "command_refused" });
-    expect(log).toEqual(["placed r-1 desk"]);
+    expect(log).toEqual(["placed r-1 desk in rack"]);
   });
 
   test.each([
@@ -113,7 +116,7 @@ describe("start()", () => {
       { host: { observe } },
     );
     expect(await services.start(row, STEP)).toMatchObject({ status, replica: "r-1", revision: "v" });
-    expect(log).toEqual(["placed r-1 "]);
+    expect(log).toEqual(["placed r-1  in rack"]);
   });
 
   test("says that an environment is gone", async () => {
@@ -130,6 +133,21 @@ test("stop() gives it its time, where it was started, and leaves alone what nobo
   const already = world({ run: { address: "http://10.0.0.1" } });
   await already.services.stop(already.row, { ...STEP, place: "", address: null });
   expect([log, already.log]).toEqual([["stop r-1 desk 5 in before"], []]);
+});
+
+test("observe() looks where the controller knows a replica to be, whatever address is given", async () => {
+  const asked: unknown[] = [];
+  const observe: ServiceHost["observe"] = async ({ replicas }) => {
+    asked.push(replicas);
+    return [];
+  };
+  const { services, row } = world({}, { host: { observe } });
+  const made = { ...REF, address: "http://169.254.169.254" };
+  await services.observe(row, { service: "albums", replicas: [made, { ...made, replica: "r-2" }], environment: "" });
+  expect(asked).toEqual([[{ ...REF, address: "http://10.0.0.5:80" }]]);
+  await services.observe(row, { service: "albums", replicas: [made], environment: "lan" });
+  await services.observe(row, { service: "albums", replicas: [], environment: "lan" });
+  expect(asked).toHaveLength(1);
 });
 
 test("status() says how requests reach it through each of its exposures", async () => {

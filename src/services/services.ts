@@ -1,5 +1,5 @@
 /** Services as the rest of the platform uses them: their objects behind the built-in functions, their steps, told of what changes. */
-import type { ServiceHost } from "../adapters/service-host.ts";
+import type { ReplicaRef, ServiceHost } from "../adapters/service-host.ts";
 import { SwitchyardError } from "../core/errors.ts";
 import type { EnvironmentHandle } from "../model/environment.ts";
 import type { ExposureRow, ServiceRow } from "../model/services.ts";
@@ -28,7 +28,8 @@ export type Services = ServicePorts["services"] & {
 export type ServiceStub = {
   status(): Promise<string | undefined>;
   command(text: string): Promise<string>;
-  placed(replica: string, place: string): Promise<boolean>;
+  placed(replica: string, at: { environment: string; place: string }): Promise<boolean>;
+  whereabouts(environment: string, replicas: readonly string[]): Promise<ReplicaRef[]>;
   watch(after: number, waitMs: number): Promise<StoredEvent[]>;
   changed(): Promise<void>;
 };
@@ -92,20 +93,26 @@ export function createServices(options: ServicesOptions): Services {
       const { environment, services } = await placeOf(where === "" ? row.environment : where);
       const { run, port, health, requires, stop_ms } = row;
       const { name: service } = row;
-      if (isThereAlready(row)) return ready({ service, replica, revision, row, environment, services });
+      const wanted = async (place: string): Promise<void> => {
+        const at = { environment: environment.name, place };
+        if (await answered(service, async () => object(service).placed(replica, at))) return;
+        throw new SwitchyardError(
+          "command_refused",
+          `Cannot start the replica "${replica}" of the service "${service}": its controller must want it there; it does not`,
+          { hint: `opctl service deploy ${service}` },
+        );
+      };
+      if (isThereAlready(row)) {
+        await wanted("");
+        return ready({ service, replica, revision, row, environment, services });
+      }
       const variables = { ...row.variables, ...(await registry.serviceSecrets(row)) };
       const secrets = Object.keys(row.secrets);
       const spec = { run, variables, secrets, port, health, requires, stop_ms };
       const order = { service, replica, revision, count, spec };
       // Written before anything is started there: whoever comes after knows where to look.
       const place = known === "" ? ((await services.place?.(order, environment)) ?? "") : known;
-      if (!(await answered(service, async () => object(service).placed(replica, place)))) {
-        throw new SwitchyardError(
-          "command_refused",
-          `Cannot start the replica "${replica}" of the service "${service}": its controller must want it; it does not`,
-          { hint: `opctl service deploy ${service}` },
-        );
-      }
+      await wanted(place);
       return services.start({ ...order, place }, environment).then(mutable);
     },
 
@@ -116,7 +123,12 @@ export function createServices(options: ServicesOptions): Services {
     async observe(row, { replicas, environment: where }) {
       const { environment, services } = await placeOf(where === "" ? row.environment : where);
       const { name: service, run, health } = row;
-      const reports = await services.observe({ service, run, health, replicas }, environment);
+      if (replicas.length === 0 && environment.name !== row.environment) return [];
+      // Whoever asks names them; where they are is not for them to say, for it is looked at with the environment's own rights.
+      const names = replicas.map(({ replica }) => replica);
+      const at = await answered(service, async () => object(service).whereabouts(environment.name, names));
+      if (at.length === 0 && names.length > 0) return [];
+      const reports = await services.observe({ service, run, health, replicas: at }, environment);
       return reports.map(mutable);
     },
 
@@ -158,7 +170,6 @@ export function createServices(options: ServicesOptions): Services {
   }) {
     const { service, replica, revision, row, environment, services } = of;
     const until = options.now() + row.health.start_ms;
-    await answered(service, async () => object(service).placed(replica, ""));
     const replicas = [{ service, replica, place: "", address: addressOf(row) }];
     for (;;) {
       const reports = await services.observe({ service, run: row.run, health: row.health, replicas }, environment);

@@ -36,10 +36,10 @@ export function stepsOf(markdown: string): Step[] {
     if (fence[1] !== "") throw new Error(`line ${first}: a block must begin at the line's start`);
     const body = lines.slice(first, at);
     const file = /^\w+ file=([\w./-]+)$/.exec(info)?.[1];
-    if (info === "sh" || info === "sh tour") steps.push(...commandsOf(body, first + 1));
-    else if (info === "sh meanwhile")
-      steps.push(...commandsOf(body, first + 1).map((command) => ({ ...command, meanwhile: true })));
-    else if (file !== undefined)
+    const meanwhile = info === "sh meanwhile";
+    if (meanwhile || info === "sh" || info === "sh tour") {
+      steps.push(...commandsOf(body, { firstLine: first + 1, meanwhile }));
+    } else if (file !== undefined)
       steps.push({ kind: "file", line: first + 1, name: file, text: `${body.join("\n")}\n` });
     else if (info !== "text" && !/^\w+ not-run: \S/.test(info)) {
       throw new Error(
@@ -50,7 +50,10 @@ export function stepsOf(markdown: string): Step[] {
   return steps;
 }
 
-function commandsOf(lines: readonly string[], firstLine: number): Command[] {
+function commandsOf(
+  lines: readonly string[],
+  { firstLine, meanwhile }: { firstLine: number; meanwhile: boolean },
+): Command[] {
   const commands: Command[] = [];
   for (let at = 0; at < lines.length; at++) {
     const line = firstLine + at;
@@ -64,7 +67,7 @@ function commandsOf(lines: readonly string[], firstLine: number): Command[] {
       continue;
     }
     while (isOpen(text) && at + 1 < lines.length) text += `\n${lines[++at]}`;
-    const command: Command = { kind: "command", line, text, expected: [], refused: undefined, meanwhile: false };
+    const command: Command = { kind: "command", line, text, expected: [], refused: undefined, meanwhile };
     note(command, markOf(text));
     commands.push(command);
   }

@@ -106,6 +106,14 @@ test("an order goes out by the socket and its reply comes back, whatever charact
   expect(await nextHead(runner)).toEqual({ type: "ack", fence: push.head.fence });
 });
 
+test("no compression is agreed on, whatever the runner offers", async () => {
+  const offer = { upgrade: "websocket", "sec-websocket-extensions": "permessage-deflate; client_max_window_bits" };
+  const { headers, webSocket } = await RUNNERS.getByName("offer").fetch("http://pool/", { headers: offer });
+  webSocket?.accept();
+  expect(headers.get("sec-websocket-extensions") ?? "").not.toContain("permessage-deflate");
+  webSocket?.close();
+});
+
 test("a large order and a large reply pass", async () => {
   const runner = await connect("large");
   runner.say(hello);

@@ -324,7 +324,7 @@ export class TestWorld {
     if (failure !== undefined) return { kind: "failed", error: failure, again: true };
     const place = order.place ?? this.#emptiest();
     const life = this.#life;
-    if (!(await this.stub.placed(replica, place))) {
+    if (!(await this.stub.placed(replica, { environment: order.environment, place }))) {
       return { kind: "failed", error: errorOf("command_refused"), again: false };
     }
     const runner = this.runners.get(place);

@@ -346,6 +346,21 @@ describe("a start that fails", () => {
 });
 
 describe("a replica", () => {
+  it("is placed where it is wanted, and is only where the controller knows it", async () => {
+    const world = new TestWorld();
+    world.holds = true;
+    const waits = world.acquire();
+    await world.stub.rest();
+    const [replica = ""] = world.begun;
+    const { place = "" } = (await world.status()).replicas[0] ?? {};
+    expect(await world.stub.placed(replica, { environment: "own", place })).toBe(true);
+    expect(await world.stub.placed(replica, { environment: "other", place })).toBe(false);
+    expect(await world.stub.whereabouts("own", [replica, "made_up"])).toMatchObject([{ replica, place }]);
+    expect(await world.stub.whereabouts("other", [replica])).toEqual([]);
+    await world.release();
+    await waits;
+  });
+
   it("that is unready is replaced, and serves until the new one does", async () => {
     const world = new TestWorld({}, "always_on");
     await world.changed();
@@ -509,6 +524,31 @@ describe("scaling", () => {
 });
 
 describe("a command", () => {
+  it("deploys what nobody has asked for in a long time, and it idles from then on", async () => {
+    const world = new TestWorld({}, BRIEF);
+    await warm(world);
+    await world.pass(MINUTE);
+    expect(await world.status()).toMatchObject({ state: "cold", replicas: [] });
+    expect(await world.command({ do: "deploy" })).toBeUndefined();
+    await world.pass(4 * SECOND);
+    expect(await world.status()).toMatchObject({ state: "hot", replicas: [{ phase: "ready" }] });
+    await world.pass(10 * SECOND);
+    expect(await world.status()).toMatchObject({ state: "cold", replicas: [] });
+    expect(world.stopped).toEqual(world.begun);
+  });
+
+  it("deploys what is just going, and it idles from then on", async () => {
+    const world = new TestWorld({}, BRIEF);
+    const replica = await warm(world);
+    await idle(world, 5 * SECOND);
+    expect(await world.phases()).toEqual(["draining"]);
+    expect(await world.command({ do: "deploy" })).toBeUndefined();
+    await world.pass(4 * SECOND);
+    expect(await world.status()).toMatchObject({ state: "hot", replicas: [{ replica, phase: "ready" }] });
+    await world.pass(20 * SECOND);
+    expect(await world.status()).toMatchObject({ state: "cold", replicas: [] });
+  });
+
   it("deploys as if a request waited, and undeploys once the leases are over", async () => {
     const world = new TestWorld();
     expect(await world.command({ do: "deploy" })).toBeUndefined();

@@ -1,10 +1,10 @@
 /** Orders about replicas, which go to one runner and take no slot there: how they are put, and what is read from the answers. */
 import * as v from "valibot";
 import { SwitchyardError, type ErrorData } from "../../core/errors.ts";
-import { passOnTrace } from "../../core/trace.ts";
+import { beginTrace } from "../../core/trace.ts";
 import type { EnvironmentHandle } from "../../model/environment.ts";
 import { joinFrame, parseResult, splitFrame } from "../../model/frame.ts";
-import { HOST_PROTOCOL, type HostOrder, type ReplicaWork } from "../../model/host-protocol.ts";
+import { HOST_PROTOCOL, type HostOrder, type HttpAnswerHead, type ReplicaWork } from "../../model/host-protocol.ts";
 import type { PoolOrder } from "../../model/runner-protocol.ts";
 import { REPLICA_STATUSES, type ReplicaReport } from "../../model/services.ts";
 import type { Exchanged } from "../http/exchange.ts";
@@ -21,6 +21,7 @@ type Put = {
   timeoutMs: number;
   execution: string;
   attempt: number;
+  /** Our own, of the call that it is for; a new one begins otherwise. */
   traceparent?: string | undefined;
 };
 
@@ -31,7 +32,7 @@ let orders = 0;
 /** A later start or stop of the same replica joins one that is under way; nothing else is ever joined to anything. */
 export function orderFor(put: Put): PoolOrder {
   const { environment, service, place, work, body = "", timeoutMs, attempt } = put;
-  const config = v.parse(RunnerConfigSchema, environment.config);
+  const config = configOf(environment);
   isolate ??= crypto.randomUUID().slice(0, 8);
   orders += 1;
   const id = `${put.execution}/${isolate}.${orders}`;
@@ -47,7 +48,7 @@ export function orderFor(put: Put): PoolOrder {
       operation: service,
       revision: 1,
       caller: { type: "service", id: service },
-      traceparent: passOnTrace(put.traceparent),
+      traceparent: put.traceparent ?? beginTrace().traceparent,
       timeout_ms: timeoutMs,
       capability: "",
     },
@@ -73,16 +74,20 @@ export function orderFor(put: Put): PoolOrder {
   };
 }
 
+/** Rows do not change in the registry's cache: each is read once. */
+const configs = new WeakMap<object, v.InferOutput<typeof RunnerConfigSchema>>();
+
+function configOf({ config }: EnvironmentHandle): v.InferOutput<typeof RunnerConfigSchema> {
+  let known = configs.get(config);
+  if (known === undefined) configs.set(config, (known = v.parse(RunnerConfigSchema, config)));
+  return known;
+}
+
 /** The output of a start, a stop or a look, as JSON; or the failure that stands in its place. */
 export function readOutput(reply: string): { ok: true; output: unknown } | { ok: false; error: ErrorData } {
   const result = parseResult(reply);
   return result.ok ? { ok: true, output: JSON.parse(result.output) as unknown } : { ok: false, error: result.error };
 }
-
-const AnswerHeadSchema = v.object({
-  status: v.pipe(v.number(), v.integer(), v.minValue(100), v.maxValue(599)),
-  headers: v.record(v.string(), v.string()),
-});
 
 /** What became of a request. A runner is not trusted: what cannot be read is a request that broke off. */
 export function readExchange(reply: string): Exchanged {
@@ -93,11 +98,21 @@ export function readExchange(reply: string): Exchanged {
   }
   const [answer, text] = splitFrame(output);
   try {
-    const { status, headers } = v.parse(AnswerHeadSchema, JSON.parse(answer));
-    return { kind: "answer", status, headers: new Headers(headers), text };
+    const head: unknown = JSON.parse(answer);
+    if (!isAnswerHead(head)) return unreadable("it has no status from 100 to 599, or headers that are no texts");
+    return { kind: "answer", status: head.status, headers: new Headers(head.headers), text };
   } catch (thrown) {
     return unreadable(thrown instanceof Error ? thrown.message : String(thrown));
   }
+}
+
+/** By hand, for it is asked of every request. */
+function isAnswerHead(head: unknown): head is HttpAnswerHead {
+  if (typeof head !== "object" || head === null || !("status" in head) || !("headers" in head)) return false;
+  const { status, headers } = head;
+  if (!Number.isInteger(status) || (status as number) < 100 || (status as number) > 599) return false;
+  if (typeof headers !== "object" || headers === null || Array.isArray(headers)) return false;
+  return Object.values(headers).every((value) => typeof value === "string");
 }
 
 /** `unstarted`: whatever it says, the server has not seen the request. */

@@ -328,6 +328,16 @@ describe("a replica that", () => {
 });
 
 describe("the time-out", () => {
+  it("is no loss of the replica, though whoever carries the request breaks it off at its end", async () => {
+    const url = await serve((_, response) => void setTimeout(() => response.destroy(), 110));
+    const doors = new Doors(url, url);
+    expect(await doors.run({ method: "POST" }, { timeoutMs: 100 })).toMatchObject({
+      error: { code: "timeout" },
+      retry: { kind: "may" },
+    });
+    expect([doors.asked.length, doors.left]).toEqual([1, ["failed"]]);
+  });
+
   it("is the operation's: what the first replica took is gone, and a late answer is none", async () => {
     let closed = 0;
     const url = await serve((_, response) => void response.on("close", () => (closed += 1)));

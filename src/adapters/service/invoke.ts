@@ -37,6 +37,8 @@ const MAX_SENDS = 6;
 const FIRST_PAUSE_MS = 50;
 /** What a replica is given beyond the time-out to say itself that it ran past it. */
 const GRACE_MS = 500;
+/** Timers of others may go off so much sooner. */
+const EARLY_MS = 5;
 const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 
 /** Never throws for what the service does. */
@@ -115,7 +117,10 @@ async function tryOne(call: AdapterCall, given: Try, ports: InvokeServicePorts):
     execution: meta.execution_id,
     attempt: meta.attempt,
   };
-  const came = await sendUntilEnd(call, { ...given, host, sent });
+  const sentTo = await sendUntilEnd(call, { ...given, host, sent });
+  // Whoever carries it says so a moment before we do: it broke off because its time was over, which is no loss of the replica's.
+  const isLate = "kind" in sentTo && sentTo.kind === "broken_off" && ports.now() >= endsAt - EARLY_MS;
+  const came = isLate ? (endedOutcome(operation.name, meta.timeout_ms)("timeout") as Failed) : sentTo;
   const asked = { operation: operation.name, what: `"${operation.name}" at "${service.exposure}"`, nowMs: ports.now() };
   const tried = judge(came, { ...asked, mayRepeat, output: operation.output });
   const status = "kind" in came && came.kind === "answer" ? came.status : undefined;

@@ -1,4 +1,4 @@
-/** The output of a replica: each line goes to the runner's log, the last few are kept. Secrets are out of both. */
+/** The output of a replica: each line goes to the runner's log, the last few are kept. Secrets are out of both, and so is what terminals obey. */
 import { LIMITS } from "../../core/limits.ts";
 
 export const KEPT_LINES = 20;
@@ -37,9 +37,19 @@ export class Tail {
   }
 
   #keep(raw: string): void {
-    const line = this.#options.redact(raw);
+    // First, so that no secret hides between colours.
+    const line = this.#options.redact(withoutControls(raw));
+    if (line === "") return;
     this.#lines.push(line.slice(0, KEPT_CHARS));
     if (this.#lines.length > KEPT_LINES) this.#lines.shift();
     this.#options.log(line);
   }
+}
+
+/** Colours, titles, movements: for the terminal of whoever started it, and not of whoever reads a status. Tabs stay. */
+function withoutControls(line: string): string {
+  return line
+    .replaceAll(/\p{Cc}\[[0-?]*[ -/]*[@-~]/gu, "")
+    .replaceAll(/\p{Cc}\][^\p{Cc}]*/gu, "")
+    .replaceAll(/[^\P{Cc}\t]/gu, "");
 }

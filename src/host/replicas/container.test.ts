@@ -54,7 +54,7 @@ describe.skipIf(engine !== "runc")("a service in a container of runc", () => {
     const env = JSON.parse(splitFrame(answer.ok ? answer.output : "\n{}")[1]) as Record<string, string>;
     expect(env).toMatchObject({ SWITCHYARD_SERVICE: "shop", KEY: "sesame-open", HOST: "127.0.0.1" });
     expect(env["SWITCHYARD_RUN"]).toBeUndefined();
-    await replicas.stop({ do: "stop", replica: "a", grace_ms: 5_000 });
+    await replicas.stop({ do: "stop", service: "shop", replica: "a", grace_ms: 5_000 });
     expect(execFileSync("runc", ["list", "-q"], { encoding: "utf8" })).not.toContain("switchyard-");
     await replicas.close();
   }, 60_000);

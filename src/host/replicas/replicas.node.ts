@@ -57,7 +57,8 @@ export class Replicas implements TellsOfReplicas {
   /** Resolves once it is ready or has ended. Throws what kept it from being started at all. */
   async start(work: ReplicaWork & { do: "start" }): Promise<ReplicaReport> {
     const before = this.#ended.get(work.replica);
-    if (before !== undefined) return before.report;
+    // One that was stopped before it came is kept under the name of whoever stopped it: nobody keeps another's from starting.
+    if (before !== undefined && before.report.service === work.service) return before.report;
     let replica = this.#replicas.get(work.replica);
     if (replica === undefined) {
       if (this.#isDraining) {
@@ -81,11 +82,19 @@ export class Replicas implements TellsOfReplicas {
     return this.#adjusted(replica.report());
   }
 
-  async stop({ replica: name, grace_ms: graceMs }: ReplicaWork & { do: "stop" }): Promise<void> {
+  /** `service`: on whose behalf. Throws where the replica is another's. */
+  async stop({ service, replica: name, grace_ms: graceMs }: ReplicaWork & { do: "stop"; service: string }) {
     const replica = this.#replicas.get(name);
+    if (replica !== undefined && replica.service !== service) {
+      throw new SwitchyardError(
+        "environment_forbids",
+        `Cannot stop ${name} for the service "${service}": it must be one of its own replicas; it is another's`,
+      );
+    }
     if (replica !== undefined) return replica.stop(graceMs);
     // A start that was overtaken on its way must not start it now.
-    if (!this.#ended.has(name)) this.#keepEnded(neverStarted(name, this.#deps.place), true);
+    const { place } = this.#deps;
+    if (!this.#ended.has(name)) this.#keepEnded(neverStarted(name, { service, place }), true);
   }
 
   observe(service: string | null): readonly ReplicaReport[] {
@@ -175,10 +184,10 @@ function openJournal(folder: string, log: (line: string) => void): Journal | und
   }
 }
 
-function neverStarted(replica: string, place: string): ReplicaReport {
+function neverStarted(replica: string, { service, place }: { service: string; place: string }): ReplicaReport {
   return {
     replica,
-    service: "",
+    service,
     revision: "",
     place,
     status: "ended",

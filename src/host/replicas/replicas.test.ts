@@ -117,7 +117,7 @@ describe("start()", () => {
     expect(variables).toMatchObject({ HOST: "127.0.0.1", KEY: "sesame-open", HOME: cwd, SWITCHYARD_SERVICE: "shop" });
     expect(report.lines).toContain("secret [secret]");
     expect(lines.join("\n")).not.toContain("sesame-open");
-    await replicas.stop({ do: "stop", replica: "a", grace_ms: 1_000 });
+    await replicas.stop({ do: "stop", service: "shop", replica: "a", grace_ms: 1_000 });
     expect(existsSync(cwd ?? "")).toBe(false);
   });
 
@@ -320,6 +320,17 @@ describe("stop()", () => {
     await replicas.stop(stop("none", 0));
   });
 
+  test("of a service stops none of another's, nor keeps it from starting", async () => {
+    const { replicas } = setUp();
+    await replicas.start(anOrder("a"));
+    await expect(replicas.stop({ ...stop("a", 0), service: "mall" })).rejects.toMatchObject({
+      code: "environment_forbids",
+    });
+    expect(one(replicas, "a")?.status).toBe("ready");
+    await replicas.stop({ ...stop("b", 0), service: "mall" });
+    expect(await replicas.start(anOrder("b"))).toMatchObject({ status: "ready" });
+  });
+
   test("one that does not hear SIGTERM is killed after its grace", async () => {
     const { replicas } = setUp();
     await replicas.start(anOrder("a", ["--deaf"]));
@@ -361,7 +372,7 @@ describe("stop()", () => {
 });
 
 function stop(replica: string, graceMs: number) {
-  return { do: "stop", replica, grace_ms: graceMs } as const;
+  return { do: "stop", service: "shop", replica, grace_ms: graceMs } as const;
 }
 
 function processOf(program: string, directory: string | null = null): Partial<Order["spec"]> {

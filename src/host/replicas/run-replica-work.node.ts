@@ -22,7 +22,7 @@ export async function runReplicaWork(
       case "start":
         return answer(await replicas.start(work));
       case "stop":
-        await replicas.stop(work);
+        await replicas.stop({ ...work, service: meta.operation });
         return answer(null);
       case "observe":
         return answer(replicas.observe(work.service));

@@ -2,15 +2,18 @@
 import { leavesOf } from "../../machines/leaves.ts";
 import { sortOf, type ServiceRow } from "../../model/services.ts";
 import type { StateMachine } from "../../model/state-machines.ts";
-import type { Draft } from "../draft.ts";
+import { assertWithinRights } from "../../model/within-rights.ts";
 import { checkInvokes } from "./trigger.ts";
-import { refuse } from "./rules.ts";
+import { refuse, type WriteContext } from "./rules.ts";
 
-/** `at`: which of the two is written, so that what is wrong is said there. Throws definition_invalid. */
+/**
+ * `at`: which of the two is written, so that what is wrong is said there. Throws definition_invalid, and forbidden where somebody
+ * would have an operation asked with rights of the service that they have not.
+ */
 export async function checkFollows(
   service: ServiceRow,
   { name, states, transitions }: StateMachine,
-  { draft, at }: { draft: Draft; at: "service" | "machine" },
+  { draft, principal, at }: Pick<WriteContext, "draft" | "principal"> & { at: "service" | "machine" },
 ): Promise<void> {
   // What runs already is one replica, whatever the row says of more.
   const max = sortOf(service) === "address" ? 1 : service.replicas.max;
@@ -28,8 +31,12 @@ export async function checkFollows(
   }
   for (const [place, { when }] of transitions.entries()) {
     for (const { leaf, pointer } of leavesOf(when, `/transitions/${place}/when`)) {
-      const row = "operation" in leaf ? await draft.row("operation", leaf.operation) : undefined;
+      if (!("operation" in leaf)) continue;
+      const row = await draft.row("operation", leaf.operation);
       if (row === undefined) continue;
+      const rights = { ...service, secrets: [] };
+      const what = `have "${leaf.operation}" asked with the rights of the`;
+      assertWithinRights(principal, rights, { kind: "service", what });
       checkInvokes("service", service, { row, pointer: at === "service" ? "/scopes" : `${pointer}/operation` });
     }
   }

@@ -23,7 +23,7 @@ export const serviceRules: KindRules<"service"> = {
     await checkEnvironment(manifest, context);
     const steps = await checkSteps(manifest, context);
     const row = await named(context.draft, "state_machine", machine, "/state_machine");
-    await checkFollows(manifest, row.manifest as StateMachine, { draft: context.draft, at: "service" });
+    await checkFollows(manifest, row.manifest as StateMachine, { ...context, at: "service" });
     const granted = Object.entries(manifest.secrets).map(([variable, secret]) => ({
       name: secret,
       pointer: `/secrets/${variable}`,

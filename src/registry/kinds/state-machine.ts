@@ -126,9 +126,10 @@ function checkComparison(
   );
 }
 
-async function checkUsers(machine: StateMachine, { draft }: WriteContext): Promise<void> {
+async function checkUsers(machine: StateMachine, { draft, principal }: WriteContext): Promise<void> {
   for (const user of await draft.users("state_machine", machine.name)) {
     const service = user.kind === "service" ? await draft.row("service", user.name) : undefined;
-    if (service !== undefined) await checkFollows(service.manifest as ServiceRow, machine, { draft, at: "machine" });
+    if (service === undefined) continue;
+    await checkFollows(service.manifest as ServiceRow, machine, { draft, principal, at: "machine" });
   }
 }
