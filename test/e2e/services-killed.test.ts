@@ -78,11 +78,11 @@ test("killed while a service serves, it goes on with the same process", async ()
   const first = await isWhole("serving", log);
   for (let kills = 0; kills < 2; kills++) {
     let isBack = false;
-    let isOver = false;
+    const over = new AbortController();
     const failed: unknown[] = [];
     let answered = 0;
     const load = Array.from({ length: 4 }, async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const asksWhen = isBack;
         const answer = await dev.call("serving_slow", { ms: "20" }).catch(() => undefined);
         if (answer?.status === 200) answered += asksWhen ? 1 : 0;
@@ -93,7 +93,7 @@ test("killed while a service serves, it goes on with the same process", async ()
     await killEdge();
     isBack = true;
     await waitUntil(() => answered > 20 || failed.length > 0, 30_000);
-    isOver = true;
+    over.abort();
     await Promise.all(load);
     expect(failed).toEqual([]);
     expect(await isWhole("serving", log)).toBe(first);
