@@ -1,6 +1,6 @@
 /** Starts that fail: how long the next one is put off, and from when on a service is said to crash again and again. Pure. */
 import type { ErrorData } from "../core/errors.ts";
-import type { Crashes } from "./_kept.ts";
+import type { Crashes, Replica } from "./_kept.ts";
 
 const FIRST_MS = 500;
 const MOST_MS = 5 * 60_000;
@@ -31,6 +31,19 @@ export function afterFailure(before: Crashes, { unplaced = false, ...failure }: 
 export function hurried(crashes: Crashes, now: number): Crashes | undefined {
   const isEarly = crashes.nextAt - now > UNPLACED.thenMs - UNPLACED.mostMs;
   return crashes.unplaced && crashes.nextAt > now && !isEarly ? { ...crashes, nextAt: now } : undefined;
+}
+
+/**
+ * When what failed is made good: a replica has been ready for so long, and the start that was due then has not failed again. One that
+ * was there before the failure proves nothing by itself: it may be of the revision before. undefined: none is ready, or one starts.
+ */
+export function madeGoodAt(
+  { failures, nextAt }: Crashes,
+  replicas: readonly Pick<Replica, "phase" | "readyAt">[],
+): number | undefined {
+  if (failures === 0 || replicas.some(({ phase }) => phase === "starting")) return undefined;
+  const since = replicas.flatMap(({ phase, readyAt }) => (phase === "ready" && readyAt !== null ? [readyAt] : []));
+  return since.length === 0 ? undefined : Math.max(Math.min(...since), nextAt) + STEADY_MS;
 }
 
 export function isLooping({ failures, unplaced }: Crashes): boolean {

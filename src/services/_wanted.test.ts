@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { ServiceSchema } from "../model/services.ts";
 import { StateMachineSchema } from "../model/state-machines.ts";
-import { afterFailure, isLooping, NO_CRASHES } from "./_crashes.ts";
+import { afterFailure, isLooping, madeGoodAt, NO_CRASHES, STEADY_MS } from "./_crashes.ts";
 import type { Head } from "./_kept.ts";
 import { bounded, contentOf, revisionOf, stateInstead, wantedCount } from "./_wanted.ts";
 
@@ -84,4 +84,23 @@ test("afterFailure() doubles the wait up to five minutes, and says from the thir
   }
   expect(waits).toEqual([0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
   expect(loops.slice(0, 4)).toEqual([false, false, true, true]);
+});
+
+test.each<[string, [phase: "ready" | "starting" | "stopping", readyAt: number | null][], number | undefined]>([
+  ["a minute after the start that was due, not by one that served before", [["ready", 10]], 90_000 + STEADY_MS],
+  ["a minute after it is ready", [["ready", 95_000]], 95_000 + STEADY_MS],
+  [
+    "at no time while one starts",
+    [
+      ["ready", 10],
+      ["starting", null],
+    ],
+    undefined,
+  ],
+  ["at no time while none is ready", [["stopping", 10]], undefined],
+])("what failed is made good %s", (_what, replicas, at) => {
+  const crashes = { ...NO_CRASHES, failures: 2, nextAt: 90_000 };
+  const there = replicas.map(([phase, readyAt]) => ({ phase, readyAt }));
+  expect(madeGoodAt(crashes, there)).toBe(at);
+  expect(madeGoodAt(NO_CRASHES, there)).toBeUndefined();
 });
