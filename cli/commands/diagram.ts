@@ -38,9 +38,10 @@ async function diagram(
   { name, service, format }: Options & { name: string },
 ): Promise<void> {
   const { client, output } = context;
-  if (parseKind(word) !== "state_machine") {
+  const kind = parseKind(word);
+  if (kind !== "state_machine") {
     throw new SwitchyardError("usage", `Cannot draw a ${word}: it must be a state-machine`, {
-      hint: "opctl get state-machines",
+      hint: kind === "service" ? `opctl diagram state-machine NAME --service ${name}` : "opctl get state-machines",
     });
   }
   const wanted = format ?? (output.terminal ? "text" : "mermaid");
