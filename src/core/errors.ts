@@ -489,7 +489,7 @@ export const ERRORS = {
     fault: "system",
     title: "The environment does not run such work",
     explain:
-      "A runner runs only what its own allow-list says (`opctl runner start --allow …`), and the work is not on it. Nothing has run.",
+      "A runner runs only what its own allow-list says (`opctl runner start --allow …`), and the work is not on it, or its program is not there. Nothing has run.",
   },
   environment_misconfigured: {
     status: 502,

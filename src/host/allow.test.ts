@@ -135,6 +135,21 @@ describe("forbidden()", () => {
     ])("process:%s lets %s pass: %s", (word, file, passes) => {
       expect(forbidden(parseAllow([`process:${here(word)}`]), program(here(file)), locate) === undefined).toBe(passes);
     });
+
+    test.each<[word: string, program: string, isSaid: boolean]>([
+      ["FOLDER/jobs/*", "FOLDER/jobs/missing", true],
+      ["FOLDER/jobs/*", "FOLDER/jobs/deep/missing", true],
+      ["FOLDER/jobs/*", "../jobs/missing", true],
+      ["./missing.sh", "./missing.sh", true],
+      ["FOLDER/jobs/*", "FOLDER/jobs2/missing", false],
+      ["FOLDER/jobs/*", "FOLDER/jobs/folder/missing", false],
+      ["FOLDER/jobs/*", "FOLDER/jobs/../outside/missing", false],
+      ["FOLDER/jobs/*", "missing", false],
+      ["FOLDER/jobs/*", "FOLDER/jobs2/c", false],
+    ])("process:%s says that %s is not there: %s", (word, file, isSaid) => {
+      const said = forbidden(parseAllow([`process:${here(word)}`]), program(here(file)), locate);
+      expect(said).toContain(isSaid ? "must be there; it is not" : "its allow-list does not have the program");
+    });
   });
 });
 

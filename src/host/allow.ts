@@ -136,6 +136,8 @@ function forbiddenProgram(patterns: readonly Pattern[], program: string, locate:
   if (patterns.some(({ kind }) => kind === "any")) return undefined;
   const located = locate(program);
   if (located !== undefined && patterns.some((pattern) => coversProgram(pattern, located, locate))) return undefined;
+  if (located === undefined && patterns.some((pattern) => wouldCover(pattern, program, locate)))
+    return `the program ${program} must be there; it is not`;
   const leads = located !== undefined && located.real !== located.path ? `, which leads to ${located.real}` : "";
   return refusal(`the program ${program}${leads}`, `process:${program}`);
 }
@@ -158,6 +160,14 @@ function coversProgram(pattern: Pattern, located: Located, locate: Locate): bool
   return pattern.kind === "exact"
     ? located.path === named.path
     : located.real.startsWith(named.real.endsWith("/") ? named.real : `${named.real}/`);
+}
+
+/** What is not there, where it would be allowed: elsewhere nobody is told what there is on this machine. */
+function wouldCover(pattern: Pattern, program: string, locate: Locate): boolean {
+  if (pattern.kind === "exact") return pattern.text === program;
+  if (!program.includes("/")) return false;
+  const folder = locate(program.slice(0, program.lastIndexOf("/") + 1));
+  return folder !== undefined && coversProgram(pattern, { ...folder, real: `${folder.real}/` }, locate);
 }
 
 function coversImage(pattern: Pattern, image: string): boolean {
