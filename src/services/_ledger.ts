@@ -179,6 +179,7 @@ export class Ledger {
     const broken = status === "unready" ? (report.ended ?? "it does not answer its health check") : null;
     if (broken !== null && replica.broken === null && replica.phase !== "starting") {
       this.#store.tell(now, `${replica.replica}: ${broken}; it is replaced`);
+      this.#brokeSoon(replica, { reason: `${broken}, soon after it was ready`, lines, error: null }, now);
     }
     const next: Replica = { ...seen, broken: replica.phase === "starting" ? null : broken };
     const isSame = replica.broken === next.broken && replica.address === address && replica.place === next.place;
@@ -197,6 +198,13 @@ export class Ledger {
     if (head === undefined || replica.phase === "stopping" || replica.phase === "draining") return;
     const livedMs = replica.readyAt === null ? 0 : now - replica.readyAt;
     if (livedMs < STEADY_MS) this.failed(head, { reason, lines, error: null }, now);
+  }
+
+  /** As one that ends: or each of them would be replaced as fast as it can be started. The place of a set does that by itself. */
+  #brokeSoon({ readyAt, phase }: Replica, failure: Failure, now: number): void {
+    const head = this.#store.head();
+    if (head === undefined || head.settings.unit === "set" || phase === "draining" || readyAt === null) return;
+    if (now - readyAt < STEADY_MS) this.failed(head, failure, now);
   }
 
   /** With its place, which is no failure of its own. */

@@ -17,7 +17,7 @@ import { News } from "../objects/news.ts";
 import { createAsk } from "./_asking.ts";
 import { direct, type Directing } from "./_commands.ts";
 import { complain } from "./_complain.ts";
-import { hurried, NO_CRASHES, STEADY_MS } from "./_crashes.ts";
+import { hurried, NO_CRASHES, steadyAt } from "./_crashes.ts";
 import { Errands } from "./_errands.ts";
 import { factsOf, isServing } from "./_facts.ts";
 import { Holders } from "./_holders.ts";
@@ -328,10 +328,8 @@ export class ServiceObject extends DurableObject<unknown> {
     if (head === undefined) return;
     const replicas = this.#store.replicas();
     if (head.isGone && replicas.length === 0) return this.#write(() => this.#store.forget());
-    const steady = replicas.some(
-      ({ readyAt, phase }) => phase === "ready" && readyAt !== null && now - readyAt >= STEADY_MS,
-    );
-    if (head.crashes.failures > 0 && steady)
+    const forgivenAt = steadyAt(head.crashes, replicas);
+    if (forgivenAt !== null && forgivenAt <= now)
       this.#write(() => this.#store.setHead({ ...this.#head(), crashes: NO_CRASHES }));
     const idleSince = this.#holders.idleSince(now);
     if (head.idleSince === null && idleSince !== undefined && now - idleSince >= IDLE_NOTE_MS) {
@@ -416,7 +414,7 @@ export class ServiceObject extends DurableObject<unknown> {
     const times: (number | null | undefined)[] = [];
     const situation = this.#situation(head, now);
     if (situation !== undefined) times.push(lookAgainAt(situation));
-    times.push(this.#holders.nextChange());
+    times.push(this.#holders.nextChange(), steadyAt(head.crashes, replicas));
     if (wantedCount(head) > 0 && now < head.crashes.nextAt) times.push(head.crashes.nextAt);
     const idleSince = this.#holders.idleSince(now);
     if (head.idleSince === null) {
@@ -427,7 +425,6 @@ export class ServiceObject extends DurableObject<unknown> {
       if (replica.phase === "draining") times.push(releasedAt(replica, { head, holders: this.#holders }));
       if (replica.phase === "starting") times.push(startsUntil(head, replica));
       if (replica.step !== null) times.push(this.#errands.isAsked(replica) ? now + STEPS_MS : replica.stepAt);
-      if (head.crashes.failures > 0 && replica.readyAt !== null) times.push(replica.readyAt + STEADY_MS);
     }
     times.push(this.#errands.observeAt(head));
     for (const time of times) if (time !== null && time !== undefined) this.#alarm.by(Math.max(now + 1, time));
