@@ -200,8 +200,9 @@ export class Errands {
       const replica = this.#deps.store.replica(name);
       const report = by.get(name);
       if (replica === undefined) continue;
-      // The end of one that starts is told by its start, which may not have come there yet.
-      const isEarly = report?.status === "ended" && !isThere(replica, now);
+      // The end of one that is being started, or just was, is told by its start, which may not have come there before the look.
+      const isFresh = replica.step === "start" || (replica.readyAt !== null && now - replica.readyAt < FRESH_MS);
+      const isEarly = report?.status === "ended" && isFresh;
       if (report !== undefined && !isEarly) this.#saw(replica, report, now);
       else if (isThere(replica, now)) {
         // A runner whose connection has just broken is not there to be asked, and may come back with all that it has.

@@ -351,7 +351,7 @@ describe("a replica", () => {
     const world = new TestWorld();
     world.holds = true;
     const waits = world.acquire();
-    await world.stub.rest();
+    await expect.poll(() => world.begun.length).toBe(1);
     const [replica = ""] = world.begun;
     const { place = "" } = (await world.status()).replicas[0] ?? {};
     expect(await world.stub.placed(replica, { environment: "own", place })).toBe(true);
