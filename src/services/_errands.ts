@@ -7,7 +7,7 @@ import { STEP_DEFAULTS, STOP_MS_DEFAULT, type ReplicaReport } from "../model/ser
 import { complain } from "./_complain.ts";
 import type { Head, Replica } from "./_kept.ts";
 import type { Ledger } from "./_ledger.ts";
-import { observeAt } from "./_observing.ts";
+import { observeAt, tellsByItself } from "./_observing.ts";
 import type { ServiceStore } from "./_service-store.ts";
 import type { GoneRow, PoolReport, StepAnswer, StepOrder } from "./messages.ts";
 
@@ -47,6 +47,8 @@ export class Errands {
   /** Replica → when its place last said anything of it, and since when it says nothing. */
   readonly #heardAt = new Map<string, number>();
   readonly #absentSince = new Map<string, number>();
+  /** Replica → looks in a row that found it ill. */
+  readonly #ill = new Map<string, number>();
   /** Replicas that nobody here knows → when they were last told to stop. */
   readonly #strays = new Map<string, number>();
   #observing = false;
@@ -183,7 +185,7 @@ export class Errands {
         const refs = some.map(({ replica, place, address }) => ({ service, replica, place, address }));
         const order: StepOrder = { do: "observe", service, environment, replicas: refs };
         const answer = JSON.parse(await this.#deps.runner().step(JSON.stringify(order))) as StepAnswer;
-        if (answer.kind === "observed") this.#observed(some, answer.reports, head.settings.unit === "set");
+        if (answer.kind === "observed") this.#observed(some, answer.reports, head);
       }
     } catch (error) {
       complain("an observation was lost", error);
@@ -193,7 +195,8 @@ export class Errands {
     await this.#deps.think();
   }
 
-  #observed(asked: readonly Replica[], reports: readonly ReplicaReport[], isSure: boolean): void {
+  #observed(asked: readonly Replica[], reports: readonly ReplicaReport[], head: Head): void {
+    const isSure = head.settings.unit === "set";
     const now = Date.now();
     const by = new Map(reports.map((report) => [report.replica, report]));
     for (const { replica: name } of asked) {
@@ -202,7 +205,8 @@ export class Errands {
       if (replica === undefined) continue;
       // The end of one that is being started, or just was, is told by its start, which may not have come there before the look.
       const isFresh = replica.step === "start" || (replica.readyAt !== null && now - replica.readyAt < FRESH_MS);
-      const isEarly = report?.status === "ended" && isFresh;
+      const isEarly =
+        (report?.status === "ended" && isFresh) || (report !== undefined && this.#mayRecover(report, head));
       if (report !== undefined && !isEarly) this.#saw(replica, report, now);
       else if (isThere(replica, now)) {
         // A runner whose connection has just broken is not there to be asked, and may come back with all that it has.
@@ -213,6 +217,17 @@ export class Errands {
         }
       }
     }
+  }
+
+  /** Ill at a place that does not count by itself, and not often enough to be replaced. */
+  #mayRecover({ replica, status }: ReplicaReport, head: Head): boolean {
+    if (status !== "unready" || head.settings.unit === "set" || tellsByItself(head)) {
+      this.#ill.delete(replica);
+      return false;
+    }
+    const looks = (this.#ill.get(replica) ?? 0) + 1;
+    this.#ill.set(replica, looks);
+    return looks < head.settings.row.health.failures;
   }
 
   #saw(replica: Replica, report: ReplicaReport, now: number): void {

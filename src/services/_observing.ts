@@ -8,23 +8,24 @@ import type { Head, Replica } from "./_kept.ts";
 const SILENT_MS = 30_000;
 const STARTING_MS = 1_000;
 
+/** Whatever runs its replicas tells how they are, and has counted what their health checks miss. */
+export function tellsByItself({ settings: { unit, row } }: Head): boolean {
+  if (unit !== "replica" || (row.run !== null && "address" in row.run)) return false;
+  return row.operations.start === "start_replica" && row.operations.observe === "probe_replicas";
+}
+
 export function observeAt(
   head: Head,
   replicas: readonly Replica[],
   heardAt: (replica: Replica) => number,
 ): number | null {
-  const { unit, row } = head.settings;
+  const { row } = head.settings;
   const there = replicas.filter(
     ({ phase, step }) => phase !== "stopping" && !(phase === "starting" && step === "start"),
   );
   if (there.length === 0) return null;
-  const tells =
-    unit === "replica" &&
-    row.operations.start === "start_replica" &&
-    row.operations.observe === "probe_replicas" &&
-    !(row.run !== null && "address" in row.run);
   const isStarting = there.some(({ phase, ready, count }) => phase === "starting" || ready < count);
-  const everyMs = tells
+  const everyMs = tellsByItself(head)
     ? SILENT_MS
     : isStarting
       ? Math.min(STARTING_MS, row.health.interval_ms)

@@ -368,12 +368,34 @@ describe("a replica", () => {
     const [first = ""] = world.begun;
     world.holds = true;
     await world.become(first, { status: "unready", ended: "it answered 500" });
+    await world.pass(SECOND);
     expect(leased(await world.acquire({ waiting: 0 }))).toEqual([first]);
     await world.release();
     expect(leased(await world.acquire({ waiting: 0 }))).toEqual([world.begun[1]]);
     await world.pass(5 * SECOND);
     expect(world.stopped).toEqual([first]);
     expect(await world.phases()).toEqual(["ready"]);
+  });
+
+  it("that is only looked at is replaced when so many looks in a row find it unready", async () => {
+    const health = { interval_ms: SECOND, failures: 3 };
+    const world = new TestWorld({ health, operations: { observe: "my_probe" } }, "always_on");
+    await world.changed();
+    await world.pass(5 * SECOND);
+    const [first = ""] = world.begun;
+    const kept = [...world.runners.values()].map((runner) => runner.get(first)).find((each) => each !== undefined);
+    for (const [looks, status] of [
+      [2, "unready"],
+      [2, "ready"],
+      [2, "unready"],
+    ] as const) {
+      Object.assign(kept ?? {}, { status });
+      await world.pass(looks * SECOND);
+    }
+    expect(world.begun).toEqual([first]);
+    await world.pass(5 * SECOND);
+    expect(world.begun).toHaveLength(2);
+    expect(world.stopped).toEqual([first]);
   });
 
   it("whose runner is lost is started elsewhere; when that comes back with it, it is stopped", async () => {
