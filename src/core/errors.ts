@@ -354,7 +354,7 @@ export const ERRORS = {
     fault: "system",
     title: "The operation's code failed",
     explain:
-      "The handler threw, or the service answered with an error; the detail is its message. A handler's stack is in the platform's log, and for an asynchronous execution in `opctl logs ID`.",
+      "The handler threw, or the service that provides the operation answered with an error; the detail is what it said. A handler's stack is in the platform's log, and for an asynchronous execution in `opctl logs ID`; a service's last lines are in `opctl get service NAME -o json`.",
   },
   module_invalid: {
     status: 502,

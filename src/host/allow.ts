@@ -85,8 +85,9 @@ export function describeAllow(allow: Allow): string[] {
   for (const each of allow.processes) {
     if (each.kind === "any")
       said.push("Runs ANY program as this user: whoever may write operations owns this machine.");
-    else if (each.kind === "under") said.push(`Runs any program in ${each.text}, with any arguments.`);
-    else said.push(`Runs the program ${each.text}, with any arguments.`);
+    else if (each.kind === "under")
+      said.push(`Runs any program in ${each.text}, with any arguments; services with any variables too.`);
+    else said.push(`Runs the program ${each.text}, with any arguments; services with any variables too.`);
   }
   for (const each of allow.containers) {
     if (each.kind === "any") said.push("Runs ANY container image.");
@@ -118,9 +119,10 @@ export function forbidden(allow: Allow, work: Work, locate: Locate): string | un
       return forbiddenUrl(allow.http, work.url);
     case "replica": {
       if (work.do !== "start" || work.spec.run === null || "address" in work.spec.run) return undefined;
-      const { run } = work.spec;
+      const { run, variables } = work.spec;
       return "process" in run
-        ? forbiddenProgram(allow.processes, run.process.command[0] ?? "", locate)
+        ? (forbiddenProgram(allow.processes, run.process.command[0] ?? "", locate) ??
+            forbiddenVariable(allow.processes, variables))
         : forbidden(allow, { kind: "container", ...run.container }, locate);
     }
   }
@@ -138,6 +140,13 @@ function forbiddenProgram(patterns: readonly Pattern[], program: string, locate:
     return `the program ${program} must be there; it is not`;
   const leads = located !== undefined && located.real !== located.path ? `, which leads to ${located.real}` : "";
   return refusal(`the program ${program}${leads}`, `process:${program}`);
+}
+
+/** Through these the loader runs other code in whatever program is allowed. */
+function forbiddenVariable(patterns: readonly Pattern[], variables: Readonly<Record<string, string>>) {
+  if (patterns.some(({ kind }) => kind === "any")) return undefined;
+  const name = Object.keys(variables).find((each) => /^(?:LD|DYLD)_/i.test(each));
+  return name === undefined ? undefined : refusal(`programs with the variable ${name}`, "process:*");
 }
 
 /**

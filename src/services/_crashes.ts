@@ -1,4 +1,7 @@
-/** Starts that fail: how long the next one is put off, and from when on a service is said to crash again and again. Pure. */
+/**
+ * Starts that fail: how long the next one is put off, from when on a service is said to crash again and again, and when that is
+ * forgiven. Pure.
+ */
 import type { ErrorData } from "../core/errors.ts";
 import type { Crashes, Replica } from "./_kept.ts";
 
@@ -11,7 +14,7 @@ const LOOPING = 3;
  * it is tried again soon, and requests wait for some five seconds before they are refused, as calls wait for a runner.
  */
 const UNPLACED = { mostMs: 2_000, looping: 5, thenMs: 30_000 };
-/** Ready for so long, a start has been a good one; one that ends sooner counts as a failure. */
+/** Ready for so long, a start has been a good one; one that ends or breaks sooner counts as a failure. */
 export const STEADY_MS = 60_000;
 
 export const NO_CRASHES: Crashes = { failures: 0, reason: null, error: null, lines: [], nextAt: 0, unplaced: false };
@@ -22,30 +25,38 @@ export type Failure = { reason: string; lines: readonly string[]; error: ErrorDa
 export function afterFailure(before: Crashes, { unplaced = false, ...failure }: Failure, now: number): Crashes {
   // One says nothing of the other.
   const failures = before.unplaced === unplaced ? before.failures + 1 : 1;
-  const mostMs = !unplaced ? MOST_MS : failures < UNPLACED.looping ? UNPLACED.mostMs : UNPLACED.thenMs;
-  const delayMs = Math.min(mostMs, FIRST_MS * 2 ** Math.min(failures - 1, 20));
-  return { ...failure, unplaced, failures, nextAt: now + delayMs };
+  return { ...failure, unplaced, failures, nextAt: now + delayMs({ failures, unplaced }) };
 }
 
-/** Somebody asks, and a place may have come since the last try: it is tried again now. undefined: it was only just tried. */
-export function hurried(crashes: Crashes, now: number): Crashes | undefined {
-  const isEarly = crashes.nextAt - now > UNPLACED.thenMs - UNPLACED.mostMs;
-  return crashes.unplaced && crashes.nextAt > now && !isEarly ? { ...crashes, nextAt: now } : undefined;
+function delayMs({ failures, unplaced }: Pick<Crashes, "failures" | "unplaced">): number {
+  const mostMs = !unplaced ? MOST_MS : failures < UNPLACED.looping ? UNPLACED.mostMs : UNPLACED.thenMs;
+  return Math.min(mostMs, FIRST_MS * 2 ** Math.min(failures - 1, 20));
 }
 
 /**
- * When what failed is made good: a replica has been ready for so long, and the start that was due then has not failed again. One that
- * was there before the failure proves nothing by itself: it may be of the revision before. undefined: none is ready, or one starts.
+ * Somebody asks, and a place may have come since the last try: it is tried again now. undefined: it was only just tried, or is tried
+ * soon by itself.
  */
-export function madeGoodAt(
-  { failures, nextAt }: Crashes,
-  replicas: readonly Pick<Replica, "phase" | "readyAt">[],
-): number | undefined {
-  if (failures === 0 || replicas.some(({ phase }) => phase === "starting")) return undefined;
-  const since = replicas.flatMap(({ phase, readyAt }) => (phase === "ready" && readyAt !== null ? [readyAt] : []));
-  return since.length === 0 ? undefined : Math.max(Math.min(...since), nextAt) + STEADY_MS;
+export function hurried(crashes: Crashes, now: number): Crashes | undefined {
+  if (!crashes.unplaced || !isLooping(crashes) || crashes.nextAt <= now) return undefined;
+  const triedAt = crashes.nextAt - delayMs(crashes);
+  return now - triedAt < UNPLACED.mostMs ? undefined : { ...crashes, nextAt: now };
 }
 
 export function isLooping({ failures, unplaced }: Crashes): boolean {
   return failures >= (unplaced ? UNPLACED.looping : LOOPING);
+}
+
+/**
+ * When the failures are forgiven, should nothing change until then; null: not by time. One that has long been ready says nothing of
+ * starts that fail beside it: it counts from when the last of them was to be made up for, and not while one is under way.
+ */
+export function steadyAt({ failures, nextAt }: Crashes, replicas: readonly Replica[]): number | null {
+  if (failures === 0 || replicas.some(({ phase }) => phase === "starting")) return null;
+  const times = replicas.flatMap(({ phase, broken, readyAt }) =>
+    (phase === "ready" || phase === "candidate") && broken === null && readyAt !== null
+      ? [Math.max(readyAt, nextAt) + STEADY_MS]
+      : [],
+  );
+  return times.length === 0 ? null : Math.min(...times);
 }

@@ -83,6 +83,24 @@ export class Ledger {
     return this.#store.setHead({ ...head, state: to, since: now, because, taken, scaled });
   }
 
+  /** The clock was put back: nothing has been later than now, and what was put off until then has been for long enough. */
+  putBack(head: Head, now: number): Head {
+    const atMost = (time: number): number => Math.min(time, now);
+    for (const replica of this.#store.replicas()) {
+      const { since, begunAt, readyAt, stepAt } = replica;
+      const times = { since: atMost(since), begunAt: atMost(begunAt), stepAt: atMost(stepAt) };
+      this.#store.setReplica({ ...replica, ...times, readyAt: readyAt === null ? null : atMost(readyAt) });
+    }
+    this.#store.tell(now, "the clock was put back: what was put off is done now");
+    return this.#store.setHead({
+      ...head,
+      since: atMost(head.since),
+      taken: Object.fromEntries(Object.entries(head.taken).map(([name, time]) => [name, atMost(time)])),
+      crashes: { ...head.crashes, nextAt: atMost(head.crashes.nextAt) },
+      idleSince: head.idleSince === null ? null : atMost(head.idleSince),
+    });
+  }
+
   /** By command and not by a transition. */
   enter(head: Head, state: string, why: string, now: number): Head {
     this.#store.tell(now, `${head.state} → ${state}: ${why}`);
@@ -161,6 +179,7 @@ export class Ledger {
     const broken = status === "unready" ? (report.ended ?? "it does not answer its health check") : null;
     if (broken !== null && replica.broken === null && replica.phase !== "starting") {
       this.#store.tell(now, `${replica.replica}: ${broken}; it is replaced`);
+      this.#brokeSoon(replica, { reason: `${broken}, soon after it was ready`, lines, error: null }, now);
     }
     const next: Replica = { ...seen, broken: replica.phase === "starting" ? null : broken };
     const isSame = replica.broken === next.broken && replica.address === address && replica.place === next.place;
@@ -179,6 +198,13 @@ export class Ledger {
     if (head === undefined || replica.phase === "stopping" || replica.phase === "draining") return;
     const livedMs = replica.readyAt === null ? 0 : now - replica.readyAt;
     if (livedMs < STEADY_MS) this.failed(head, { reason, lines, error: null }, now);
+  }
+
+  /** As one that ends: or each of them would be replaced as fast as it can be started. The place of a set does that by itself. */
+  #brokeSoon({ readyAt, phase }: Replica, failure: Failure, now: number): void {
+    const head = this.#store.head();
+    if (head === undefined || head.settings.unit === "set" || phase === "draining" || readyAt === null) return;
+    if (now - readyAt < STEADY_MS) this.failed(head, failure, now);
   }
 
   /** With its place, which is no failure of its own. */

@@ -2,8 +2,8 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { ServiceSchema } from "../model/services.ts";
 import { StateMachineSchema } from "../model/state-machines.ts";
-import { afterFailure, isLooping, madeGoodAt, NO_CRASHES, STEADY_MS } from "./_crashes.ts";
-import type { Head } from "./_kept.ts";
+import { afterFailure, hurried, isLooping, NO_CRASHES, steadyAt } from "./_crashes.ts";
+import type { Head, Replica } from "./_kept.ts";
 import { bounded, contentOf, revisionOf, stateInstead, wantedCount } from "./_wanted.ts";
 
 const row = (fields: object = {}) => v.parse(ServiceSchema, { name: "a", environment: "e", ...fields });
@@ -86,21 +86,51 @@ test("afterFailure() doubles the wait up to five minutes, and says from the thir
   expect(loops.slice(0, 4)).toEqual([false, false, true, true]);
 });
 
-test.each<[string, [phase: "ready" | "starting" | "stopping", readyAt: number | null][], number | undefined]>([
-  ["a minute after the start that was due, not by one that served before", [["ready", 10]], 90_000 + STEADY_MS],
-  ["a minute after it is ready", [["ready", 95_000]], 95_000 + STEADY_MS],
-  [
-    "at no time while one starts",
-    [
-      ["ready", 10],
-      ["starting", null],
-    ],
-    undefined,
-  ],
-  ["at no time while none is ready", [["stopping", 10]], undefined],
-])("what failed is made good %s", (_what, replicas, at) => {
-  const crashes = { ...NO_CRASHES, failures: 2, nextAt: 90_000 };
-  const there = replicas.map(([phase, readyAt]) => ({ phase, readyAt }));
-  expect(madeGoodAt(crashes, there)).toBe(at);
-  expect(madeGoodAt(NO_CRASHES, there)).toBeUndefined();
+test("afterFailure() of what no place takes waits some five seconds before it loops, and at most half a minute then", () => {
+  let crashes = NO_CRASHES;
+  const waits: number[] = [];
+  const loops: boolean[] = [];
+  for (let n = 0; n < 8; n++) {
+    crashes = afterFailure(crashes, { reason: "no runner", lines: [], error: null, unplaced: true }, 1_000);
+    waits.push((crashes.nextAt - 1_000) / 1_000);
+    loops.push(isLooping(crashes));
+  }
+  expect(waits).toEqual([0.5, 1, 2, 2, 8, 16, 30, 30]);
+  expect(loops).toEqual([false, false, false, false, true, true, true, true]);
+});
+
+test.each([
+  ["of what no place took, when that is a while ago", { failures: 5, unplaced: true, tried: 2_000 }, true],
+  ["the same, later on", { failures: 9, unplaced: true, tried: 2_000 }, true],
+  ["but not just after it was tried", { failures: 5, unplaced: true, tried: 1_999 }, false],
+  ["nor before it loops, for it is tried soon enough", { failures: 3, unplaced: true, tried: 1_500 }, false],
+  ["nor of what crashes", { failures: 9, unplaced: false, tried: 60_000 }, false],
+])("hurried() %s", (_what, { failures, unplaced, tried }, expected) => {
+  let crashes = NO_CRASHES;
+  const failure = { reason: "why", lines: [], error: null, unplaced };
+  for (let n = 0; n < failures; n++) crashes = afterFailure(crashes, failure, 1_000_000);
+  const now = 1_000_000 + tried;
+  expect(hurried(crashes, now)).toEqual(expected ? { ...crashes, nextAt: now } : undefined);
+});
+
+const replica = (phase: Replica["phase"], readyAt: number | null, broken: string | null = null): Replica =>
+  ({ phase, readyAt, broken }) as Replica;
+
+describe("steadyAt()", () => {
+  const failed = { ...NO_CRASHES, failures: 2, nextAt: 10_000 };
+
+  test.each([
+    ["a minute after one was ready that came after the failure", [replica("ready", 20_000)], 80_000],
+    ["a minute after the next was due, where one was ready long before", [replica("ready", 0)], 70_000],
+    ["not while another start is under way", [replica("ready", 0), replica("starting", null)], null],
+    ["not by one that is broken, or drains", [replica("ready", 0, "it answered 500"), replica("draining", 0)], null],
+    ["by one that stands beside those that serve", [replica("candidate", 20_000)], 80_000],
+    ["not by none", [], null],
+  ])("forgives: %s", (_what, replicas, at) => {
+    expect(steadyAt(failed, replicas)).toBe(at);
+  });
+
+  test("has nothing to forgive where nothing failed", () => {
+    expect(steadyAt(NO_CRASHES, [replica("ready", 0)])).toBeNull();
+  });
 });

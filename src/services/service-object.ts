@@ -17,7 +17,7 @@ import { News } from "../objects/news.ts";
 import { createAsk } from "./_asking.ts";
 import { direct, type Directing } from "./_commands.ts";
 import { complain } from "./_complain.ts";
-import { hurried, madeGoodAt, NO_CRASHES } from "./_crashes.ts";
+import { hurried, NO_CRASHES, steadyAt } from "./_crashes.ts";
 import { Errands } from "./_errands.ts";
 import { factsOf, isServing } from "./_facts.ts";
 import { Holders } from "./_holders.ts";
@@ -48,6 +48,8 @@ const TURNS = 32;
 const LOOK_MS = 5_000;
 /** Idle for so long, that is written down: this object may be put to sleep. */
 const IDLE_NOTE_MS = 5_000;
+/** Clocks are set right by less than that all the time. */
+const BACK_MS = 5_000;
 const EVENTS_AT_ONCE = 100;
 /** The last ones, in the status. */
 const EVENTS_SHOWN = 50;
@@ -65,7 +67,7 @@ export class ServiceObject extends DurableObject<unknown> {
   readonly #ledger: Ledger;
   readonly #alarm: Alarm;
   readonly #news = new News();
-  readonly #holders = new Holders(Date.now());
+  #holders = new Holders(Date.now());
   readonly #ask: Ask;
   readonly #errands: Errands;
   #next: readonly Way[] = [];
@@ -73,6 +75,8 @@ export class ServiceObject extends DurableObject<unknown> {
   #isRestless = false;
   #looking: Promise<ErrorData | undefined> | undefined;
   #lookedAt = 0;
+  /** The latest that it has seen of the clock. */
+  #latest = 0;
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env);
@@ -286,6 +290,7 @@ export class ServiceObject extends DurableObject<unknown> {
   async #turn(): Promise<boolean> {
     const head = this.#store.head();
     if (head === undefined) return false;
+    if (this.#isPutBack(head, Date.now())) return true;
     const situation = this.#situation(head, Date.now());
     const driven: Driven = situation === undefined ? { next: [] } : await drive(situation, this.#ask);
     const now = Date.now();
@@ -305,14 +310,26 @@ export class ServiceObject extends DurableObject<unknown> {
     return take !== undefined || moves.length > 0;
   }
 
+  /** All times that are known lie in the future then, and everything would wait for them: it goes on as an object that is born anew. */
+  #isPutBack(head: Head, now: number): boolean {
+    const latest = Math.max(this.#latest, head.since);
+    this.#latest = now;
+    if (latest - now < BACK_MS) return false;
+    this.#holders = new Holders(now);
+    this.#errands.beginAnew(now);
+    this.#lookedAt = 0;
+    this.#write((at) => this.#ledger.putBack(head, at));
+    return true;
+  }
+
   /** What time alone brings about. */
   #keepHouse(now: number): void {
     const head = this.#store.head();
     if (head === undefined) return;
     const replicas = this.#store.replicas();
     if (head.isGone && replicas.length === 0) return this.#write(() => this.#store.forget());
-    const goodAt = madeGoodAt(head.crashes, replicas);
-    if (goodAt !== undefined && now >= goodAt)
+    const forgivenAt = steadyAt(head.crashes, replicas);
+    if (forgivenAt !== null && forgivenAt <= now)
       this.#write(() => this.#store.setHead({ ...this.#head(), crashes: NO_CRASHES }));
     const idleSince = this.#holders.idleSince(now);
     if (head.idleSince === null && idleSince !== undefined && now - idleSince >= IDLE_NOTE_MS) {
@@ -398,7 +415,7 @@ export class ServiceObject extends DurableObject<unknown> {
     const times: (number | null | undefined)[] = [];
     const situation = this.#situation(head, now);
     if (situation !== undefined) times.push(lookAgainAt(situation));
-    times.push(this.#holders.nextChange());
+    times.push(this.#holders.nextChange(), steadyAt(head.crashes, replicas));
     if (wantedCount(head) > 0 && now < head.crashes.nextAt) times.push(head.crashes.nextAt);
     const idleSince = this.#holders.idleSince(now);
     if (head.idleSince === null) {
@@ -410,7 +427,7 @@ export class ServiceObject extends DurableObject<unknown> {
       if (replica.phase === "starting") times.push(startsUntil(head, replica));
       if (replica.step !== null) times.push(this.#errands.isAsked(replica) ? now + STEPS_MS : replica.stepAt);
     }
-    times.push(madeGoodAt(head.crashes, replicas), this.#errands.observeAt(head));
+    times.push(this.#errands.observeAt(head));
     for (const time of times) if (time !== null && time !== undefined) this.#alarm.by(Math.max(now + 1, time));
   }
 

@@ -57,9 +57,9 @@ test("goes out under load and in again when it ends, and no request fails of it"
   const log = await install(dev, "busy", { state_machine: "eager", replicas: { min: 1, max: 3 } });
   const pids = new Set<number>();
   const failed: unknown[] = [];
-  let isOver = false;
+  const over = new AbortController();
   const load = Array.from({ length: 3 }, async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const { status, body } = await dev.call("busy_slow", { ms: "200" });
       if (status === 200) pids.add((body as { pid: number }).pid);
       else failed.push(body);
@@ -69,7 +69,7 @@ test("goes out under load and in again when it ends, and no request fails of it"
     await untilService(dev, "busy", (status) => ready(status).length === 3, 60_000);
     await waitUntil(() => pids.size === 3, 10_000);
   } finally {
-    isOver = true;
+    over.abort();
     await Promise.all(load);
   }
   // Once in a while somebody still comes, while it scales in.

@@ -8,7 +8,7 @@ import { env as bindings, WorkerEntrypoint } from "cloudflare:workers";
 import * as v from "valibot";
 import type { ErrorCode, ErrorData } from "../../src/core/errors.ts";
 import { READY_MADE } from "../../src/machines/ready-made.ts";
-import { ServiceSchema, type ReplicaReport } from "../../src/model/services.ts";
+import { ServiceSchema, type PoolReport, type ReplicaReport } from "../../src/model/services.ts";
 import { StateMachineSchema } from "../../src/model/state-machines.ts";
 import type { ObjectStatus } from "../../src/services/_status.ts";
 import type {
@@ -55,6 +55,15 @@ export class ServiceObject extends RealServiceObject {
       const result = own(work);
       if (step === world.dieAfter) die(state, world);
       return result;
+    };
+    const [setAlarm, deleteAlarm] = [storage.setAlarm.bind(storage), storage.deleteAlarm.bind(storage)];
+    storage.setAlarm = (at) => {
+      world.alarmAt = Number(at);
+      return setAlarm(at);
+    };
+    storage.deleteAlarm = () => {
+      world.alarmAt = undefined;
+      return deleteAlarm();
     };
     super(state, env);
   }
@@ -149,6 +158,11 @@ export class ServiceRunner extends WorkerEntrypoint {
   }
 }
 
+function goneReport(service: string, replica: string): ReplicaReport {
+  const nothing = { revision: "", place: "one", address: null, cpu: null, count: 1, ready: 0, lines: [] };
+  return { ...nothing, replica, service, status: "ended", ended: "one has it no more" };
+}
+
 type Kept = ReplicaReport & { begunAt: number };
 
 export class TestWorld {
@@ -172,14 +186,28 @@ export class TestWorld {
   readonly ends: string[] = [];
   readonly failures: ErrorData[] = [];
   readonly stopFailures: ErrorData[] = [];
+  /** Steps that are carried out, and whose answers are lost. */
+  readonly unanswered: StepOrder["do"][] = [];
+  /** How long steps take, by the clock that the test moves; how many there were, and when the first of those under way is over. */
+  startMs = 0;
+  stopMs = 0;
+  steps = 0;
+  /** When it is to be rung next, as far as it was asked for. */
+  alarmAt: number | undefined;
+  /** As it is about to be stopped. */
+  beforeStop: ((replica: string) => Promise<void>) | undefined;
   readonly says = new Map<string, boolean>();
   asked = 0;
   beforeAnswer: (() => Promise<void>) | undefined;
+  /** Runners that are asked say of what they have no more that it has ended. */
+  saysGone = false;
   /** Transactions of the object so far, and around which of them it dies. */
   writes = 0;
   dieBefore: number | undefined;
   dieAfter: number | undefined;
   #underWay = 0;
+  readonly #takes = new Map<object, number>();
+  readonly #stopping = new Set<string>();
   #revision = 0;
   #life = 0;
 
@@ -255,7 +283,7 @@ export class TestWorld {
   async insist<T>(ask: () => Promise<T>): Promise<T> {
     for (let deaths = 0; ; deaths++) {
       try {
-        return await ask();
+        return await this.#orDeath(ask);
       } catch (error) {
         if (deaths === 3 || !/killed by the test|a write failed/.test(String(error))) throw error;
       }
@@ -266,7 +294,7 @@ export class TestWorld {
   async until(time: number): Promise<void> {
     for (let deaths = 0; deaths < 10; deaths++) {
       try {
-        await this.stub.ringUntil(time);
+        await this.#orDeath(() => this.stub.ringUntil(time));
         return;
       } catch (error) {
         if (!/killed by the test|a write failed/.test(String(error))) throw error;
@@ -277,13 +305,32 @@ export class TestWorld {
     throw new Error("the object dies again and again");
   }
 
+  /** On a busy machine the runtime may leave who asks an object that dies without an answer. */
+  async #orDeath<T>(ask: () => Promise<T>): Promise<T> {
+    const life = this.#life;
+    const answered = new AbortController();
+    const death = async (): Promise<never> => {
+      for (let ms = 0; ms < 500 && !answered.signal.aborted; ms++) {
+        await scheduler.wait(1);
+        // It has not died, or what its death answers is on its way.
+        if (this.#life === life) ms = 0;
+      }
+      throw new Error("killed by the test, and nobody was told");
+    };
+    try {
+      return await Promise.race([ask(), death()]);
+    } finally {
+      answered.abort();
+    }
+  }
+
   pass(ms: number): Promise<void> {
     return this.until(clock.now + ms);
   }
 
   /** Memory is gone, tables are there. */
   async restart(): Promise<void> {
-    await this.stub.kill().catch(() => undefined);
+    await this.#orDeath(() => this.stub.kill()).catch(() => undefined);
   }
 
   // What runs.
@@ -295,12 +342,12 @@ export class TestWorld {
   /** A runner tells, as its pool passes it on. */
   async tell(place: string): Promise<void> {
     const replicas = [...(this.runners.get(place)?.values() ?? [])];
-    await this.#reported({ environment: "own", place, replicas, lost: null });
+    await this.reported(place, replicas);
     for (const { replica, status } of replicas) if (status === "ended") this.runners.get(place)?.delete(replica);
   }
 
   async lose(place: string, lost = "it went silent"): Promise<void> {
-    await this.#reported({ environment: "own", place, replicas: [], lost });
+    await this.reported(place, [], lost);
   }
 
   /** One that runs comes to be otherwise, and its runner tells. */
@@ -313,26 +360,72 @@ export class TestWorld {
     }
   }
 
-  async #reported(report: object): Promise<void> {
+  /** Whatever its runner has by now. */
+  async reported(place: string, replicas: readonly ReplicaReport[], lost: string | null = null): Promise<void> {
+    const report: PoolReport = { environment: "own", place, replicas, lost };
     await this.insist(async () => this.stub.reported(JSON.stringify(report)));
-    await this.stub.rest();
+    await this.insist(() => this.stub.rest());
+  }
+
+  get dueAt(): number {
+    return Math.min(...this.#takes.values());
+  }
+
+  /** Something is on its way that needs no time to pass. */
+  isDue(): boolean {
+    return this.#underWay > [...this.#takes.values()].filter((at) => at > clock.now).length;
+  }
+
+  /** What a request that comes now meets. */
+  is(): "ready" | "starting" | "stopping" | "nothing" {
+    const running = this.running();
+    if (running.some(({ status }) => status === "ready")) return "ready";
+    if (running.length > 0) return "starting";
+    return this.#stopping.size > 0 ? "stopping" : "nothing";
+  }
+
+  async ring(): Promise<void> {
+    await this.stub.ring();
+  }
+
+  /** Only waits for what the test's own hand moves; no promise of another context's may be waited for. */
+  async #take(ms: number): Promise<void> {
+    const step = {};
+    this.#takes.set(step, clock.now + ms);
+    for (const until = clock.now + ms; clock.now < until;) await scheduler.wait(20);
+    this.#takes.delete(step);
   }
 
   async step(order: StepOrder): Promise<StepAnswer> {
+    this.steps += 1;
+    const answer = await this.#carryOut(order);
+    if (this.unanswered[0] !== order.do) return answer;
+    this.unanswered.shift();
+    throw new Error("the answer of a step was lost, by the test");
+  }
+
+  async #carryOut(order: StepOrder): Promise<StepAnswer> {
     switch (order.do) {
       case "start":
         return this.#start(order);
       case "stop": {
         const failure = this.stopFailures.shift();
         if (failure !== undefined) return { kind: "failed", error: failure, again: true };
+        await this.beforeStop?.(order.replica);
         for (const runner of this.runners.values()) {
           if (runner.delete(order.replica)) this.stopped.push(order.replica);
         }
+        this.#stopping.add(order.replica);
+        if (this.stopMs > 0) await this.#take(this.stopMs);
+        this.#stopping.delete(order.replica);
         return { kind: "stopped" };
       }
       case "observe": {
         const named = new Set(order.replicas.map(({ replica }) => replica));
-        return { kind: "observed", reports: this.running().filter(({ replica }) => named.has(replica)) };
+        const running = this.running().filter(({ replica }) => named.has(replica));
+        for (const { replica } of running) named.delete(replica);
+        const gone = this.saysGone ? [...named].map((replica) => goneReport(this.service, replica)) : [];
+        return { kind: "observed", reports: [...running, ...gone] };
       }
     }
   }
@@ -366,6 +459,12 @@ export class TestWorld {
     };
     if (ended === undefined) runner.set(replica, { ...report, status: this.holds ? "starting" : "ready" });
     this.most = Math.max(this.most, this.running().length);
+    if (this.startMs > 0 && ended === undefined) {
+      runner.set(replica, { ...report, status: "starting" });
+      await this.#take(this.startMs);
+      if (!runner.has(replica)) return { kind: "started", report: { ...report, status: "ended", ended: "stopped" } };
+      runner.set(replica, report);
+    }
     if (this.holds) {
       this.#underWay -= 1;
       // No promise of another object's may be waited for.

@@ -7,6 +7,7 @@ import { clock, errorOf, SECOND, START, TestWorld } from "./services-world.ts";
 vi.spyOn(console, "error").mockImplementation(() => undefined);
 
 const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
 
 /** As hot_cold, and five seconds of idling are enough. */
 const BRIEF = {
@@ -401,6 +402,19 @@ describe("a replica", () => {
     expect(await world.phases()).toEqual(["ready"]);
   });
 
+  it("that is found broken and that its runner has no more is replaced as soon as the runner says so", async () => {
+    const world = new TestWorld({}, "always_on");
+    world.saysGone = true;
+    await world.changed();
+    const [first = ""] = world.begun;
+    await world.pass(10 * SECOND);
+    world.runners.get("one")?.clear();
+    await world.report({ broken: { [first]: "nobody takes connections there" } });
+    await world.pass(2 * SECOND);
+    expect(world.begun).toHaveLength(2);
+    expect(await world.phases()).toEqual(["ready"]);
+  });
+
   it("of a runner that is silent is looked for, and given up only after a while", async () => {
     const world = new TestWorld({}, "always_on");
     await world.changed();
@@ -625,6 +639,27 @@ describe("a row", () => {
     await world.changed();
     await expect.poll(async () => (await world.status()).state).toBe("c");
     expect(world.begun).toEqual([]);
+  });
+});
+
+describe("a clock that is put back", () => {
+  it("keeps nothing waiting for the time that was", async () => {
+    const world = new TestWorld();
+    await world.pass(HOUR);
+    world.ends.push("exit code 1");
+    const waits = world.acquire({ waitMs: 2 * HOUR });
+    await expect.poll(async () => (await world.status()).crashes.failures).toBe(1);
+    clock.now -= HOUR;
+    await world.report({ waiting: 1 });
+    await world.stub.rest();
+    expect(leased(await waits)).toEqual([world.begun[1]]);
+    // Nor a replica that is to go.
+    clock.now += HOUR;
+    await world.report();
+    clock.now -= HOUR;
+    expect(await world.command({ do: "undeploy" })).toBeUndefined();
+    await world.pass(10 * SECOND);
+    expect(await world.phases()).toEqual([]);
   });
 });
 
