@@ -14,6 +14,8 @@ export type Directing = {
   head: () => Head;
   /** Whether a request could be sent now. */
   hasReady: () => boolean;
+  /** It idles from now on, as after a request. */
+  idleFrom: (now: number) => void;
   ledger: Ledger;
   write: (work: (now: number) => unknown) => void;
   /** Until nothing is left to be done now. */
@@ -74,10 +76,16 @@ export async function direct(command: Command, directing: Directing): Promise<Er
 }
 
 /** As if a request waited, until one is ready. */
-async function deploy({ head, hasReady, ledger, write, think }: Directing): Promise<ErrorData | undefined> {
+async function deploy({ head, hasReady, idleFrom, ledger, write, think }: Directing): Promise<ErrorData | undefined> {
   const refusal = refusalOf(head(), { isStarting: true, now: 0 });
   if (refusal !== undefined) return refusal;
-  if (hasReady() && wantedCount(head()) > 0) return undefined;
+  if (hasReady() && wantedCount(head()) > 0) {
+    write((now) => {
+      idleFrom(now);
+      ledger.change(head(), { idleSince: null }, null, now);
+    });
+    return think().then(() => undefined);
+  }
   write((now) => ledger.change(head(), { nudged: true, crashes: NO_CRASHES }, "somebody deployed it", now));
   await think();
   if (wantedCount(head()) > 0) return undefined;

@@ -401,6 +401,7 @@ export class ServiceObject extends DurableObject<unknown> {
     return {
       head: () => this.#head(),
       hasReady: () => this.#store.replicas().some(isServing),
+      idleFrom: (now) => this.#holders.wanted(now),
       ledger: this.#ledger,
       write: (work) => this.#write(work),
       think: () => this.#think(),
