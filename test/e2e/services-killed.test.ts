@@ -28,9 +28,10 @@ afterAll(async () => {
 
 const pidOf = (body: unknown): number => (body as { pid: number }).pid;
 
+const connections = (): number => runner.said().split("connected to rack-1").length;
+
 /** Until the platform and its runner are back. */
 async function killEdge(): Promise<void> {
-  const connections = (): number => runner.said().split("connected to rack-1").length;
   const before = connections();
   process.kill(childOf(dev, "--binary"), "SIGKILL");
   await waitUntil(
