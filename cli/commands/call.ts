@@ -43,7 +43,7 @@ export const command: CommandModule = {
       .option("--revision <n>", "run this revision, the same as name@n")
       .option("--validate", "only check the input against the type; run nothing")
       .option("--async", "do not wait for the end, whatever the row says: print the execution's id")
-      .option("--wait [duration]", "of what runs later: wait for its end and print its output")
+      .option("--wait [duration]", "of what runs later: wait for its end and print its output", waitWord)
       .option("--idempotency-key <key>", "the same key and input within 24 hours are one call, not two")
       .option("--delay <duration>", "start it no sooner than that from now (10m, 2h, 1d)")
       .option("--expires <duration>", "give it up if it has not started by then (30s, 1h)")
@@ -63,16 +63,22 @@ export const command: CommandModule = {
   },
 };
 
+/** Read as soon as it is met: a name that it has swallowed would else be said to be missing. */
+function waitWord(word: string): string {
+  if (!word.includes("=")) parseWait(word);
+  return word;
+}
+
 async function call(context: Context, name: string, given: readonly string[], options: Options): Promise<void> {
-  const { wait: waitWord } = options;
+  const { wait: waited } = options;
   // `--wait n=3`: the word is the next argument, not how long.
-  const swallowed = typeof waitWord === "string" && waitWord.includes("=") ? [waitWord] : [];
+  const swallowed = typeof waited === "string" && waited.includes("=") ? [waited] : [];
   const words = [...swallowed, ...given];
   const target = options.revision === undefined ? name : `${name}@${options.revision}`;
   const route = `/ops/${encodeURIComponent(target).replace("%40", "@")}`;
   const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout);
   const query = queryOf(options);
-  const wait = waitWord === undefined ? undefined : parseWait(swallowed.length > 0 ? true : waitWord);
+  const wait = waited === undefined ? undefined : parseWait(swallowed.length > 0 ? true : waited);
   const body = await inputText(context, route, words, options.input);
   await sendCall(context, {
     route: route + query,

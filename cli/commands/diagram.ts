@@ -32,15 +32,22 @@ export const command: CommandModule = {
   },
 };
 
+/** What draws the other kinds that people ask for. */
+const HINTS = new Map<string, (name: string) => string>([
+  ["service", (name) => `opctl diagram state-machine NAME --service ${name}; opctl get service ${name} names it`],
+  ["agent", (name) => `opctl plan ${name} --target JSON --format mermaid`],
+]);
+
 async function diagram(
   context: Context,
   word: string,
   { name, service, format }: Options & { name: string },
 ): Promise<void> {
   const { client, output } = context;
-  if (parseKind(word) !== "state_machine") {
-    throw new SwitchyardError("usage", `Cannot draw a ${word}: it must be a state-machine`, {
-      hint: "opctl get state-machines",
+  const kind = parseKind(word);
+  if (kind !== "state_machine") {
+    throw new SwitchyardError("usage", `Cannot draw "${word}": it must be a state-machine; it is another kind`, {
+      hint: HINTS.get(kind)?.(name) ?? "opctl get state-machines",
     });
   }
   const wanted = format ?? (output.terminal ? "text" : "mermaid");

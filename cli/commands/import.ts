@@ -34,7 +34,11 @@ export const command: CommandModule = {
       .description("make operations of an OpenAPI 3.0 or 3.1 document, in YAML or JSON");
     openapi
       .argument("<document>", "a file, an http URL or -")
-      .option("--exposure <name>", "what the operations name; else the service, else the document's title", name)
+      .option(
+        "--exposure <name>",
+        "what the operations name, there already unless --service makes it; else the service, else the document's title",
+        name,
+      )
       .option("--service <name>", "also make that exposure, which leads to this service", name)
       .option("--prefix <text>", "before each operation's name", "")
       .option("-g, --group <name>", "the operations' group", name)

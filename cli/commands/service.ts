@@ -88,7 +88,7 @@ async function direct(context: Context, name: string, { options, ...wanted }: Wa
     if (Date.now() >= giveUpAt) {
       throw new SwitchyardError(
         "timeout",
-        `Cannot wait any longer: --timeout was ${options.timeout ?? ""}; the service "${name}" is still on its way, in the state "${status.state}"`,
+        `Cannot wait any longer: --timeout was ${limitMs ?? 0} ms; the service "${name}" is still on its way, in the state "${status.state}"`,
         { hint: `opctl service status ${name} says what it waits for.` },
       );
     }

@@ -81,6 +81,8 @@ describe("references to other files", () => {
     [path.join(folder, "secret.yaml"), "must lead to a file in the document's folder"],
     ["link.yaml", "must lead to a file in the document's folder"],
     ["parts/nothing.yaml", "there is none of that name"],
+    ["%zz.yaml", "there is none of that name"],
+    ["parts", "it is none"],
     ["file:///etc/hostname", "must lead to a file in the document's folder"],
     ["http://127.0.0.1:1/a.yaml", "must lead to a file in the document's folder"],
     ["parts/types.json#/none", "must lead somewhere; it does not"],

@@ -2,7 +2,7 @@
  * An OpenAPI document and the files beside it that its references lead to. Nothing else is ever opened: a document from
  * somewhere else must not be able to say which files of this machine, or which addresses, are read.
  */
-import { readFileSync, realpathSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import { pointerTokens } from "../../src/types/index.ts";
@@ -34,10 +34,9 @@ export function openDocuments(text: string, source: string, folder?: string): Do
   const read = (name: string, from: string): { file: string; value: unknown } => {
     const rule = `the reference to "${name}" must lead to a file in the document's folder`;
     if (within === undefined || /^[a-z][a-z0-9+.-]*:/i.test(name)) throw new Obstacle(rule);
-    const wanted = path.resolve(path.dirname(from), decodeURI(name));
     let file: string;
     try {
-      file = realpathSync(wanted);
+      file = realpathSync(path.resolve(path.dirname(from), decodeURI(name)));
     } catch {
       throw new Obstacle(`${rule}; there is none of that name`);
     }
@@ -45,6 +44,7 @@ export function openDocuments(text: string, source: string, folder?: string): Do
     if (file === realpathSync(source)) return { file: source, value: root };
     const known = files.get(file);
     if (known !== undefined) return { file, value: known };
+    if (!statSync(file).isFile()) throw new Obstacle(`${rule}; it is none`);
     const value = parseOne(readFileSync(file, "utf8"), file);
     files.set(file, value);
     return { file, value };

@@ -1,4 +1,5 @@
 /** Parameters and body of an OpenAPI operation → the input type of an operation, and the request that is made of an input. */
+import { fieldsOfRequestPath, fillRequestPath } from "../../src/model/request-path.ts";
 import type { ProvidedBy } from "../../src/model/services.ts";
 import { isObject, Obstacle, type Json } from "./_obstacle.ts";
 import { chooseMedia, namesOf, type Media } from "./content.ts";
@@ -111,13 +112,9 @@ function wholeInput(source: RequestSource, { schema, media }: Body, { types }: R
 /** Some documents say a parameter in the path and nowhere else. */
 function undeclared(path: string, parameters: readonly Parameter[]): Parameter[] {
   const known = new Set(parameters.filter(({ place }) => place === "path").map(({ name }) => name));
-  return parametersOf(path)
+  return fieldsOfRequestPath(path)
     .filter((name) => !known.has(name))
     .map((name) => ({ place: "path", name, required: true, schema: { type: "string" }, examples: new Map() }));
-}
-
-function parametersOf(path: string): string[] {
-  return [...path.matchAll(/\{([^{}/]+)\}/g)].map((match) => match[1] ?? "");
 }
 
 /** Those of the path that stand in it, and a name for each that no other has. Adds to `taken`. */
@@ -150,7 +147,7 @@ function providedBy({ method, path }: RequestSource, { fields, body, queried }: 
   );
   return {
     method,
-    path: path.replaceAll(/\{([^{}/]+)\}/g, (_, name: string) => `{${inPath.get(name) ?? name}}`),
+    path: fillRequestPath(path, (name) => `{${inPath.get(name) ?? name}}`),
     ...(queried.length === 0 ? {} : { query: [...queried] }),
     ...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers) }),
     ...(body === null ? {} : { body }),

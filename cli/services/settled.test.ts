@@ -29,7 +29,8 @@ test.each<[string, ServiceCommand, ServiceStatusView, unknown]>([
     statusView({ wanted: 2, replicas: [replicaView("a", { count: 2, ready: 2 })] }),
     { done: true },
   ],
-  ["deploy, crashing", "deploy", statusView({ crashes: FAILED }), { done: false, stuck: "exit code 1" }],
+  ["deploy, crashing", "deploy", statusView({ crashes: FAILED, replicas: [] }), { done: false, stuck: "exit code 1" }],
+  ["deploy, up after starts that failed", "deploy", statusView({ crashes: FAILED }), { done: true }],
   ["deploy, with a problem", "deploy", statusView({ problem: "no runner" }), { done: false, stuck: "no runner" }],
   ["undeploy, still warm", "undeploy", WARM, { done: false }],
   [

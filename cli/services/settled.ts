@@ -15,8 +15,6 @@ export type Settled =
 export function settledOf(status: ServiceStatusView, { command, before }: Wish): Settled {
   const { replicas, wanted, because, steps, problem, crashes } = status;
   if (problem !== null) return { done: false, stuck: problem };
-  if (crashes.looping)
-    return { done: false, stuck: crashes.reason ?? `${crashes.failures} starts in a row have failed` };
   // A deployment leads to a state with replicas before it is answered: whoever finds none has come too late.
   if (command === "deploy" && wanted === 0) return { done: false, stuck: `it went cold again: ${because.join("; ")}` };
   if (steps.length > 0) return { done: false };
@@ -26,5 +24,8 @@ export function settledOf(status: ServiceStatusView, { command, before }: Wish):
   const isQuiet = there.every(({ phase }) => phase === "ready");
   const isEnough = readyCount(replicas) >= wanted && (command !== "deploy" || wanted > 0);
   const isNew = command !== "restart" || there.every(({ replica }) => !before.has(replica));
-  return isQuiet && isEnough && isNew ? { done: true } : { done: false };
+  if (isQuiet && isEnough && isNew) return { done: true };
+  // What failed is remembered for a minute after it has come up, so that is asked last.
+  if (!crashes.looping) return { done: false };
+  return { done: false, stuck: crashes.reason ?? `${crashes.failures} starts in a row have failed` };
 }

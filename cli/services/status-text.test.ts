@@ -56,3 +56,12 @@ test("statusText() says what somebody must mend, and the last words of what does
     "It does not come up\n  3 starts in a row have failed; the next at 2026-11-29T12:01:00Z\n  exit code 1\n  | no such table: albums",
   );
 });
+
+test.each([
+  ["Before it came up", statusView()],
+  ["It does not come up", statusView({ replicas: [] })],
+  ["It does not come up", statusView({ facts: { new_revision: true } })],
+])("statusText() heads starts that failed with %j", (title, status) => {
+  const crashes = { failures: 5, looping: true, reason: "no runner is connected", lines: [], next_at: null };
+  expect(statusText({ ...status, crashes })).toContain(`${title}\n  5 starts in a row have failed`);
+});

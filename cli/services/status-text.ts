@@ -36,6 +36,11 @@ export function readyCount(all: ServiceStatusView["replicas"]): number {
   return all.filter(({ phase }) => phase === "ready").reduce((sum, { ready }) => sum + ready, 0);
 }
 
+/** Whether all that is wanted of it serves: what failed before is then of the past, though it is remembered for a minute. */
+export function isUp({ replicas: all, wanted, facts }: ServiceStatusView): boolean {
+  return wanted > 0 && readyCount(all) >= wanted && facts["new_revision"] !== true;
+}
+
 function heading(status: ServiceStatusView): string {
   const { name, active, state, since, because, state_machine: machine, revision, waiting, facts, problem } = status;
   const lines: [string, string][] = [
@@ -102,15 +107,13 @@ function moves({ next }: ServiceStatusView): string {
   return section("What would move it", lines);
 }
 
-function crashes({ crashes: { failures, looping, reason, lines, next_at: nextAt } }: ServiceStatusView): string {
+function crashes(status: ServiceStatusView): string {
+  const { failures, looping, reason, lines, next_at: nextAt } = status.crashes;
   if (failures === 0) return "";
   const often = failures === 1 ? "1 start has failed" : `${failures} starts in a row have failed`;
   const then = nextAt === null ? "" : `; the next at ${nextAt}`;
-  return section(looping ? "It does not come up" : "Crashes", [
-    `${often}${then}`,
-    ...(reason === null ? [] : [reason]),
-    ...lines.map((line) => `| ${line}`),
-  ]);
+  const title = !looping ? "Crashes" : isUp(status) ? "Before it came up" : "It does not come up";
+  return section(title, [`${often}${then}`, ...(reason === null ? [] : [reason]), ...lines.map((line) => `| ${line}`)]);
 }
 
 function newest(events: readonly ServiceEvent[]): ServiceEvent[] {

@@ -3,7 +3,7 @@ import type { Client } from "../client.ts";
 import type { Context } from "../command.ts";
 import type { Entry } from "../registry.ts";
 import { readStatus } from "./api.ts";
-import { readyOf } from "./status-text.ts";
+import { isUp, readyOf } from "./status-text.ts";
 
 /** Each is asked by itself, so many at once. */
 const AT_ONCE = 8;
@@ -20,7 +20,8 @@ export async function withStatuses({ client }: Pick<Context, "client">, entries:
 async function told(client: Client, entry: Entry): Promise<Entry> {
   try {
     const status = await readStatus(client, entry.name);
-    const { state, since, waiting, problem } = status;
+    const { state, since, waiting, crashes } = status;
+    const problem = status.problem ?? (crashes.looping && !isUp(status) ? crashes.reason : null);
     return {
       ...entry,
       meta: { ...entry.meta, state, since, ready: readyOf(status), waiting, problem } as Entry["meta"],

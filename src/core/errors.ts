@@ -354,7 +354,7 @@ export const ERRORS = {
     fault: "system",
     title: "The operation's code failed",
     explain:
-      "The handler threw; the detail is its message. Its stack is in the platform's log, and for an asynchronous execution in `opctl logs ID`.",
+      "The handler threw, or the service that provides the operation answered with an error; the detail is what it said. A handler's stack is in the platform's log, and for an asynchronous execution in `opctl logs ID`; a service's last lines are in `opctl get service NAME -o json`.",
   },
   module_invalid: {
     status: 502,
@@ -489,7 +489,7 @@ export const ERRORS = {
     fault: "system",
     title: "The environment does not run such work",
     explain:
-      "A runner runs only what its own allow-list says (`opctl runner start --allow …`), and the work is not on it. Nothing has run.",
+      "A runner runs only what its own allow-list says (`opctl runner start --allow …`), and the work is not on it, or its program is not there. Nothing has run.",
   },
   environment_misconfigured: {
     status: 502,

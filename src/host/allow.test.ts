@@ -8,6 +8,7 @@ import { describeAllow, forbidden, parseAllow, type Locate } from "./allow.ts";
 import { locateProgram } from "./work/locate-program.node.ts";
 
 const nowhere: Locate = () => undefined;
+const asNamed: Locate = (file) => ({ path: file, real: file });
 const program = (file: string): Work => ({ kind: "process", command: [file, "-x"] });
 const container = (image: string): Work => ({ kind: "container", image, command: null });
 const http = (url: string): Work => ({ kind: "http", url, method: "POST" });
@@ -134,7 +135,35 @@ describe("forbidden()", () => {
     ])("process:%s lets %s pass: %s", (word, file, passes) => {
       expect(forbidden(parseAllow([`process:${here(word)}`]), program(here(file)), locate) === undefined).toBe(passes);
     });
+
+    test.each<[word: string, program: string, isSaid: boolean]>([
+      ["FOLDER/jobs/*", "FOLDER/jobs/missing", true],
+      ["FOLDER/jobs/*", "FOLDER/jobs/deep/missing", true],
+      ["FOLDER/jobs/*", "../jobs/missing", true],
+      ["./missing.sh", "./missing.sh", true],
+      ["FOLDER/jobs/*", "FOLDER/jobs2/missing", false],
+      ["FOLDER/jobs/*", "FOLDER/jobs/folder/missing", false],
+      ["FOLDER/jobs/*", "FOLDER/jobs/../outside/missing", false],
+      ["FOLDER/jobs/*", "missing", false],
+      ["FOLDER/jobs/*", "FOLDER/jobs2/c", false],
+    ])("process:%s says that %s is not there: %s", (word, file, isSaid) => {
+      const said = forbidden(parseAllow([`process:${here(word)}`]), program(here(file)), locate);
+      expect(said).toContain(isSaid ? "must be there; it is not" : "its allow-list does not have the program");
+    });
   });
+});
+
+test.each<[word: string, variable: string, passes: boolean]>([
+  ["process:/bin/sh", "MODE", true],
+  ["process:/bin/sh", "LD_PRELOAD", false],
+  ["process:/bin/*", "DYLD_INSERT_LIBRARIES", false],
+  ["process:*", "LD_LIBRARY_PATH", true],
+])("forbidden() with %s lets a service set %s: %s", (word, variable, passes) => {
+  const run = { process: { command: ["/bin/sh"], working_directory: null } };
+  const health = { path: null, interval_ms: 1_000, timeout_ms: 1_000, failures: 1, start_ms: 1_000 };
+  const spec = { run, variables: { [variable]: "x" }, port: null, health, requires: {}, stop_ms: 0 };
+  const work: Work = { kind: "replica", do: "start", service: "shop", replica: "a", revision: "1", spec };
+  expect(forbidden(parseAllow([word]), work, asNamed) === undefined).toBe(passes);
 });
 
 test("describeAllow() says what it comes to, and what is dangerous in so many words", () => {

@@ -85,8 +85,9 @@ export function describeAllow(allow: Allow): string[] {
   for (const each of allow.processes) {
     if (each.kind === "any")
       said.push("Runs ANY program as this user: whoever may write operations owns this machine.");
-    else if (each.kind === "under") said.push(`Runs any program in ${each.text}, with any arguments.`);
-    else said.push(`Runs the program ${each.text}, with any arguments.`);
+    else if (each.kind === "under")
+      said.push(`Runs any program in ${each.text}, with any arguments; services with any variables too.`);
+    else said.push(`Runs the program ${each.text}, with any arguments; services with any variables too.`);
   }
   for (const each of allow.containers) {
     if (each.kind === "any") said.push("Runs ANY container image.");
@@ -118,9 +119,10 @@ export function forbidden(allow: Allow, work: Work, locate: Locate): string | un
       return forbiddenUrl(allow.http, work.url);
     case "replica": {
       if (work.do !== "start" || work.spec.run === null || "address" in work.spec.run) return undefined;
-      const { run } = work.spec;
+      const { run, variables } = work.spec;
       return "process" in run
-        ? forbiddenProgram(allow.processes, run.process.command[0] ?? "", locate)
+        ? (forbiddenProgram(allow.processes, run.process.command[0] ?? "", locate) ??
+            forbiddenVariable(allow.processes, variables))
         : forbidden(allow, { kind: "container", ...run.container }, locate);
     }
   }
@@ -134,8 +136,17 @@ function forbiddenProgram(patterns: readonly Pattern[], program: string, locate:
   if (patterns.some(({ kind }) => kind === "any")) return undefined;
   const located = locate(program);
   if (located !== undefined && patterns.some((pattern) => coversProgram(pattern, located, locate))) return undefined;
+  if (located === undefined && patterns.some((pattern) => wouldCover(pattern, program, locate)))
+    return `the program ${program} must be there; it is not`;
   const leads = located !== undefined && located.real !== located.path ? `, which leads to ${located.real}` : "";
   return refusal(`the program ${program}${leads}`, `process:${program}`);
+}
+
+/** Through these the loader runs other code in whatever program is allowed. */
+function forbiddenVariable(patterns: readonly Pattern[], variables: Readonly<Record<string, string>>) {
+  if (patterns.some(({ kind }) => kind === "any")) return undefined;
+  const name = Object.keys(variables).find((each) => /^(?:LD|DYLD)_/i.test(each));
+  return name === undefined ? undefined : refusal(`programs with the variable ${name}`, "process:*");
 }
 
 /**
@@ -149,6 +160,14 @@ function coversProgram(pattern: Pattern, located: Located, locate: Locate): bool
   return pattern.kind === "exact"
     ? located.path === named.path
     : located.real.startsWith(named.real.endsWith("/") ? named.real : `${named.real}/`);
+}
+
+/** What is not there, where it would be allowed: elsewhere nobody is told what there is on this machine. */
+function wouldCover(pattern: Pattern, program: string, locate: Locate): boolean {
+  if (pattern.kind === "exact") return pattern.text === program;
+  if (!program.includes("/")) return false;
+  const folder = locate(program.slice(0, program.lastIndexOf("/") + 1));
+  return folder !== undefined && coversProgram(pattern, { ...folder, real: `${folder.real}/` }, locate);
 }
 
 function coversImage(pattern: Pattern, image: string): boolean {

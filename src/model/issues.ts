@@ -22,7 +22,17 @@ function nearest(key: string, fields: readonly string[]): string {
 
 function issueOf(found: v.BaseIssue<unknown>): Issue {
   const keys = (found.path ?? []).map(({ key }) => String(key).replaceAll("~", "~0").replaceAll("/", "~1"));
-  return { pointer: keys.map((key) => `/${key}`).join(""), keyword: found.type, detail: detailOf(found) };
+  const pointer = keys.map((key) => `/${key}`).join("");
+  const meant = meantOf(found);
+  if (meant !== undefined) return { ...meant, pointer: `${pointer}${meant.pointer}` };
+  return { pointer, keyword: found.type, detail: detailOf(found) };
+}
+
+/** Of several forms the one was meant that fits down to a field of a field: what is wrong is there. */
+function meantOf({ type, issues }: v.BaseIssue<unknown>): Issue | undefined {
+  if (type !== "union") return undefined;
+  const deep = issues?.find(({ path }) => path !== undefined && path.length > 1);
+  return deep === undefined ? undefined : issueOf(deep);
 }
 
 function detailOf(found: v.BaseIssue<unknown>): string {

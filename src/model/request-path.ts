@@ -18,7 +18,14 @@ export function parseRequestPath(path: string): { parts: readonly PathPart[] } |
   return odd === undefined ? { parts } : { rule: `must have no segment . or .. and no backslash; one is "${odd}"` };
 }
 
-/** A path that has been parsed, with a text in the place of each field. */
+const FIELD = /\{([^{}/]+)\}/g;
+
+/** Of a path that can be parsed. */
+export function fieldsOfRequestPath(path: string): string[] {
+  return [...path.matchAll(FIELD)].map((match) => match[1] ?? "");
+}
+
+/** A path that can be parsed, with a text in the place of each field. */
 export function fillRequestPath(path: string, textOf: (field: string) => string): string {
-  return path.replaceAll(/\{([^{}/]+)\}/g, (_, field: string) => textOf(field));
+  return path.replaceAll(FIELD, (_, field: string) => textOf(field));
 }

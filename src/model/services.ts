@@ -18,18 +18,21 @@ const VariableSchema = v.pipe(
 );
 
 /** What runs. Null in a service: whatever its own operations start. */
-export const RunSchema = v.union([
-  v.strictObject({
-    process: v.strictObject({
-      ...ProcessSchema.entries,
-      /** On the runner's machine; relative to where the runner was started. null: an empty folder of its own. */
-      working_directory: v.optional(v.nullable(v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))), null),
+export const RunSchema = v.union(
+  [
+    v.strictObject({
+      process: v.strictObject({
+        ...ProcessSchema.entries,
+        /** On the runner's machine; relative to where the runner was started. null: an empty folder of its own. */
+        working_directory: v.optional(v.nullable(v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))), null),
+      }),
     }),
-  }),
-  v.strictObject({ container: ContainerSchema }),
-  /** It runs already, and nobody here starts or stops it. */
-  v.strictObject({ address: v.pipe(v.string(), v.maxLength(2048), v.regex(/^https?:\/\//, "must be an http URL")) }),
-]);
+    v.strictObject({ container: ContainerSchema }),
+    /** It runs already, and nobody here starts or stops it. */
+    v.strictObject({ address: v.pipe(v.string(), v.maxLength(2048), v.regex(/^https?:\/\//, "must be an http URL")) }),
+  ],
+  "must be an object with process, container or address",
+);
 export type Run = v.InferOutput<typeof RunSchema>;
 
 const HealthSchema = v.strictObject({

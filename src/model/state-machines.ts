@@ -39,13 +39,18 @@ export const REVISIONS = ["newest", "kept", "both"] as const;
 export const COMPARISONS = ["=", "!=", "<", "<=", ">", ">="] as const;
 export type Comparison = (typeof COMPARISONS)[number];
 
-const TimeSchema = v.pipe(v.string(), v.regex(/^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/, "must be a time such as 08:30"));
+const TIME = /^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/;
+const TimeSchema = v.pipe(v.string(), v.regex(TIME, "must be a time such as 08:30"));
 const FACT_NAMES = Object.keys(FACTS) as [Fact, ...Fact[]];
 
 const ComparisonSchema = v.strictObject({
   fact: v.picklist(FACT_NAMES),
   op: v.picklist(COMPARISONS),
-  value: v.union([v.boolean(), v.pipe(v.number(), v.finite()), TimeSchema]),
+  value: v.union([
+    v.boolean(),
+    v.pipe(v.number(), v.finite()),
+    v.pipe(v.string(), v.regex(TIME, "must be a number, true, false, or of time_of_day a time such as 08:30")),
+  ]),
 });
 
 const BetweenSchema = v.strictObject({
@@ -73,17 +78,28 @@ export type Leaf =
   | v.InferOutput<typeof ExpressionRequirementSchema>;
 export type Requirement = Leaf | { all: Requirement[] } | { any: Requirement[] } | { not: Requirement };
 
-export const RequirementSchema: v.GenericSchema<unknown, Requirement> = v.lazy(() =>
-  v.union([
-    ComparisonSchema,
-    BetweenSchema,
-    OperationRequirementSchema,
-    ExpressionRequirementSchema,
-    v.strictObject({ all: v.pipe(v.array(RequirementSchema), v.maxLength(32)) }),
-    v.strictObject({ any: v.pipe(v.array(RequirementSchema), v.minLength(1), v.maxLength(32)) }),
-    v.strictObject({ not: RequirementSchema }),
-  ]),
+const JOINED = {
+  all: v.strictObject({ all: v.pipe(v.array(v.lazy(requirementSchema)), v.maxLength(32)) }),
+  any: v.strictObject({ any: v.pipe(v.array(v.lazy(requirementSchema)), v.minLength(1), v.maxLength(32)) }),
+  not: v.strictObject({ not: v.lazy(requirementSchema) }),
+};
+const ANY_REQUIREMENT: v.GenericSchema<unknown, Requirement> = v.union(
+  [ComparisonSchema, BetweenSchema, OperationRequirementSchema, ExpressionRequirementSchema, ...Object.values(JOINED)],
+  "must be an object with fact, operation, expression, all, any or not",
 );
+
+/** By what it has: what is wrong is then said of the form that was meant, and not of all of them together. */
+function requirementSchema(input: unknown): v.GenericSchema<unknown, Requirement> {
+  if (typeof input !== "object" || input === null) return ANY_REQUIREMENT;
+  if ("fact" in input) return "between" in input ? BetweenSchema : ComparisonSchema;
+  if ("operation" in input) return OperationRequirementSchema;
+  if ("expression" in input) return ExpressionRequirementSchema;
+  if ("all" in input) return JOINED.all;
+  if ("any" in input) return JOINED.any;
+  return "not" in input ? JOINED.not : ANY_REQUIREMENT;
+}
+
+export const RequirementSchema: v.GenericSchema<unknown, Requirement> = v.lazy(requirementSchema);
 
 const StateSchema = v.strictObject({
   description: v.optional(v.pipe(v.string(), v.maxLength(4000)), ""),

@@ -164,7 +164,8 @@ export class Rows {
     if (parsed === undefined) return undefined;
     const { kind, name } = parsed;
     const row = await this.get(kind, name, seen);
-    if (row?.active === true) return { id, name: id, scopes: row.scopes };
+    // One that is switched off still stops what it has started.
+    if (row?.active === true || (row !== undefined && kind === "service")) return { id, name: id, scopes: row.scopes };
     throw new SwitchyardError(
       "trigger_inactive",
       `Cannot act for the ${kind} "${name}": it must be there and active; it is ${row === undefined ? "deleted" : "switched off"}`,

@@ -109,6 +109,13 @@ describe("a service", () => {
       ["/operations/observe", /must be registered/],
     ],
     ["a step beyond its scopes", { ...SERVICE, scopes: ["ops:invoke:bank"] }, ["/scopes", /ops:invoke:registry/]],
+    ...["http://", "http://u:p@10.0.0.7", "http://10.0.0.7/?a=b", "http://10.0.0.7/#a"].map(
+      (address): [string, Json, Refusal] => [
+        `the address ${address}`,
+        { ...AT, run: { address } },
+        ["/run/address", /must be a URL without a user/],
+      ],
+    ),
     [
       "variables of what runs already",
       { ...AT, variables: { A: "1" } },

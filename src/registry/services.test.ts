@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { READY_MADE } from "../machines/ready-made.ts";
+import type { Principal } from "../model/principal.ts";
 import { fixture, HOSTING, type Fixture } from "./_fixture.node.ts";
+import { COLD_SERVICES } from "./builtins/_services.test-util.ts";
+import type { WiredPorts } from "./builtins/execution-functions.ts";
+import { runBuiltin } from "./builtins/run-builtin.ts";
 import type { Json } from "./schema.ts";
 
 let base: Fixture;
@@ -71,6 +75,34 @@ describe("a service's secrets", () => {
     await expect(opened()).rejects.toMatchObject({ code: "secret_unavailable" });
     await base.run("edit_secret", { name: "key", patch: { groups: ["default"] } });
     expect(await opened()).toEqual({ API_KEY: "second" });
+  });
+});
+
+const by = (id: string, scopes: Principal["scopes"]): Principal => ({ id, name: id, scopes });
+
+/** Of which nobody knows whose it is. */
+const stop = (principal: Principal) => {
+  const input = { service: "albums", replica: "r-1", environment: "elsewhere", place: "somebody-elses" };
+  return runBuiltin(base.registry, "stop_replica", input, principal, { services: COLD_SERVICES } as WiredPorts);
+};
+
+describe("steps of a service's replicas", () => {
+  test.each([by("service:albums", ["ops:invoke"]), by("boss", ["admin"])])("may stop one: $id", async (principal) => {
+    await expect(stop(principal)).resolves.toMatchObject({ output: null });
+  });
+
+  test.each([by("some_token", ["ops:invoke"]), by("service:other", ["ops:invoke"])])(
+    "stop none for whoever else may direct the service: $id",
+    async (principal) => {
+      await expect(stop(principal)).rejects.toMatchObject({ code: "forbidden" });
+    },
+  );
+
+  test("are taken also by one that is switched off: it stops what it has started", async () => {
+    await base.run("edit_service", { name: "albums", patch: { active: false } });
+    expect(await base.registry.principalById("service:albums")).toMatchObject({ scopes: ["ops:invoke"] });
+    await expect(base.registry.principalById("service:none")).rejects.toMatchObject({ code: "trigger_inactive" });
+    await base.run("edit_service", { name: "albums", patch: { active: true } });
   });
 });
 

@@ -25,15 +25,22 @@ export type Failure = { reason: string; lines: readonly string[]; error: ErrorDa
 export function afterFailure(before: Crashes, { unplaced = false, ...failure }: Failure, now: number): Crashes {
   // One says nothing of the other.
   const failures = before.unplaced === unplaced ? before.failures + 1 : 1;
-  const mostMs = !unplaced ? MOST_MS : failures < UNPLACED.looping ? UNPLACED.mostMs : UNPLACED.thenMs;
-  const delayMs = Math.min(mostMs, FIRST_MS * 2 ** Math.min(failures - 1, 20));
-  return { ...failure, unplaced, failures, nextAt: now + delayMs };
+  return { ...failure, unplaced, failures, nextAt: now + delayMs({ failures, unplaced }) };
 }
 
-/** Somebody asks, and a place may have come since the last try: it is tried again now. undefined: it was only just tried. */
+function delayMs({ failures, unplaced }: Pick<Crashes, "failures" | "unplaced">): number {
+  const mostMs = !unplaced ? MOST_MS : failures < UNPLACED.looping ? UNPLACED.mostMs : UNPLACED.thenMs;
+  return Math.min(mostMs, FIRST_MS * 2 ** Math.min(failures - 1, 20));
+}
+
+/**
+ * Somebody asks, and a place may have come since the last try: it is tried again now. undefined: it was only just tried, or is tried
+ * soon by itself.
+ */
 export function hurried(crashes: Crashes, now: number): Crashes | undefined {
-  const isEarly = crashes.nextAt - now > UNPLACED.thenMs - UNPLACED.mostMs;
-  return crashes.unplaced && crashes.nextAt > now && !isEarly ? { ...crashes, nextAt: now } : undefined;
+  if (!crashes.unplaced || !isLooping(crashes) || crashes.nextAt <= now) return undefined;
+  const triedAt = crashes.nextAt - delayMs(crashes);
+  return now - triedAt < UNPLACED.mostMs ? undefined : { ...crashes, nextAt: now };
 }
 
 export function isLooping({ failures, unplaced }: Crashes): boolean {

@@ -41,7 +41,7 @@ export type ErrandsDeps = {
 
 export class Errands {
   readonly #deps: ErrandsDeps;
-  readonly #bornAt: number;
+  #bornAt: number;
   /** Steps that somebody was asked for. */
   readonly #asked = new Set<string>();
   /** Replica → when its place last said anything of it, and since when it says nothing. */
@@ -60,6 +60,12 @@ export class Errands {
   doubt(replica: string, now: number): void {
     if (this.#deps.store.replica(replica) === undefined) return;
     if ((this.#heardAt.get(replica) ?? 0) < now - AGAIN_MS) this.#heardAt.set(replica, 0);
+  }
+
+  /** The clock was put back: what was noted by it says nothing. */
+  beginAnew(now: number): void {
+    this.#bornAt = now;
+    for (const noted of [this.#heardAt, this.#absentSince, this.#strays]) noted.clear();
   }
 
   isAsked(replica: Replica): boolean {
@@ -194,7 +200,10 @@ export class Errands {
       const replica = this.#deps.store.replica(name);
       const report = by.get(name);
       if (replica === undefined) continue;
-      if (report !== undefined) this.#saw(replica, report, now);
+      // The end of one that is being started, or just was, is told by its start, which may not have come there before the look.
+      const isFresh = replica.step === "start" || (replica.readyAt !== null && now - replica.readyAt < FRESH_MS);
+      const isEarly = report?.status === "ended" && isFresh;
+      if (report !== undefined && !isEarly) this.#saw(replica, report, now);
       else if (isThere(replica, now)) {
         // A runner whose connection has just broken is not there to be asked, and may come back with all that it has.
         const since = this.#absentSince.get(name) ?? now;

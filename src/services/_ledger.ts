@@ -83,6 +83,24 @@ export class Ledger {
     return this.#store.setHead({ ...head, state: to, since: now, because, taken, scaled });
   }
 
+  /** The clock was put back: nothing has been later than now, and what was put off until then has been for long enough. */
+  putBack(head: Head, now: number): Head {
+    const atMost = (time: number): number => Math.min(time, now);
+    for (const replica of this.#store.replicas()) {
+      const { since, begunAt, readyAt, stepAt } = replica;
+      const times = { since: atMost(since), begunAt: atMost(begunAt), stepAt: atMost(stepAt) };
+      this.#store.setReplica({ ...replica, ...times, readyAt: readyAt === null ? null : atMost(readyAt) });
+    }
+    this.#store.tell(now, "the clock was put back: what was put off is done now");
+    return this.#store.setHead({
+      ...head,
+      since: atMost(head.since),
+      taken: Object.fromEntries(Object.entries(head.taken).map(([name, time]) => [name, atMost(time)])),
+      crashes: { ...head.crashes, nextAt: atMost(head.crashes.nextAt) },
+      idleSince: head.idleSince === null ? null : atMost(head.idleSince),
+    });
+  }
+
   /** By command and not by a transition. */
   enter(head: Head, state: string, why: string, now: number): Head {
     this.#store.tell(now, `${head.state} → ${state}: ${why}`);

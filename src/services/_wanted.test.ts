@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { ServiceSchema } from "../model/services.ts";
 import { StateMachineSchema } from "../model/state-machines.ts";
-import { afterFailure, isLooping, NO_CRASHES, steadyAt } from "./_crashes.ts";
+import { afterFailure, hurried, isLooping, NO_CRASHES, steadyAt } from "./_crashes.ts";
 import type { Head, Replica } from "./_kept.ts";
 import { bounded, contentOf, revisionOf, stateInstead, wantedCount } from "./_wanted.ts";
 
@@ -84,6 +84,33 @@ test("afterFailure() doubles the wait up to five minutes, and says from the thir
   }
   expect(waits).toEqual([0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
   expect(loops.slice(0, 4)).toEqual([false, false, true, true]);
+});
+
+test("afterFailure() of what no place takes waits some five seconds before it loops, and at most half a minute then", () => {
+  let crashes = NO_CRASHES;
+  const waits: number[] = [];
+  const loops: boolean[] = [];
+  for (let n = 0; n < 8; n++) {
+    crashes = afterFailure(crashes, { reason: "no runner", lines: [], error: null, unplaced: true }, 1_000);
+    waits.push((crashes.nextAt - 1_000) / 1_000);
+    loops.push(isLooping(crashes));
+  }
+  expect(waits).toEqual([0.5, 1, 2, 2, 8, 16, 30, 30]);
+  expect(loops).toEqual([false, false, false, false, true, true, true, true]);
+});
+
+test.each([
+  ["of what no place took, when that is a while ago", { failures: 5, unplaced: true, tried: 2_000 }, true],
+  ["the same, later on", { failures: 9, unplaced: true, tried: 2_000 }, true],
+  ["but not just after it was tried", { failures: 5, unplaced: true, tried: 1_999 }, false],
+  ["nor before it loops, for it is tried soon enough", { failures: 3, unplaced: true, tried: 1_500 }, false],
+  ["nor of what crashes", { failures: 9, unplaced: false, tried: 60_000 }, false],
+])("hurried() %s", (_what, { failures, unplaced, tried }, expected) => {
+  let crashes = NO_CRASHES;
+  const failure = { reason: "why", lines: [], error: null, unplaced };
+  for (let n = 0; n < failures; n++) crashes = afterFailure(crashes, failure, 1_000_000);
+  const now = 1_000_000 + tried;
+  expect(hurried(crashes, now)).toEqual(expected ? { ...crashes, nextAt: now } : undefined);
 });
 
 const replica = (phase: Replica["phase"], readyAt: number | null, broken: string | null = null): Replica =>

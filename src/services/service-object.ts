@@ -48,6 +48,8 @@ const TURNS = 32;
 const LOOK_MS = 5_000;
 /** Idle for so long, that is written down: this object may be put to sleep. */
 const IDLE_NOTE_MS = 5_000;
+/** Clocks are set right by less than that all the time. */
+const BACK_MS = 5_000;
 const EVENTS_AT_ONCE = 100;
 /** The last ones, in the status. */
 const EVENTS_SHOWN = 50;
@@ -65,7 +67,7 @@ export class ServiceObject extends DurableObject<unknown> {
   readonly #ledger: Ledger;
   readonly #alarm: Alarm;
   readonly #news = new News();
-  readonly #holders = new Holders(Date.now());
+  #holders = new Holders(Date.now());
   readonly #ask: Ask;
   readonly #errands: Errands;
   #next: readonly Way[] = [];
@@ -73,6 +75,8 @@ export class ServiceObject extends DurableObject<unknown> {
   #isRestless = false;
   #looking: Promise<ErrorData | undefined> | undefined;
   #lookedAt = 0;
+  /** The latest that it has seen of the clock. */
+  #latest = 0;
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env);
@@ -286,6 +290,7 @@ export class ServiceObject extends DurableObject<unknown> {
   async #turn(): Promise<boolean> {
     const head = this.#store.head();
     if (head === undefined) return false;
+    if (this.#isPutBack(head, Date.now())) return true;
     const situation = this.#situation(head, Date.now());
     const driven: Driven = situation === undefined ? { next: [] } : await drive(situation, this.#ask);
     const now = Date.now();
@@ -303,6 +308,18 @@ export class ServiceObject extends DurableObject<unknown> {
     if (moves.length > 0) this.#write((at) => moves.forEach((move) => write(move, place, at)));
     this.#errands.act(now);
     return take !== undefined || moves.length > 0;
+  }
+
+  /** All times that are known lie in the future then, and everything would wait for them: it goes on as an object that is born anew. */
+  #isPutBack(head: Head, now: number): boolean {
+    const latest = Math.max(this.#latest, head.since);
+    this.#latest = now;
+    if (latest - now < BACK_MS) return false;
+    this.#holders = new Holders(now);
+    this.#errands.beginAnew(now);
+    this.#lookedAt = 0;
+    this.#write((at) => this.#ledger.putBack(head, at));
+    return true;
   }
 
   /** What time alone brings about. */

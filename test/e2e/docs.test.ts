@@ -15,6 +15,8 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ExposureSchema, ProvidedBySchema, ServiceSchema } from "../../src/model/services.ts";
+import { FACTS, StateMachineSchema } from "../../src/model/state-machines.ts";
 import { hasLines, stepsOf, type Command } from "./_markdown.ts";
 import { ROOT, run, startDev, temporaryFolder, waitUntil, type Dev } from "./_platform.ts";
 import { isAlive } from "./_services.ts";
@@ -190,6 +192,16 @@ describe("the pages say all there is", () => {
     const page = read("docs/operations.md");
     expect(Object.keys(row)).toContain("timeout_ms");
     expect(Object.keys(row).filter((field) => field !== "name" && !page.includes(`\`${field}\``))).toEqual([]);
+  });
+
+  it("docs/services.md has every field of a service, an exposure, a request and a state machine, and every fact", () => {
+    const page = read("docs/services.md");
+    const { name: _, description: __, ...service } = ServiceSchema.entries;
+    const machine = { ...StateMachineSchema.entries, ...StateMachineSchema.entries.transitions.pipe[0].item.entries };
+    const fields = [service, ExposureSchema.entries, ProvidedBySchema.entries, machine, FACTS].flatMap(Object.keys);
+    expect(fields.length).toBeGreaterThan(40);
+    const own = new Set(["description", "from", "to"]);
+    expect(fields.filter((field) => !own.has(field) && !page.includes(`\`${field}\``))).toEqual([]);
   });
 
   it("docs/opctl.md has every command", async () => {

@@ -18,6 +18,7 @@ import type { ExecutionView } from "../../src/model/execution.ts";
 import type { Outcome } from "../../src/model/outcome.ts";
 import type { CompiledType, ResolvedOperation } from "../../src/model/resolved.ts";
 import type { TriggerHandle } from "../../src/model/triggers.ts";
+import { die, mortal, ringUntil } from "./_mortal.ts";
 
 export const START = Date.UTC(2040, 0, 1, 12);
 export const SECOND = 1_000;
@@ -44,15 +45,7 @@ function worldOf(name: string | undefined): TestWorld {
 export class AgentObject extends RealAgentObject {
   constructor(state: DurableObjectState, env: unknown) {
     const world = worldOf(state.id.name);
-    const { storage } = state;
-    const own = storage.transactionSync.bind(storage);
-    storage.transactionSync = <T>(work: () => T): T => {
-      const step = ++world.writes;
-      if (step === world.dieBefore) die(state, world);
-      const result = own(work);
-      if (step === world.dieAfter) die(state, world);
-      return result;
-    };
+    mortal(state, world, () => dieIn(world, state));
     super(state, env);
   }
 
@@ -90,31 +83,19 @@ export class AgentObject extends RealAgentObject {
 
   /** Memory is gone, tables are there. */
   kill(): void {
-    die(this.ctx, worldOf(this.ctx.id.name));
+    dieIn(worldOf(this.ctx.id.name), this.ctx);
   }
 
   /** Rings each alarm that is due by then, in order; what each sets off comes to rest before the next. */
-  async ringUntil(time: number): Promise<void> {
-    for (let rings = 0; rings < 500; rings++) {
-      await this.rest();
-      const at = await this.ctx.storage.getAlarm();
-      if (at === null || at > time) {
-        clock.now = time;
-        return;
-      }
-      clock.now = Math.max(clock.now, at);
-      // As the runtime does it: the alarm is forgotten, then the handler called.
-      await this.ctx.storage.deleteAlarm();
-      await this.alarm();
-    }
-    throw new Error("the alarms never come to rest");
+  ringUntil(time: number): Promise<void> {
+    const { storage } = this.ctx;
+    return ringUntil(time, { storage, clock, rest: () => this.rest(), alarm: () => this.alarm(), most: 500 });
   }
 }
 
-function die(state: DurableObjectState, world: TestWorld): never {
+function dieIn(world: TestWorld, state: DurableObjectState): never {
   world.forget();
-  state.abort("killed by the test");
-  throw new Error("killed by the test");
+  die(state);
 }
 
 /** The real one over the world's ports. */

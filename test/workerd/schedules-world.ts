@@ -17,6 +17,7 @@ import { fireAll, type FirePorts } from "../../src/triggers/schedules/fire.ts";
 import type { ChangesOrder, FireOrder } from "../../src/triggers/schedules/messages.ts";
 import { Scheduler as RealScheduler } from "../../src/triggers/schedules/scheduler.ts";
 import { SCHEDULER_SHARDS, shardOfSchedule } from "../../src/triggers/schedules/shards.ts";
+import { die, mortal, ringUntil } from "./_mortal.ts";
 
 export const START = Date.UTC(2040, 0, 1, 12);
 export const SECOND = 1_000;
@@ -45,15 +46,7 @@ function worldOf(name: string | undefined): TestWorld {
 export class Scheduler extends RealScheduler {
   constructor(state: DurableObjectState, env: unknown) {
     const world = worldOf(state.id.name);
-    const { storage } = state;
-    const own = storage.transactionSync.bind(storage);
-    storage.transactionSync = <T>(work: () => T): T => {
-      const step = ++world.steps;
-      if (step === world.dieBefore) die(state);
-      const result = own(work);
-      if (step === world.dieAfter) die(state);
-      return result;
-    };
+    mortal(state, world, () => die(state));
     super(state, env);
   }
 
@@ -87,26 +80,15 @@ export class Scheduler extends RealScheduler {
   }
 
   /** Rings each alarm that is due by then, in order; what each sets off comes to rest before the next. */
-  async ringUntil(time: number): Promise<void> {
-    for (let rings = 0; rings < 1_000; rings++) {
+  ringUntil(time: number): Promise<void> {
+    const { storage } = this.ctx;
+    const rest = async () => {
       await this.rest();
       // Of a test that took too long: the clock is another's now.
       if (worldOf(this.ctx.id.name) !== worlds.at(-1)) throw new Error("this world is over");
-      const at = await this.ctx.storage.getAlarm();
-      if (at === null || at > time) {
-        clock.now = time;
-        return;
-      }
-      clock.now = Math.max(clock.now, at);
-      await this.ring();
-    }
-    throw new Error("the alarms never come to rest");
+    };
+    return ringUntil(time, { storage, clock, rest, alarm: () => this.alarm(), most: 1_000 });
   }
-}
-
-function die(state: DurableObjectState): never {
-  state.abort("killed by the test");
-  throw new Error("killed by the test");
 }
 
 /** The world of a message is that of its schedules: their names begin with its number. */
@@ -150,7 +132,7 @@ export class TestWorld {
   answersAreLost = false;
   beforeFire: (() => Promise<void>) | undefined;
   /** Transactions of the object so far, and around which of them it dies. */
-  steps = 0;
+  writes = 0;
   dieBefore: number | undefined;
   dieAfter: number | undefined;
   #underWay = 0;

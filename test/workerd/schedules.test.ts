@@ -421,7 +421,7 @@ describe("killed before or after any write", () => {
       const story = async (kill: { dieBefore?: number; dieAfter?: number }): Promise<TestWorld> => {
         const world = new TestWorld();
         await world.put("s", { overlap, catch_up: "all" });
-        world.steps = 0;
+        world.writes = 0;
         Object.assign(world, kill);
         for (let n = 1; n <= 2; n++) {
           await world.until("s", START + n * MINUTE);
@@ -432,8 +432,8 @@ describe("killed before or after any write", () => {
       };
       const whole = await story({});
       expect(whole.started("s")).toEqual(upTo(2));
-      expect(whole.steps).toBeGreaterThan(5);
-      for (let step = 1; step <= whole.steps; step++) {
+      expect(whole.writes).toBeGreaterThan(5);
+      for (let step = 1; step <= whole.writes; step++) {
         for (const kill of [{ dieBefore: step }, { dieAfter: step }]) {
           const world = await story(kill);
           expect(world.started("s"), JSON.stringify(kill)).toEqual(upTo(2));

@@ -158,6 +158,11 @@ export class ServiceRunner extends WorkerEntrypoint {
   }
 }
 
+function goneReport(service: string, replica: string): ReplicaReport {
+  const nothing = { revision: "", place: "one", address: null, cpu: null, count: 1, ready: 0, lines: [] };
+  return { ...nothing, replica, service, status: "ended", ended: "one has it no more" };
+}
+
 type Kept = ReplicaReport & { begunAt: number };
 
 export class TestWorld {
@@ -194,6 +199,8 @@ export class TestWorld {
   readonly says = new Map<string, boolean>();
   asked = 0;
   beforeAnswer: (() => Promise<void>) | undefined;
+  /** Runners that are asked say of what they have no more that it has ended. */
+  saysGone = false;
   /** Transactions of the object so far, and around which of them it dies. */
   writes = 0;
   dieBefore: number | undefined;
@@ -415,7 +422,10 @@ export class TestWorld {
       }
       case "observe": {
         const named = new Set(order.replicas.map(({ replica }) => replica));
-        return { kind: "observed", reports: this.running().filter(({ replica }) => named.has(replica)) };
+        const running = this.running().filter(({ replica }) => named.has(replica));
+        for (const { replica } of running) named.delete(replica);
+        const gone = this.saysGone ? [...named].map((replica) => goneReport(this.service, replica)) : [];
+        return { kind: "observed", reports: [...running, ...gone] };
       }
     }
   }

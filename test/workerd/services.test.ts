@@ -7,6 +7,7 @@ import { clock, errorOf, SECOND, START, TestWorld } from "./services-world.ts";
 vi.spyOn(console, "error").mockImplementation(() => undefined);
 
 const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
 
 /** As hot_cold, and five seconds of idling are enough. */
 const BRIEF = {
@@ -350,7 +351,7 @@ describe("a replica", () => {
     const world = new TestWorld();
     world.holds = true;
     const waits = world.acquire();
-    await world.stub.rest();
+    await expect.poll(() => world.begun.length).toBe(1);
     const [replica = ""] = world.begun;
     const { place = "" } = (await world.status()).replicas[0] ?? {};
     expect(await world.stub.placed(replica, { environment: "own", place })).toBe(true);
@@ -397,6 +398,19 @@ describe("a replica", () => {
     await world.pass(10 * SECOND);
     world.runners.get("one")?.clear();
     await world.tell("one");
+    expect(world.begun).toHaveLength(2);
+    expect(await world.phases()).toEqual(["ready"]);
+  });
+
+  it("that is found broken and that its runner has no more is replaced as soon as the runner says so", async () => {
+    const world = new TestWorld({}, "always_on");
+    world.saysGone = true;
+    await world.changed();
+    const [first = ""] = world.begun;
+    await world.pass(10 * SECOND);
+    world.runners.get("one")?.clear();
+    await world.report({ broken: { [first]: "nobody takes connections there" } });
+    await world.pass(2 * SECOND);
     expect(world.begun).toHaveLength(2);
     expect(await world.phases()).toEqual(["ready"]);
   });
@@ -625,6 +639,27 @@ describe("a row", () => {
     await world.changed();
     await expect.poll(async () => (await world.status()).state).toBe("c");
     expect(world.begun).toEqual([]);
+  });
+});
+
+describe("a clock that is put back", () => {
+  it("keeps nothing waiting for the time that was", async () => {
+    const world = new TestWorld();
+    await world.pass(HOUR);
+    world.ends.push("exit code 1");
+    const waits = world.acquire({ waitMs: 2 * HOUR });
+    await expect.poll(async () => (await world.status()).crashes.failures).toBe(1);
+    clock.now -= HOUR;
+    await world.report({ waiting: 1 });
+    await world.stub.rest();
+    expect(leased(await waits)).toEqual([world.begun[1]]);
+    // Nor a replica that is to go.
+    clock.now += HOUR;
+    await world.report();
+    clock.now -= HOUR;
+    expect(await world.command({ do: "undeploy" })).toBeUndefined();
+    await world.pass(10 * SECOND);
+    expect(await world.phases()).toEqual([]);
   });
 });
 

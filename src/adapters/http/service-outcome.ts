@@ -32,10 +32,13 @@ export function failureOf(answer: Answer, { what, nowMs, isOwnAnswer = false }: 
     const detail = `Cannot run ${what}: the address must be the service's own; it redirects (${status}) to ${answer.headers.get("location") ?? "nowhere"}`;
     return { ok: false, error: { code: "environment_misconfigured", detail }, retry: { kind: "never" }, logs: [] };
   }
-  const detail = messageOf(text) ?? `Cannot run ${what}: the service must succeed; it answers ${wordsOf(answer)}`;
+  const own = messageOf(text);
+  const detail = own ?? `Cannot run ${what}: the service must succeed; it answers ${wordsOf(answer)}`;
   const retry: RetryAdvice =
     status < 500 ? { kind: "never" } : status === 503 ? retryOf(answer, nowMs) : { kind: "may" };
-  return { ok: false, error: { code: "implementation_failed", detail }, retry, logs: [] };
+  const hint =
+    own === undefined ? {} : { hint: `These are the service's own words; it answered with status ${status}.` };
+  return { ok: false, error: { code: "implementation_failed", detail, ...hint }, retry, logs: [] };
 }
 
 /** Of a status of 2xx whose text must be JSON. */

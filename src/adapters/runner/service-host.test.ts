@@ -180,6 +180,16 @@ describe("start(), stop(), observe()", () => {
     expect(await host.observe({ service: "shop", run: null, replicas: [ref] }, environment)).toEqual([]);
   });
 
+  test("the look says what a runner that is there has no more, and nothing of one that is not", async () => {
+    const { host } = setUp([runner("a")], async ({ on }) =>
+      on === "a" ? reply([]) : unstarted("environment_unavailable"),
+    );
+    const elsewhere = { ...ref, replica: "r2", place: "b" };
+    expect(await host.observe({ service: "shop", run: null, replicas: [ref, elsewhere] }, environment)).toMatchObject([
+      { replica: "r1", place: "a", status: "ended", ended: "a has it no more" },
+    ]);
+  });
+
   test.each(["environment_forbids", "environment_misconfigured"])("a start says %s", async (code) => {
     const { host } = setUp([runner("a")], async () => refusal(code));
     await expect(host.start({ ...order("r1"), place: "a" }, environment)).rejects.toMatchObject({ code });

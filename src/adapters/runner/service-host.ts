@@ -4,6 +4,7 @@ import { lacking, type EnvironmentHandle } from "../../model/environment.ts";
 import type { RunnerView } from "../../model/runner-protocol.ts";
 import type { Exchanged } from "../http/exchange.ts";
 import type { ServiceHost, StartOrder } from "../service-host.ts";
+import { reportOf } from "../service-place.ts";
 import { notSent, sendToService, urlUnder } from "../service-send.ts";
 import { exchangedOf, orderFor, readExchange, readOutput, readReports, thrownFrom } from "./_replica-orders.ts";
 import type { RunnerPorts } from "./runner.ts";
@@ -104,7 +105,15 @@ export function runnerServices(ports: RunnerPorts): Required<ServiceHost> {
         try {
           const work = { do: "observe", service } as const;
           const output = await ask({ ...step(service), environment, place: name, work, timeoutMs: LOOK_MS });
-          return readReports(output, name);
+          const reports = readReports(output, name);
+          const has = new Set(reports.map(({ replica }) => replica));
+          // The runner itself says so: it may be another of the same name, as after a start of the machine.
+          const gone = replicas
+            .filter(({ replica, place: at }) => at === name && !has.has(replica))
+            .map(({ replica }) =>
+              reportOf({ replica, service, place: name, status: "ended", ended: `${name} has it no more` }),
+            );
+          return reports.concat(gone);
         } catch (thrown) {
           // It is gone, with what it had. Of one that is there and does not answer, nothing is known: nothing is said of any then.
           if (thrown instanceof SwitchyardError && thrown.code === "environment_unavailable") return [];

@@ -71,6 +71,8 @@ async function containerCommand(work: ContainerImplementation, place: Place): Pr
   if (engine === undefined) throw misconfigured(what, "a Docker engine, or runc and root, must be here; neither is");
   const id = `switchyard-${randomUUID()}`;
   const own = environmentOf(place, { port: place.port, host: place.host });
+  const { PATH = "", LANG = "", HOME = "", TMPDIR = "" } = environmentOf({ ...place, spec: { variables: {} } }, place);
+  const client = { PATH, LANG, HOME, TMPDIR };
   if (engine === "docker") {
     if (work.image.startsWith("-")) throw misconfigured(what, "an image must not look like an option; it does");
     const inside = place.spec.port ?? CONTAINER_PORT;
@@ -79,12 +81,12 @@ async function containerCommand(work: ContainerImplementation, place: Place): Pr
     // Values come from the client's own environment: a command line is seen by everybody on the machine.
     const names = Object.keys(variables).flatMap((name) => [
       "--env",
-      OWN.has(name) ? `${name}=${variables[name]}` : name,
+      isClients(name) ? `${name}=${variables[name]}` : name,
     ]);
     const run = ["run", "--rm", "--name", id, "--publish", published, "--pull", "missing", ...names, work.image];
     return {
       ...endsWithUs({ file: "docker", args: [...run, ...(work.command ?? [])] }),
-      env: { ...variables, ...Object.fromEntries([...OWN].map((name) => [name, own[name] ?? ""])) },
+      env: { ...Object.fromEntries(Object.entries(variables).filter(([name]) => !isClients(name))), ...client },
       cwd: place.folder,
       kill: [["docker", "rm", "--force", id]],
       behindProxy: true,
@@ -96,7 +98,7 @@ async function containerCommand(work: ContainerImplementation, place: Place): Pr
   if (typeof commands === "string") throw misconfigured(what, commands);
   return {
     ...endsWithUs({ file: "runc", args: commands.args }),
-    env: own,
+    env: client,
     cwd: place.folder,
     kill: commands.kill.map(([file, args]) => [file].concat(args)),
     behindProxy: false,
@@ -106,7 +108,9 @@ async function containerCommand(work: ContainerImplementation, place: Place): Pr
 /** What the client needs for itself, so that a container's cannot be passed through it. */
 const OWN: ReadonlySet<string> = new Set(["PATH", "LANG", "HOME", "TMPDIR"]);
 
-function environmentOf({ service, replica, spec, folder }: Place, listens: { port: number; host: string }) {
+type Given = Pick<Place, "service" | "replica" | "folder"> & { spec: Pick<ReplicaSpec, "variables"> };
+
+function environmentOf({ service, replica, spec, folder }: Given, listens: { port: number; host: string }) {
   const env: Record<string, string> = {
     PATH: process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
     LANG: process.env["LANG"] ?? "C.UTF-8",
@@ -119,6 +123,11 @@ function environmentOf({ service, replica, spec, folder }: Place, listens: { por
     SWITCHYARD_REPLICA: replica,
   };
   return env;
+}
+
+/** By these the client on this machine would go by what is meant for the container: its engine, its plugins, its libraries. */
+function isClients(name: string): boolean {
+  return OWN.has(name) || /^(?:DOCKER|LD|DYLD)_/i.test(name);
 }
 
 /** PATH, HOME and their like are the image's own, unless the row says otherwise. */

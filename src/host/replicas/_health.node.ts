@@ -55,12 +55,21 @@ function askPort({ host, port, behindProxy }: Target, timeoutMs: number) {
     socket.on("error", (error) => end(saying(error, port)));
     socket.on("close", () => end(`port ${port} closes connections`));
     socket.on("connect", () => {
+      if (meetsItself(socket)) return end(`nothing listens on port ${port}`);
       if (!behindProxy) return end(undefined);
       clearTimeout(timer);
       timer = setTimeout(() => end(undefined), STAYS_MS);
       socket.resume();
     });
   });
+}
+
+/**
+ * The system gives each connection a port of its own, out of the same range as a replica's. Where nobody listens it may give that very
+ * one, and TCP joins the connection to itself: one in some twenty thousand tries on Linux, and a start is many.
+ */
+export function meetsItself({ localPort, localAddress, remotePort, remoteAddress }: net.Socket): boolean {
+  return localPort === remotePort && localAddress === remoteAddress;
 }
 
 function saying(error: Error & { code?: string }, port: number): string {

@@ -79,6 +79,10 @@ function askOnce(agent: http.Agent | undefined, asked: Asked): Promise<Invocatio
       );
     }
     request.on("response", (response) => readAnswer(response, asked, end));
+    request.on("upgrade", (_, socket) => {
+      socket.destroy();
+      end(lost(asked, "it goes on in another protocol"));
+    });
     request.on("error", (error: Error & { code?: string }) => {
       const { code = "" } = error;
       if (NOT_SENT.test(code)) {

@@ -38,6 +38,7 @@ const server = http.createServer(async (request, response) => {
   if (url.pathname === "/busy") for (const end = Date.now() + 350; Date.now() < end; ) healthy = true;
   if (url.pathname === "/exit") process.exit(3);
   if (url.pathname === "/cut") return request.socket.destroy();
+  if (url.pathname === "/upgrade") return request.socket.write("HTTP/1.1 101 Switching Protocols\\r\\nconnection: upgrade\\r\\nupgrade: websocket\\r\\n\\r\\n");
   if (url.pathname === "/hang") return;
   if (url.pathname === "/bytes") return response.end(Buffer.from([0xff, 0xfe]));
   if (url.pathname === "/large") return response.end("x".repeat(9 * 1024 * 1024));

@@ -229,6 +229,7 @@ describe("request()", () => {
 
   test.each([
     ["/cut", "executor_lost"],
+    ["/upgrade", "executor_lost"],
     ["/exit", "executor_lost"],
     ["/bytes", "output_not_json"],
     ["/large", "output_too_large"],

@@ -5,9 +5,9 @@
 import * as v from "valibot";
 import { SwitchyardError } from "../../core/errors.ts";
 import { NameSchema } from "../../model/names.ts";
-import type { Principal } from "../../model/principal.ts";
+import { allows, type Principal } from "../../model/principal.ts";
 import { REPLICA_STATUSES, VIAS } from "../../model/services.ts";
-import type { TriggerHandle } from "../../model/triggers.ts";
+import { triggerPrincipalId, type TriggerHandle } from "../../model/triggers.ts";
 import { assertWithinRights } from "../../model/within-rights.ts";
 import type { WiredFunction } from "./execution-functions.ts";
 import { parseInput } from "./parse-input.ts";
@@ -215,7 +215,7 @@ export const SERVICE_FUNCTIONS: readonly WiredFunction[] = [
     output: () => v.null(),
     async run(name, { input, principal, ports, registry }) {
       const step = parseInput(stopInput, input, name);
-      await ports.services.stop(await directed(step.service, principal, registry), step);
+      await ports.services.stop(await stopping(step.service, principal, registry), step);
       return null;
     },
   },
@@ -246,4 +246,18 @@ async function directed(name: string, principal: Principal, registry: Registry):
   const row = await rowOf(name, registry);
   assertWithinRights(principal, { ...row, secrets: [] }, { kind: "service", what: "direct the" });
   return row;
+}
+
+/**
+ * What is stopped may be one that its controller does not know, so nobody can say whether it is this service's: it is for the service
+ * itself, and for who may do all.
+ */
+async function stopping(name: string, principal: Principal, registry: Registry): Promise<Row> {
+  const row = await rowOf(name, registry);
+  if (principal.id === triggerPrincipalId("service", name) || allows(principal, "admin")) return row;
+  throw new SwitchyardError(
+    "forbidden",
+    `Cannot stop a replica of the service "${name}": that is for the service itself; "${principal.name}" is another`,
+    { hint: `opctl service undeploy ${name}, restart or scale` },
+  );
 }

@@ -41,7 +41,7 @@ export function checkRequest(name: string, request: ProvidedBy, input: ClosedTyp
       "definition_invalid",
       pointer,
       `${what}: each field in its path must be required by the input type, since there is no path without it; "${field}" is not`,
-      `opctl describe operation ${name} shows the input type`,
+      `add "${field}" to the required fields of its input type, or leave {${field}} out of the path`,
     );
   }
 }

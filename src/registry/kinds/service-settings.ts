@@ -51,6 +51,7 @@ function checkRun(service: ServiceRow): void {
     );
   }
   if (sort !== "address") return;
+  checkAddress(service);
   for (const step of ["start", "stop"] as const) {
     if (isOwn[step])
       throw idle(service, `operations/${step}`, {
@@ -67,6 +68,18 @@ function checkRun(service: ServiceRow): void {
       `Cannot store the service "${name}": what runs already is one replica, however many answer at its address, so replicas must be left out; it is ${JSON.stringify(service.replicas)}`,
     );
   }
+}
+
+/** Rows are read by many: what a service is asked with is its environment's. */
+function checkAddress({ name, run }: ServiceRow): void {
+  const url = run !== null && "address" in run ? URL.parse(run.address) : null;
+  if (url !== null && url.username === "" && url.password === "" && url.search === "" && url.hash === "") return;
+  throw refuse(
+    "definition_invalid",
+    "/run/address",
+    `Cannot store the service "${name}": its address must be a URL without a user, a password, a query or a fragment; it is not`,
+    "credentials are secrets of its environment: opctl edit environment NAME",
+  );
 }
 
 /** Of what the platform does not start, nothing is told to whoever does. */
