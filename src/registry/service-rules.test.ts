@@ -390,6 +390,18 @@ describe("a state machine", () => {
     await base.run("delete_state_machine", { name: "sample" });
   });
 
+  test("a service is warned of variables that look like secrets, and shown how to hide them", async () => {
+    const variables = { API_KEY: "k", MONKEY: "m", db_password: "p", KEYBOARD: "q" };
+    const { meta } = await base.run("put_service", { ...SERVICE, name: "open", variables });
+    expect(meta).toMatchObject({
+      warnings: [
+        { pointer: "/variables/API_KEY", detail: expect.stringContaining("secrets.API_KEY=NAME") as string },
+        { pointer: "/variables/db_password", keyword: "secret_shown" },
+      ],
+    });
+    await base.run("delete_service", { name: "open" });
+  });
+
   test("and its services go together, whichever of the two is written", async () => {
     const many = machine(more, { states: { cold: { replicas: 0 }, hot: { replicas: 7 } } });
     await base.run("put_state_machine", many);

@@ -37,7 +37,7 @@ export function refusalOf(
   const hint = `opctl get service ${row.name}`;
   if (crashes.error !== null) {
     const detail = `Cannot reach the service "${row.name}": one of its replicas must start; ${often}, the last with ${crashes.error.detail}`;
-    return dataOf("service_unavailable", detail, { hint, afterMs });
+    return dataOf("service_unavailable", detail, { hint: crashes.error.hint ?? hint, afterMs });
   }
   const last = crashes.lines.slice(-LINES);
   const said = last.length === 0 ? "" : `. Its last lines: ${last.join(" | ")}`;

@@ -188,7 +188,13 @@ function nobody(
     "environment_unavailable",
     `Cannot run "${order.service}" in "${environment.name}": a runner must take it; ${why}`,
     {
-      hint: `opctl runner start --environment ${environment.name} --allow process:…, on a machine that has what it needs`,
+      hint: `opctl runner start --environment ${environment.name} --allow '${allowWord(order)}', on a machine that has what it needs`,
     },
   );
+}
+
+/** What a runner must be allowed to run it. */
+function allowWord({ spec: { run } }: Pick<StartOrder, "spec">): string {
+  if (run !== null && "process" in run) return `process:${run.process.command[0] ?? "…"}`;
+  return run !== null && "container" in run ? `container:${run.container.image}` : "process:…";
 }

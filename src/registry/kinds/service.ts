@@ -2,6 +2,7 @@
  * Services: what their rows name is there, their environment can run them, no setting is one that nothing would act on, and
  * their rights are never more than their writer's.
  */
+import type { Issue } from "../../core/errors.ts";
 import type { Environment } from "../../model/entities.ts";
 import { lacking } from "../../model/environment.ts";
 import { sortOf, STEP_DEFAULTS, type ExposureRow, type ServiceRow } from "../../model/services.ts";
@@ -35,9 +36,21 @@ export const serviceRules: KindRules<"service"> = {
       ...steps,
       ...secrets,
     ];
-    return { manifest, resolved: {}, uses };
+    return { manifest, resolved: {}, uses, warnings: shownSecrets(manifest) };
   },
 };
+
+const SECRET_LIKE = /(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:_|$)/i;
+
+/** Variables are shown to whoever may read the row; by their names some should not be. */
+function shownSecrets({ name, variables }: ServiceRow): Issue[] {
+  const shown = Object.keys(variables).filter((variable) => SECRET_LIKE.test(variable));
+  return shown.map((variable) => ({
+    pointer: `/variables/${variable}`,
+    keyword: "secret_shown",
+    detail: `whoever may read the row sees what "${variable}" is; a secret is filled in without being shown: opctl secret set NAME, then opctl edit service ${name} -s secrets.${variable}=NAME -s variables.${variable}=null`,
+  }));
+}
 
 /** Its adapter runs such services, and its place has what they need. Throws definition_invalid or setting_unsupported. */
 async function checkEnvironment(service: ServiceRow, { draft, ports }: WriteContext): Promise<void> {
