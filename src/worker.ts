@@ -212,8 +212,6 @@ function wire(env: Bindings): Wired {
     object: (service) => env.SERVICES.getByName(service),
     registry,
     host,
-    now,
-    sleep: (ms) => scheduler.wait(ms),
   });
   const agents = createAgents({ namespace: env.AGENTS, registry });
   const rateLimits = new RateLimits(env.RATE_LIMITS, now);

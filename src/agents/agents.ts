@@ -1,6 +1,6 @@
 /** Agents as the rest of the platform uses them: plans without an agent at work, and its object for everything else. */
-import { SwitchyardError } from "../core/errors.ts";
 import type { TriggerHandle } from "../model/triggers.ts";
+import { answered, told } from "../objects/reach.ts";
 import { toDecisions, toMermaid, toSentences, type Step } from "../planner/index.ts";
 import type { AgentPorts, AgentStatusView } from "../registry/builtins/agent-functions.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -26,14 +26,14 @@ export function createAgents(ports: {
   const { namespace, registry } = ports;
   const object = (name: string) => namespace.getByName(name);
   const status = async (row: Row): Promise<AgentStatusView> => {
-    const text = await answered(row.name, async () => object(row.name).status());
+    const text = await answered(the(row.name), async () => object(row.name).status());
     return text === undefined ? untold(row) : viewOf(row.name, JSON.parse(text) as AgentStatus);
   };
   return {
     status,
 
     async plan(row, { target, trace }) {
-      const known = await answered(row.name, async () => object(row.name).state());
+      const known = await answered(the(row.name), async () => object(row.name).state());
       const state = known === undefined ? row.initial : (JSON.parse(known) as { value?: unknown }).value;
       const plan = await planAgent({ agent: row, jobs: await jobRows(row, registry), state, target, trace });
       const { reached, makespan, unmet, bound, notes } = plan;
@@ -52,7 +52,7 @@ export function createAgents(ports: {
 
     async seek(row, { target, cancel }) {
       const text = JSON.stringify({ settings: settingsOf(row), target, cancel });
-      const { seek, event } = JSON.parse(await answered(row.name, async () => object(row.name).seek(text))) as {
+      const { seek, event } = JSON.parse(await answered(the(row.name), async () => object(row.name).seek(text))) as {
         seek: number;
         event: number;
       };
@@ -60,17 +60,17 @@ export function createAgents(ports: {
     },
 
     async stop(row, { cancel }) {
-      await answered(row.name, async () => object(row.name).stop(cancel));
+      await answered(the(row.name), async () => object(row.name).stop(cancel));
       return status(row);
     },
 
     async sense(row, seen) {
       const text = JSON.stringify({ settings: settingsOf(row), ...seen });
-      await answered(row.name, async () => object(row.name).sense(text));
+      await answered(the(row.name), async () => object(row.name).sense(text));
       return status(row);
     },
 
-    watch: (name, { after, waitMs }) => answered(name, async () => object(name).watch(after, waitMs)),
+    watch: (name, { after, waitMs }) => answered(the(name), async () => object(name).watch(after, waitMs)),
 
     async tell(changes) {
       const names = new Set(changes.filter(({ kind }) => kind === "agent").map(({ name }) => name));
@@ -79,29 +79,13 @@ export function createAgents(ports: {
         for (const row of await registry.triggers("agent"))
           if (row.jobs.some((job) => jobs.has(job))) names.add(row.name);
       }
-      await Promise.all([...names].map((name) => told(async () => object(name).changed())));
+      await Promise.all([...names].map((name) => told("agents", async () => object(name).changed())));
     },
   };
 }
 
-async function told(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    console.error(JSON.stringify({ level: "warn", message: `agents: a change could not be told: ${String(error)}` }));
-  }
-}
-
-async function answered<T>(name: string, ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (cause) {
-    throw new SwitchyardError(
-      "state_unavailable",
-      `Cannot reach the agent "${name}": its object must answer; it failed with ${String(cause)}`,
-      { cause },
-    );
-  }
+function the(name: string): string {
+  return `the agent "${name}"`;
 }
 
 function stepOf({ id, job, path, params, description, needs, of }: Step) {

@@ -54,7 +54,6 @@ function world(
     send: async () => ({ kind: "too_large" }),
     ...host,
   };
-  let now = 0;
   const object = (name: string) => ({
     placed: async (replica: string, { environment, place }: { environment: string; place: string }) => {
       log.push(`placed ${replica} ${place} in ${environment}`);
@@ -80,8 +79,6 @@ function world(
       stateMachine: async (name: string) => machine(name === "always_on" ? 1 : 0),
     },
     host: () => services,
-    now: () => now,
-    sleep: async (ms: number) => void (now += ms),
   };
   return { services: createServices(options as unknown as ServicesOptions), row, log };
 }
@@ -103,20 +100,6 @@ describe("start()", () => {
     const { services, row, log } = world({}, { isWanted: false });
     await expect(services.start(row, STEP)).rejects.toMatchObject({ code: "command_refused" });
     expect(log).toEqual(["placed r-1 desk in rack"]);
-  });
-
-  test.each([
-    ["is ready as soon as it is healthy", 2, "ready"],
-    ["ends when it was not healthy in time", 1_000, "ended"],
-  ])("of what runs already %s", async (_what, after, status) => {
-    let asked = 0;
-    const observe = async () => [{ ...REPORT, status: ++asked > after ? ("ready" as const) : ("unready" as const) }];
-    const { services, row, log } = world(
-      { run: { address: "http://10.0.0.1" }, health: { start_ms: 5_000 } },
-      { host: { observe } },
-    );
-    expect(await services.start(row, STEP)).toMatchObject({ status, replica: "r-1", revision: "v" });
-    expect(log).toEqual(["placed r-1  in rack"]);
   });
 
   test("says that an environment is gone", async () => {

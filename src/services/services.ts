@@ -4,6 +4,7 @@ import { SwitchyardError } from "../core/errors.ts";
 import type { EnvironmentHandle } from "../model/environment.ts";
 import type { ExposureRow, ServiceRow } from "../model/services.ts";
 import type { TriggerHandle } from "../model/triggers.ts";
+import { answered, told } from "../objects/reach.ts";
 import type { ServicePorts, ServiceStatusView } from "../registry/builtins/service-functions.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { StoredEvent } from "./_kept.ts";
@@ -38,19 +39,11 @@ export type ServicesOptions = {
   object(service: string): ServiceStub;
   registry: Pick<Registry, "triggers" | "exposures" | "environment" | "serviceSecrets" | "stateMachine">;
   host(adapter: string): ServiceHost | undefined;
-  now(): number;
-  sleep(ms: number): Promise<void>;
 };
 
-/** How often one that runs already is asked whether it is healthy by now. */
-const POLL_MS = 250;
-
-export function createServices(options: ServicesOptions): Services {
-  const { registry } = options;
-  const object = (name: string) => options.object(name);
-
+export function createServices({ object, registry, host }: ServicesOptions): Services {
   const status = async (row: Row): Promise<ServiceStatusView> => {
-    const text = await answered(row.name, async () => object(row.name).status());
+    const text = await answered(the(row.name), async () => object(row.name).status());
     if (text === undefined) throw notThere(row.name);
     const { environments, ...view } = JSON.parse(text) as ObjectStatus;
     const exposures = (await registry.exposures()).filter(({ service }) => service === row.name);
@@ -59,7 +52,7 @@ export function createServices(options: ServicesOptions): Services {
 
   const placeOf = async (name: string): Promise<{ environment: EnvironmentHandle; services: ServiceHost }> => {
     const environment = await registry.environment(name);
-    const services = environment === undefined ? undefined : options.host(environment.adapter);
+    const services = environment === undefined ? undefined : host(environment.adapter);
     if (environment !== undefined && services !== undefined) return { environment, services };
     throw new SwitchyardError(
       "environment_misconfigured",
@@ -83,7 +76,7 @@ export function createServices(options: ServicesOptions): Services {
 
     async command(row, command: Command) {
       const text = JSON.stringify(command);
-      const answer = await answered(row.name, async () => object(row.name).command(text));
+      const answer = await answered(the(row.name), async () => object(row.name).command(text));
       const { error } = JSON.parse(answer) as { error?: { code: "command_refused"; detail: string; hint?: string } };
       if (error === undefined) return status(row);
       throw new SwitchyardError(error.code, error.detail, error.hint === undefined ? {} : { hint: error.hint });
@@ -95,17 +88,13 @@ export function createServices(options: ServicesOptions): Services {
       const { name: service } = row;
       const wanted = async (place: string): Promise<void> => {
         const at = { environment: environment.name, place };
-        if (await answered(service, async () => object(service).placed(replica, at))) return;
+        if (await answered(the(service), async () => object(service).placed(replica, at))) return;
         throw new SwitchyardError(
           "command_refused",
           `Cannot start the replica "${replica}" of the service "${service}": its controller must want it there; it does not`,
           { hint: `opctl service deploy ${service}` },
         );
       };
-      if (isThereAlready(row)) {
-        await wanted("");
-        return ready({ service, replica, revision, row, environment, services });
-      }
       const variables = { ...row.variables, ...(await registry.serviceSecrets(row)) };
       const secrets = Object.keys(row.secrets);
       const spec = { run, variables, secrets, port, health, requires, stop_ms };
@@ -126,7 +115,7 @@ export function createServices(options: ServicesOptions): Services {
       if (replicas.length === 0 && environment.name !== row.environment) return [];
       // Whoever asks names them; where they are is not for them to say, for it is looked at with the environment's own rights.
       const names = replicas.map(({ replica }) => replica);
-      const at = await answered(service, async () => object(service).whereabouts(environment.name, names));
+      const at = await answered(the(service), async () => object(service).whereabouts(environment.name, names));
       if (at.length === 0 && names.length > 0) return [];
       const reports = await services.observe({ service, run, health, replicas: at }, environment);
       return reports.map(mutable);
@@ -136,7 +125,7 @@ export function createServices(options: ServicesOptions): Services {
       await stopIn(environment, row, step);
     },
 
-    watch: (name, { after, waitMs }) => answered(name, async () => object(name).watch(after, waitMs)),
+    watch: (name, { after, waitMs }) => answered(the(name), async () => object(name).watch(after, waitMs)),
 
     async tell(changes) {
       const of = (kind: string) => new Set(changes.filter((each) => each.kind === kind).map(({ name }) => name));
@@ -146,11 +135,11 @@ export function createServices(options: ServicesOptions): Services {
           if (machines.has(row.state_machine) || environments.has(row.environment)) names.add(row.name);
         }
       }
-      await Promise.all([...names].map((name) => told(async () => object(name).changed())));
+      await Promise.all([...names].map((name) => told("services", async () => object(name).changed())));
     },
 
     async look() {
-      await told(async () => {
+      await told("services", async () => {
         for (const row of await registry.triggers("service")) {
           const machine = await registry.stateMachine(row.state_machine);
           if (row.active && machine?.states[machine.initial]?.replicas !== 0) await object(row.name).changed();
@@ -158,40 +147,14 @@ export function createServices(options: ServicesOptions): Services {
       });
     },
   };
+}
 
-  /** It runs already: started is as soon as it is healthy. */
-  async function ready(of: {
-    service: string;
-    replica: string;
-    revision: string;
-    row: Row;
-    environment: EnvironmentHandle;
-    services: ServiceHost;
-  }) {
-    const { service, replica, revision, row, environment, services } = of;
-    const until = options.now() + row.health.start_ms;
-    const replicas = [{ service, replica, place: "", address: addressOf(row) }];
-    for (;;) {
-      const reports = await services.observe({ service, run: row.run, health: row.health, replicas }, environment);
-      const report = reports.find((each) => each.replica === replica) ?? reports[0];
-      if (report?.status === "ready") return mutable({ ...report, replica, revision });
-      if (options.now() >= until) {
-        const why = report?.lines[0] === undefined ? "" : `: ${report.lines[0]}`;
-        const ended = `it was not healthy within ${row.health.start_ms} ms${why}`;
-        const nothing = { place: "", address: addressOf(row), cpu: null, count: 1, ready: 0, lines: [] };
-        return { ...nothing, replica, service, revision, status: "ended" as const, ended };
-      }
-      await options.sleep(POLL_MS);
-    }
-  }
+function the(name: string): string {
+  return `the service "${name}"`;
 }
 
 function isThereAlready({ run }: Pick<ServiceRow, "run">): boolean {
   return run !== null && "address" in run;
-}
-
-function addressOf({ run }: Pick<ServiceRow, "run">): string | null {
-  return run !== null && "address" in run ? run.address : null;
 }
 
 function mutable<R extends { lines: readonly string[] }>(report: R): R & { lines: string[] } {
@@ -212,26 +175,6 @@ function exposureView(
       return `${replica}: directly, ${address}${base_path}${via === "auto" ? `; or ${through}` : ""}`;
     });
   return { name, protocol, base_path, via, ways: active ? ways : ["none: it is switched off"] };
-}
-
-async function told(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    console.error(JSON.stringify({ level: "warn", message: `services: a change could not be told: ${String(error)}` }));
-  }
-}
-
-async function answered<T>(name: string, ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (cause) {
-    throw new SwitchyardError(
-      "state_unavailable",
-      `Cannot reach the service "${name}": its object must answer; it failed with ${String(cause)}`,
-      { cause },
-    );
-  }
 }
 
 function notThere(name: string): SwitchyardError {
