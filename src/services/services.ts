@@ -36,9 +36,9 @@ export type ServiceStub = {
 };
 
 export type ServicesOptions = {
-  object(service: string): ServiceStub;
+  object: (service: string) => ServiceStub;
   registry: Pick<Registry, "triggers" | "exposures" | "environment" | "serviceSecrets" | "stateMachine">;
-  host(adapter: string): ServiceHost | undefined;
+  host: (adapter: string) => ServiceHost | undefined;
 };
 
 export function createServices({ object, registry, host }: ServicesOptions): Services {
