@@ -13,7 +13,7 @@ import { runOpctl } from "../testing/run-opctl.ts";
 vi.setConfig({ testTimeout: 60_000 });
 
 const fake = opctlOnFake();
-const ALBUMS = path.resolve("examples/albums/albums.openapi.yaml");
+const ALBUMS = path.resolve("examples/albums/openapi/albums.yaml");
 const NAMES = ["check_health", "list_albums", "add_album", "get_album", "replace_album", "delete_album"];
 
 const valuesOf = (text: string): unknown[] => parseAllDocuments(text).map((each) => each.toJS() as unknown);
@@ -65,7 +65,7 @@ describe("opctl import openapi", () => {
       "--dry-run",
     ]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "Nothing was written: 6 operations.\n" });
-    const written = readFileSync(path.resolve("examples/albums/manifests/operations.yaml"), "utf8");
+    const written = readFileSync(path.resolve("examples/albums/operations.yaml"), "utf8");
     expect(valuesOf(stdout)).toEqual(valuesOf(written));
     const json = await runOpctl([
       "import",

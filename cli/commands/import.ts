@@ -48,12 +48,9 @@ export const command: CommandModule = {
         await importDocument(contextOf(openapi), document, options);
       });
     examples(openapi, [
-      [
-        "opctl import openapi albums.openapi.yaml --service albums_python",
-        "operations, and the exposure that they name",
-      ],
+      ["opctl import openapi albums.yaml --service albums_python", "operations, and the exposure that they name"],
       ["opctl import openapi https://api.example.com/openapi.json --exposure shop --prefix shop_ --dry-run", ""],
-      ["opctl import openapi albums.openapi.yaml --exposure albums -o manifests", "files for opctl apply"],
+      ["opctl import openapi albums.yaml --exposure albums -o manifests", "files for opctl apply"],
     ]);
   },
 };

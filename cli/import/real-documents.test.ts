@@ -23,7 +23,7 @@ const ALBUMS = path.resolve("examples/albums");
 const SAMPLES = path.join(import.meta.dirname, "samples");
 const FILES = [
   ...readdirSync(SAMPLES).map((name) => path.join(SAMPLES, name)),
-  path.join(ALBUMS, "albums.openapi.yaml"),
+  path.join(ALBUMS, "openapi/albums.yaml"),
 ];
 
 async function read(file: string, service?: string): Promise<Operations> {
@@ -55,14 +55,14 @@ describe.each(FILES)("%s", (file) => {
   });
 });
 
-it("examples/albums/manifests/operations.yaml is what is made of the document beside it", async () => {
-  const documents = openDocuments(readFileSync(path.join(ALBUMS, "albums.openapi.yaml"), "utf8"), "albums");
+it("examples/albums/operations.yaml is what is made of the document beside it", async () => {
+  const documents = openDocuments(readFileSync(path.join(ALBUMS, "openapi/albums.yaml"), "utf8"), "albums");
   const { manifests, skipped, notes } = await importOpenApi(documents, {
     exposure: "albums",
     prefix: "",
     group: "albums",
   });
-  const written = parseAllDocuments(readFileSync(path.join(ALBUMS, "manifests/operations.yaml"), "utf8"));
+  const written = parseAllDocuments(readFileSync(path.join(ALBUMS, "operations.yaml"), "utf8"));
   expect(manifests).toEqual(written.map((each) => each.toJS() as Json));
   expect({ skipped, notes }).toEqual({ skipped: [], notes: [] });
 });

@@ -1,6 +1,7 @@
 /**
  * Manifests on disk → documents, checked. YAML or JSON, many documents a file; a folder is read with all folders
- * below it. A document that breaks a rule is refused with its file and its number, before anything is sent.
+ * below it, but for OpenAPI documents, which are another command's. A document that breaks a rule is refused with its file and its
+ * number, before anything is sent.
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
@@ -26,7 +27,9 @@ export type Document = {
 
 /** `defaultKind` is for a document that does not say its kind. */
 export function loadManifests(sources: readonly string[], defaultKind?: Kind): Document[] {
-  const documents = sources.flatMap((source) => filesOf(source).flatMap((file) => loadFile(file, defaultKind)));
+  const documents = sources.flatMap((source) =>
+    filesOf(source).flatMap((file) => loadFile(file, { defaultKind, isNamed: file === source })),
+  );
   const seen = new Map<string, string>();
   for (const { kind, name, source } of documents) {
     const other = seen.get(`${kind} ${name}`);
@@ -61,14 +64,23 @@ function filesOf(source: string): string[] {
   return files;
 }
 
-function loadFile(file: string, defaultKind: Kind | undefined): Document[] {
+/** `isNamed`: by itself, and not as one of a folder. */
+function loadFile(
+  file: string,
+  { defaultKind, isNamed }: { defaultKind: Kind | undefined; isNamed: boolean },
+): Document[] {
   const text = readFileSync(file === "-" ? 0 : file, "utf8");
   const name = file === "-" ? "stdin" : file;
   const values = parseYaml(text, name);
-  return values.map((value, index) => {
+  return values.flatMap((value, index) => {
+    if (!isNamed && isOpenApi(value)) return [];
     const source = values.length > 1 ? `${name} (document ${index + 1})` : name;
     return readDocument(value, { source, defaultKind, folder: file === "-" ? "." : path.dirname(file) });
   });
+}
+
+function isOpenApi(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "openapi" in value && !("kind" in value);
 }
 
 type Place = { source: string; defaultKind?: Kind | undefined; folder: string };
@@ -84,7 +96,7 @@ export function readDocument(value: unknown, { source, defaultKind, folder }: Pl
   const { kind: said = defaultKind, meta: _, ...fields } = value as JsonObject;
   if (typeof said !== "string") {
     throw new SwitchyardError("usage", `Cannot read "${source}": a manifest must say its kind; it says none`, {
-      hint: "Its first line is for example `kind: operation`.",
+      hint: isOpenApi(value) ? `opctl import openapi ${source}` : "Its first line is for example `kind: operation`.",
     });
   }
   const kind = parseKind(said);

@@ -169,6 +169,15 @@ describe("opctl apply", () => {
     expect(platform.seen).toEqual([]);
   });
 
+  test("leaves an OpenAPI document of a folder to the command that is for it, and says which", async () => {
+    write("m/deep/api.yaml", "openapi: 3.1.0\ninfo: {title: a, version: '1'}\npaths: {}\n");
+    const run = await opctl(["apply", "-f", "m", "--dry-run"]);
+    expect(run).toMatchObject({ code: 0, stdout: expect.stringContaining("operation demo") as string });
+    const alone = await opctl(["apply", "-f", "m/deep/api.yaml"]);
+    expect(alone.code).toBe(2);
+    expect(alone.stderr).toContain("opctl import openapi m/deep/api.yaml");
+  });
+
   test("a folder without manifests is refused", async () => {
     mkdirSync(path.join(folder, "empty"));
     expect(await opctl(["apply", "-f", "empty"])).toMatchObject({ code: 2 });

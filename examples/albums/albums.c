@@ -1,5 +1,5 @@
 /*
- * A small HTTP API over a list of albums, in C with POSIX sockets: see albums.openapi.yaml. Listens on $HOST:$PORT.
+ * A small HTTP API over a list of albums, in C with POSIX sockets: see openapi/albums.yaml. Listens on $HOST:$PORT.
  *
  *     cc -O2 -o albums albums.c
  *

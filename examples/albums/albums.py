@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A small HTTP API over a list of albums, with Python's standard library only: see albums.openapi.yaml.
+"""A small HTTP API over a list of albums, with Python's standard library only: see openapi/albums.yaml.
 
 Listens on $HOST:$PORT. The albums are in memory and end with the process. SIGTERM: no new connections, the requests that have begun are
 answered, then it ends with 0.

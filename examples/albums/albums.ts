@@ -1,5 +1,5 @@
 /**
- * A small HTTP API over a list of albums, for Deno (run-deno.sh): see albums.openapi.yaml. Listens on $HOST:$PORT. The albums are in memory
+ * A small HTTP API over a list of albums, for Deno (run-deno.sh): see openapi/albums.yaml. Listens on $HOST:$PORT. The albums are in memory
  * and end with the process. SIGTERM: no new connections, the requests that have begun are answered, then it ends with 0.
  */
 
