@@ -2,6 +2,9 @@ import path from "node:path";
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
+/** See test/workerd/_kills.ts. */
+const KILLS = { KILLS: process.env["KILLS"] ?? "some" };
+
 export default defineConfig({
   test: {
     projects: [
@@ -107,6 +110,7 @@ export default defineConfig({
             miniflare: {
               compatibilityDate: "2026-07-01",
               durableObjects: { AGENTS: { className: "AgentObject", useSQLite: true } },
+              bindings: KILLS,
             },
           }),
         ],
@@ -121,6 +125,7 @@ export default defineConfig({
             miniflare: {
               compatibilityDate: "2026-07-01",
               durableObjects: { SERVICES: { className: "ServiceObject", useSQLite: true } },
+              bindings: KILLS,
             },
           }),
         ],

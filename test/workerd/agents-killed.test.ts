@@ -1,6 +1,7 @@
 /// <reference types="@cloudflare/vitest-pool-workers/types" />
 /** The object of an agent, killed before and after each of its writes in turn: it ends where it would have, and does nothing twice. */
 import { describe, expect, it, vi } from "vitest";
+import { EVERY, firstKill } from "./_kills.ts";
 import { clock, SECOND, START, SUCCESS, TestWorld } from "./agents-world.ts";
 
 vi.spyOn(console, "error").mockImplementation(() => undefined);
@@ -126,17 +127,18 @@ describe.each(Object.entries(STORIES))("%s", (_what, story) => {
     "ends the same wherever the object is killed (%s a write)",
     async (where) => {
       let deaths = 0;
-      for (let at = 1, writes = 1; at <= writes; at++) {
+      const first = firstKill(where);
+      for (let at = first, writes = first; at <= writes; at += EVERY) {
         const world = story.begin();
         world[where] = at;
         await story.tell(world);
         if (world.writes >= at) deaths += 1;
-        if (at === 1 || world.writes > writes) writes = Math.min(world.writes, MOST_WRITES);
+        if (at === first || world.writes > writes) writes = Math.min(world.writes, MOST_WRITES);
         const { phase, state } = await world.status();
         expect({ at, phase, state }).toEqual({ at, ...story.end });
         expect({ at, a: done(world, "a"), b: done(world, "b") }).toEqual({ at, ...story.outside });
       }
-      expect(deaths).toBeGreaterThan(3);
+      expect(deaths).toBeGreaterThan(1);
       expect(clock.now).toBeGreaterThan(START);
     },
     LONG_MS,

@@ -2,6 +2,7 @@
 /** The object of a service: hot when it is wanted, cold when it is not, and never a request that fails for it. */
 import { describe, expect, it, vi } from "vitest";
 import type { AcquireAnswer } from "../../src/services/messages.ts";
+import { EVERY, firstKill } from "./_kills.ts";
 import { clock, errorOf, SECOND, START, TestWorld } from "./services-world.ts";
 
 vi.spyOn(console, "error").mockImplementation(() => undefined);
@@ -740,7 +741,8 @@ describe("killed", () => {
   it.each(["dieBefore", "dieAfter"] as const)(
     "around any write it starts nothing twice and forgets nothing (%s)",
     async (where) => {
-      for (let at = 1, writes = 1; at <= writes; at++) {
+      const first = firstKill(where);
+      for (let at = first, writes = first; at <= writes; at += EVERY) {
         const world = await scenario((each) => void (each[where] = at));
         writes = Math.max(writes, Math.min(world.writes, 60));
         const status = await world.status();
