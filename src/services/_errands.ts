@@ -7,7 +7,7 @@ import { STEP_DEFAULTS, STOP_MS_DEFAULT, type ReplicaReport } from "../model/ser
 import { complain } from "./_complain.ts";
 import type { Head, Replica } from "./_kept.ts";
 import type { Ledger } from "./_ledger.ts";
-import { observeAt, tellsByItself } from "./_observing.ts";
+import { observeAt, SILENT_MS, tellsByItself } from "./_observing.ts";
 import type { ServiceStore } from "./_service-store.ts";
 import type { GoneRow, PoolReport, StepAnswer, StepOrder } from "./messages.ts";
 
@@ -15,8 +15,10 @@ import type { GoneRow, PoolReport, StepAnswer, StepOrder } from "./messages.ts";
 const AGAIN_MS = 1_000;
 /** One that has just become ready may be missing in what was reported before. */
 const FRESH_MS = 3_000;
-/** Missing in what runners answer for so long, it is gone. */
-const ABSENT_MS = 45_000;
+/** Missing in what runners answer for so long, it is gone: a runner whose platform was lost is back sooner. */
+const ABSENT_MS = 20_000;
+/** While it is missing its place is asked so often. */
+const ABSENT_LOOK_MS = 5_000;
 const STOP_AGAIN_MS = 60_000;
 /** Nobody has heard of its place for so long: should it come back with it, it is stopped as one that is not known. */
 const GIVE_UP_MS = 2 * 60_000;
@@ -205,13 +207,15 @@ export class Errands {
       if (replica === undefined) continue;
       // The end of one that is being started, or just was, is told by its start, which may not have come there before the look.
       const isFresh = replica.step === "start" || (replica.readyAt !== null && now - replica.readyAt < FRESH_MS);
-      const isEarly =
-        (report?.status === "ended" && isFresh) || (report !== undefined && this.#mayRecover(report, head));
-      if (report !== undefined && !isEarly) this.#saw(replica, report, now);
-      else if (isThere(replica, now)) {
+      const isEarly = report?.status === "ended" && isFresh;
+      if (report !== undefined && !isEarly) {
+        this.#absentSince.delete(name);
+        if (!this.#mayRecover(report, head)) this.#saw(replica, report, now);
+      } else if (isThere(replica, now)) {
         // A runner whose connection has just broken is not there to be asked, and may come back with all that it has.
         const since = this.#absentSince.get(name) ?? now;
         this.#absentSince.set(name, since);
+        if (tellsByItself(head)) this.#heardAt.set(name, now - SILENT_MS + ABSENT_LOOK_MS);
         if (isSure || now - since >= ABSENT_MS) {
           this.#deps.write((at) => this.#deps.ledger.lost(replica, "its place has it no more", at));
         }

@@ -5,7 +5,7 @@
 import type { Head, Replica } from "./_kept.ts";
 
 /** Runners tell every five seconds. */
-const SILENT_MS = 30_000;
+export const SILENT_MS = 30_000;
 const STARTING_MS = 1_000;
 
 /** Whatever runs its replicas tells how they are, and has counted what their health checks miss. */

@@ -379,7 +379,8 @@ describe("a replica", () => {
   });
 
   it("that is only looked at is replaced when so many looks in a row find it unready", async () => {
-    const health = { interval_ms: SECOND, failures: 3 };
+    // Two seconds have two looks in them or three.
+    const health = { interval_ms: SECOND, failures: 4 };
     const world = new TestWorld({ health, operations: { observe: "my_probe" } }, "always_on");
     await world.changed();
     await world.pass(5 * SECOND);
@@ -394,7 +395,7 @@ describe("a replica", () => {
       await world.pass(looks * SECOND);
     }
     expect(world.begun).toEqual([first]);
-    await world.pass(5 * SECOND);
+    await world.pass(8 * SECOND);
     expect(world.begun).toHaveLength(2);
     expect(world.stopped).toEqual([first]);
   });
@@ -444,7 +445,22 @@ describe("a replica", () => {
     world.runners.get("one")?.clear();
     await world.pass(31 * SECOND);
     expect(world.begun).toHaveLength(1);
-    await world.pass(2 * MINUTE);
+    await world.pass(15 * SECOND);
+    expect(world.begun).toHaveLength(1);
+    await world.pass(15 * SECOND);
+    expect(world.begun).toHaveLength(2);
+  });
+
+  it("that is found broken on a runner that is not there is given up twenty seconds later", async () => {
+    const world = new TestWorld({}, "always_on");
+    await world.changed();
+    const [first = ""] = world.begun;
+    await world.pass(5 * SECOND);
+    world.runners.get("one")?.clear();
+    await world.report({ broken: { [first]: "nobody took it" } });
+    await world.pass(15 * SECOND);
+    expect(world.begun).toHaveLength(1);
+    await world.pass(15 * SECOND);
     expect(world.begun).toHaveLength(2);
   });
 });
