@@ -2,6 +2,7 @@
  * When the place of replicas is to be asked how they are. Runners tell by themselves, so they are asked only when they have been silent
  * for long; whatever does not tell is asked as often as its health check says, and each second while it starts. Pure.
  */
+import { sortOf } from "../model/services.ts";
 import type { Head, Replica } from "./_kept.ts";
 
 /** Runners tell every five seconds. */
@@ -10,7 +11,7 @@ const STARTING_MS = 1_000;
 
 /** Whatever runs its replicas tells how they are, and has counted what their health checks miss. */
 export function tellsByItself({ settings: { unit, row } }: Head): boolean {
-  if (unit !== "replica" || (row.run !== null && "address" in row.run)) return false;
+  if (unit !== "replica" || sortOf(row) === "address") return false;
   return row.operations.start === "start_replica" && row.operations.observe === "probe_replicas";
 }
 

@@ -1,13 +1,13 @@
 /** How many replicas a service is to have, of what, and where it stands when its machine does not know its state any more. Pure. */
 import { sha256, canonicalJson } from "../core/hash.ts";
-import type { ServiceRow } from "../model/services.ts";
+import { sortOf, type ServiceRow } from "../model/services.ts";
 import type { StateMachine } from "../model/state-machines.ts";
 import type { Head, Replica } from "./_kept.ts";
 
 export function bounded(count: number, { replicas, run }: Pick<ServiceRow, "replicas" | "run">): number {
   if (count <= 0) return 0;
   // What runs already is there once.
-  if (run !== null && "address" in run) return 1;
+  if (sortOf({ run }) === "address") return 1;
   return Math.min(Math.max(count, replicas.min), Math.max(replicas.max, replicas.min));
 }
 

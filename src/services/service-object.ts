@@ -21,7 +21,7 @@ import { hurried, NO_CRASHES, steadyAt } from "./_crashes.ts";
 import { Errands } from "./_errands.ts";
 import { factsOf, isServing } from "./_facts.ts";
 import { Holders } from "./_holders.ts";
-import type { Head, StoredEvent } from "./_kept.ts";
+import type { Head } from "./_kept.ts";
 import { Ledger } from "./_ledger.ts";
 import { movesNow, releasedAt, write } from "./_moves.ts";
 import { noService, refusalOf } from "./_refusals.ts";
@@ -50,7 +50,6 @@ const LOOK_MS = 5_000;
 const IDLE_NOTE_MS = 5_000;
 /** Clocks are set right by less than that all the time. */
 const BACK_MS = 5_000;
-const EVENTS_AT_ONCE = 100;
 /** The last ones, in the status. */
 const EVENTS_SHOWN = 50;
 
@@ -189,16 +188,6 @@ export class ServiceObject extends DurableObject<unknown> {
     const replicas = this.#store.replicas();
     const events = this.#store.events(this.#store.lastEvent() - EVENTS_SHOWN, EVENTS_SHOWN);
     return JSON.stringify(statusOf({ head, replicas, events, holders: this.#holders, facts, next: this.#next }));
-  }
-
-  /** Events after the one; waits for the next where there are none. */
-  async watch(after: number, waitMs: number): Promise<StoredEvent[]> {
-    for (const giveUpAt = Date.now() + waitMs; ;) {
-      const events = this.#store.events(after, EVENTS_AT_ONCE);
-      const remaining = giveUpAt - Date.now();
-      if (events.length > 0 || remaining <= 0) return events;
-      await this.#news.next("events", remaining);
-    }
   }
 
   override async alarm(): Promise<void> {
@@ -455,7 +444,6 @@ export class ServiceObject extends DurableObject<unknown> {
       this.#armForNext(now);
       this.#alarm.set();
       if (this.#store.lastEvent() === before) return;
-      this.#news.tell("events");
       this.#news.tell("replicas");
     } catch (error) {
       complain("cannot write", error);

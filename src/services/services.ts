@@ -2,12 +2,11 @@
 import type { ReplicaRef, ServiceHost } from "../adapters/service-host.ts";
 import { SwitchyardError } from "../core/errors.ts";
 import type { EnvironmentHandle } from "../model/environment.ts";
-import type { ExposureRow, ServiceRow } from "../model/services.ts";
+import { sortOf, type ExposureRow, type ServiceRow } from "../model/services.ts";
 import type { TriggerHandle } from "../model/triggers.ts";
 import { answered, told } from "../objects/reach.ts";
 import type { ServicePorts, ServiceStatusView } from "../registry/builtins/service-functions.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { StoredEvent } from "./_kept.ts";
 import type { ObjectStatus } from "./_status.ts";
 import type { Command, StepOrder } from "./messages.ts";
 
@@ -17,8 +16,6 @@ type Change = { kind: string; name: string };
 export type Services = ServicePorts["services"] & {
   /** Stops one whose row is gone. */
   stopGone(order: StepOrder & { do: "stop" }): Promise<void>;
-  /** Events after the one; waits for the next where there are none. */
-  watch(name: string, options: { after: number; waitMs: number }): Promise<StoredEvent[]>;
   /** Rows were written. Resolves when the objects know, or cannot be told: they look by themselves when a request finds nothing ready. */
   tell(changes: readonly Change[]): Promise<void>;
   /** After a start of the platform: services that are to run though nobody asks for them. */
@@ -31,7 +28,6 @@ export type ServiceStub = {
   command(text: string): Promise<string>;
   placed(replica: string, at: { environment: string; place: string }): Promise<boolean>;
   whereabouts(environment: string, replicas: readonly string[]): Promise<ReplicaRef[]>;
-  watch(after: number, waitMs: number): Promise<StoredEvent[]>;
   changed(): Promise<void>;
 };
 
@@ -65,7 +61,7 @@ export function createServices({ object, registry, host }: ServicesOptions): Ser
     row: Pick<ServiceRow, "name" | "run" | "stop_ms">,
     step: { replica: string; place: string; address: string | null },
   ): Promise<void> => {
-    if (isThereAlready(row)) return;
+    if (sortOf(row) === "address") return;
     const { environment, services } = await placeOf(where);
     const { replica, place, address } = step;
     await services.stop({ service: row.name, replica, place, address, graceMs: row.stop_ms }, environment);
@@ -125,8 +121,6 @@ export function createServices({ object, registry, host }: ServicesOptions): Ser
       await stopIn(environment, row, step);
     },
 
-    watch: (name, { after, waitMs }) => answered(the(name), async () => object(name).watch(after, waitMs)),
-
     async tell(changes) {
       const of = (kind: string) => new Set(changes.filter((each) => each.kind === kind).map(({ name }) => name));
       const [names, machines, environments] = [of("service"), of("state_machine"), of("environment")];
@@ -151,10 +145,6 @@ export function createServices({ object, registry, host }: ServicesOptions): Ser
 
 function the(name: string): string {
   return `the service "${name}"`;
-}
-
-function isThereAlready({ run }: Pick<ServiceRow, "run">): boolean {
-  return run !== null && "address" in run;
 }
 
 function mutable<R extends { lines: readonly string[] }>(report: R): R & { lines: string[] } {

@@ -2,7 +2,7 @@
 import type { ServiceHost } from "../adapters/service-host.ts";
 import { digestOf } from "../core/hash.ts";
 import type { Environment } from "../model/entities.ts";
-import type { ServiceRow } from "../model/services.ts";
+import { sortOf, type ServiceRow } from "../model/services.ts";
 import type { StateMachine } from "../model/state-machines.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ServiceSettings } from "./messages.ts";
@@ -50,7 +50,7 @@ function problemOf(
   if (environment === undefined) return `there is no environment "${name}"`;
   if (!environment.active) return `the environment "${name}" is switched off`;
   if (host === undefined) return `the environment "${name}" (${environment.adapter}) runs no services`;
-  const sort = run === null ? undefined : (Object.keys(run)[0] as ServiceHost["runs"][number]);
-  if (sort === undefined || host.runs.includes(sort)) return null;
+  const sort = sortOf({ run });
+  if (sort === null || host.runs.includes(sort)) return null;
   return `the environment "${name}" (${environment.adapter}) runs ${host.runs.join(" and ")}, and this is ${sort}`;
 }

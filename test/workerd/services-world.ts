@@ -21,6 +21,7 @@ import type {
   StepOrder,
 } from "../../src/services/messages.ts";
 import { ServiceObject as RealServiceObject } from "../../src/services/service-object.ts";
+import { die, mortal } from "./_mortal.ts";
 
 export const START = Date.UTC(2040, 0, 1, 12);
 export const SECOND = 1_000;
@@ -48,14 +49,7 @@ export class ServiceObject extends RealServiceObject {
   constructor(state: DurableObjectState, env: unknown) {
     const world = worldOf(state.id.name);
     const { storage } = state;
-    const own = storage.transactionSync.bind(storage);
-    storage.transactionSync = <T>(work: () => T): T => {
-      const step = ++world.writes;
-      if (step === world.dieBefore) die(state, world);
-      const result = own(work);
-      if (step === world.dieAfter) die(state, world);
-      return result;
-    };
+    mortal(state, world, () => dieIn(world, state));
     const [setAlarm, deleteAlarm] = [storage.setAlarm.bind(storage), storage.deleteAlarm.bind(storage)];
     storage.setAlarm = (at) => {
       world.alarmAt = Number(at);
@@ -98,7 +92,7 @@ export class ServiceObject extends RealServiceObject {
 
   /** Memory is gone, tables are there. */
   kill(): void {
-    die(this.ctx, worldOf(this.ctx.id.name));
+    dieIn(worldOf(this.ctx.id.name), this.ctx);
   }
 
   /** The alarm, if it is due, and nothing is waited for. */
@@ -127,10 +121,9 @@ export class ServiceObject extends RealServiceObject {
   }
 }
 
-function die(state: DurableObjectState, world: TestWorld): never {
+function dieIn(world: TestWorld, state: DurableObjectState): never {
   world.forget();
-  state.abort("killed by the test");
-  throw new Error("killed by the test");
+  return die(state);
 }
 
 /** In place of the real one: over the world's runners. */

@@ -3,13 +3,13 @@
  * runner's environment is in it but PATH and LANG. Throws what keeps it from being started here, before anything has run.
  */
 import { randomUUID } from "node:crypto";
-import { accessSync, constants, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import path from "node:path";
 import { SwitchyardError } from "../../core/errors.ts";
 import type { ContainerImplementation } from "../../model/implementations.ts";
 import type { ReplicaSpec, Run } from "../../model/services.ts";
 import { containerEngine, runcCommands } from "../work/container.node.ts";
-import { locateProgram } from "../work/locate-program.node.ts";
+import { isProgram, locateProgram } from "../work/locate-program.node.ts";
 
 export type Command = {
   file: string;
@@ -145,15 +145,6 @@ function endsWithUs({ file, args }: { file: string; args: readonly string[] }): 
   return setpriv === null
     ? { file, args: [...args] }
     : { file: setpriv, args: ["--pdeathsig", "KILL", "--", file, ...args] };
-}
-
-function isProgram(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return statSync(file).isFile();
-  } catch {
-    return false;
-  }
 }
 
 function isFolder(folder: string): boolean {

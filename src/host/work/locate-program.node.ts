@@ -27,7 +27,8 @@ function locate(absolute: string): Located | undefined {
   }
 }
 
-function isProgram(file: string): boolean {
+/** A file that may be run. */
+export function isProgram(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);
     return statSync(file).isFile();
