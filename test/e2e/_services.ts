@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { ROOT, temporaryFolder, waitUntil, type Dev } from "./_platform.ts";
+import { ROOT, startDev, temporaryFolder, waitUntil, type Dev } from "./_platform.ts";
 
 export type Json = Record<string, unknown>;
 
@@ -43,6 +43,13 @@ export async function startRunner(dev: Dev, name: string, more: readonly string[
       await ended;
     },
   };
+}
+
+/** A platform and its first runner. */
+export async function startRack(): Promise<{ dev: Dev; runner: Runner }> {
+  const dev = await startDev();
+  await put(dev, "/registry/environments/rack-1", { adapter: "runner" });
+  return { dev, runner: await startRunner(dev, "desk") };
 }
 
 export async function put(dev: Dev, route: string, body: Json): Promise<void> {

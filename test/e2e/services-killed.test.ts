@@ -1,14 +1,13 @@
 /** kill -9 for the process that holds the services' objects: the runner and its replicas outlive it, and nothing is there twice. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { childOf, startDev, waitUntil, type Dev } from "./_platform.ts";
+import { childOf, waitUntil, type Dev } from "./_platform.ts";
 import {
   alive,
   install,
   isAlive,
   observe,
-  put,
   ready,
-  startRunner,
+  startRack,
   untilService,
   type Log,
   type Runner,
@@ -17,9 +16,7 @@ import {
 let dev: Dev;
 let runner: Runner;
 beforeAll(async () => {
-  dev = await startDev();
-  await put(dev, "/registry/environments/rack-1", { adapter: "runner" });
-  runner = await startRunner(dev, "desk");
+  ({ dev, runner } = await startRack());
 });
 afterAll(async () => {
   await runner.end();

@@ -1,14 +1,12 @@
 /** A service that scales by itself on the real platform: out under load, in again without it, no sooner than its cool-downs. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startDev, waitUntil, type Dev } from "./_platform.ts";
-import { alive, install, isAlive, put, ready, startRunner, untilService, type Json, type Runner } from "./_services.ts";
+import { waitUntil, type Dev } from "./_platform.ts";
+import { alive, install, isAlive, put, ready, startRack, untilService, type Json, type Runner } from "./_services.ts";
 
 let dev: Dev;
 let runner: Runner;
 beforeAll(async () => {
-  dev = await startDev();
-  await put(dev, "/registry/environments/rack-1", { adapter: "runner" });
-  runner = await startRunner(dev, "desk");
+  ({ dev, runner } = await startRack());
 });
 afterAll(async () => {
   await runner.end();

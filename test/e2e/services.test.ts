@@ -1,14 +1,23 @@
 /** Services on the real platform and a real runner: they become hot when asked, cold when not, and what breaks is mended or said. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startDev, waitUntil, type Dev } from "./_platform.ts";
-import { alive, install, isAlive, observe, put, ready, startRunner, untilService, type Runner } from "./_services.ts";
+import { waitUntil, type Dev } from "./_platform.ts";
+import {
+  alive,
+  install,
+  isAlive,
+  observe,
+  put,
+  ready,
+  startRack,
+  startRunner,
+  untilService,
+  type Runner,
+} from "./_services.ts";
 
 let dev: Dev;
 let runner: Runner;
 beforeAll(async () => {
-  dev = await startDev();
-  await put(dev, "/registry/environments/rack-1", { adapter: "runner" });
-  runner = await startRunner(dev, "desk");
+  ({ dev, runner } = await startRack());
 });
 afterAll(async () => {
   await runner.end();
