@@ -7,7 +7,7 @@ import { STEP_DEFAULTS, STOP_MS_DEFAULT, type ReplicaReport } from "../model/ser
 import { complain } from "./_complain.ts";
 import type { Head, Replica } from "./_kept.ts";
 import type { Ledger } from "./_ledger.ts";
-import { observeAt, SILENT_MS, tellsByItself } from "./_observing.ts";
+import { observeAt, tellsByItself } from "./_observing.ts";
 import type { ServiceStore } from "./_service-store.ts";
 import type { GoneRow, PoolReport, StepAnswer, StepOrder } from "./messages.ts";
 
@@ -79,7 +79,13 @@ export class Errands {
   /** When places are to be looked at next; null: never, or just now. */
   observeAt(head: Head): number | null {
     if (this.#observing) return null;
-    return observeAt(head, this.#deps.store.replicas(), (replica) => this.#lastHeard(replica));
+    const replicas = this.#deps.store.replicas();
+    const regular = observeAt(head, replicas, (replica) => this.#lastHeard(replica));
+    const missing = replicas.filter(({ replica, phase }) => phase !== "stopping" && this.#absentSince.has(replica));
+    return missing.reduce<number | null>(
+      (at, replica) => Math.min(at ?? Infinity, this.#lastHeard(replica) + ABSENT_LOOK_MS),
+      regular,
+    );
   }
 
   /** PoolReport: what a runner has of this service now, or that it is lost. */
@@ -215,7 +221,6 @@ export class Errands {
         // A runner whose connection has just broken is not there to be asked, and may come back with all that it has.
         const since = this.#absentSince.get(name) ?? now;
         this.#absentSince.set(name, since);
-        if (tellsByItself(head)) this.#heardAt.set(name, now - SILENT_MS + ABSENT_LOOK_MS);
         if (isSure || now - since >= ABSENT_MS) {
           this.#deps.write((at) => this.#deps.ledger.lost(replica, "its place has it no more", at));
         }

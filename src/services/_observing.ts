@@ -6,7 +6,7 @@ import { sortOf } from "../model/services.ts";
 import type { Head, Replica } from "./_kept.ts";
 
 /** Runners tell every five seconds. */
-export const SILENT_MS = 30_000;
+const SILENT_MS = 30_000;
 const STARTING_MS = 1_000;
 
 /** Whatever runs its replicas tells how they are, and has counted what their health checks miss. */

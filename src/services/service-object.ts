@@ -8,9 +8,7 @@
  * - One that is to go gets no new leases, and is stopped when those that had it are over and its requests have ended.
  */
 import { DurableObject, exports } from "cloudflare:workers";
-import { canonicalJson } from "../core/hash.ts";
 import type { ReplicaRef } from "../adapters/service-host.ts";
-import type { ErrorData } from "../core/errors.ts";
 import type { Ask } from "../machines/evaluate.ts";
 import { Alarm } from "../objects/alarm.ts";
 import { News } from "../objects/news.ts";
@@ -25,18 +23,12 @@ import type { Head } from "./_kept.ts";
 import { Ledger } from "./_ledger.ts";
 import { movesNow, releasedAt, write } from "./_moves.ts";
 import { noService, refusalOf } from "./_refusals.ts";
+import { RowReader } from "./_row-reader.ts";
 import { ServiceStore } from "./_service-store.ts";
 import { statusOf } from "./_status.ts";
-import { contentOf, startsUntil, wantedCount } from "./_wanted.ts";
+import { startsUntil, wantedCount } from "./_wanted.ts";
 import { drive, lookAgainAt, type Driven, type Situation, type Way } from "./drive.ts";
-import {
-  LEASE_TTL_MS,
-  type AcquireAnswer,
-  type AcquireOrder,
-  type Command,
-  type HolderReport,
-  type LookAnswer,
-} from "./messages.ts";
+import { LEASE_TTL_MS, type AcquireAnswer, type AcquireOrder, type Command, type HolderReport } from "./messages.ts";
 
 /** Until whoever was lost is made up for: a runner that failed, a registry that did not answer. */
 const AGAIN_MS = 1_000;
@@ -44,8 +36,6 @@ const AGAIN_MS = 1_000;
 const STEPS_MS = 60_000;
 /** In one go; whatever is still not settled then goes on a little later. */
 const TURNS = 32;
-/** The row is looked at when a request finds nothing ready, unless that was just done. */
-const LOOK_MS = 5_000;
 /** Idle for so long, that is written down: this object may be put to sleep. */
 const IDLE_NOTE_MS = 5_000;
 /** Clocks are set right by less than that all the time. */
@@ -69,11 +59,10 @@ export class ServiceObject extends DurableObject<unknown> {
   #holders = new Holders(Date.now());
   readonly #ask: Ask;
   readonly #errands: Errands;
+  readonly #rows: RowReader;
   #next: readonly Way[] = [];
   #thinking: Promise<void> | undefined;
   #isRestless = false;
-  #looking: Promise<ErrorData | undefined> | undefined;
-  #lookedAt = 0;
   /** The latest that it has seen of the clock. */
   #latest = 0;
 
@@ -89,17 +78,15 @@ export class ServiceObject extends DurableObject<unknown> {
       operation: (text) => this.#runner.ask(text),
       late: () => this.#kick(),
     });
-    this.#errands = new Errands(
-      {
-        name,
-        store: this.#store,
-        ledger: this.#ledger,
-        write: (work) => this.#write(work),
-        think: () => this.#think(),
-        runner: () => this.#runner,
-      },
-      Date.now(),
-    );
+    const shared = {
+      name,
+      store: this.#store,
+      ledger: this.#ledger,
+      write: (work: (now: number) => unknown) => this.#write(work),
+      runner: () => this.#runner,
+    };
+    this.#errands = new Errands({ ...shared, think: () => this.#think() }, Date.now());
+    this.#rows = new RowReader(shared);
     void state.blockConcurrencyWhile(async () => {
       await this.#alarm.load();
       // Somebody may have been on the way when the one before ended.
@@ -112,7 +99,7 @@ export class ServiceObject extends DurableObject<unknown> {
   async acquire(text: string): Promise<string> {
     const order = JSON.parse(text) as AcquireOrder;
     const until = Date.now() + order.waitMs;
-    const failed = this.#store.head() === undefined ? await this.#look() : undefined;
+    const failed = this.#store.head() === undefined ? await this.#rows.look() : undefined;
     if (failed !== undefined) return JSON.stringify({ kind: "refused", error: failed } satisfies AcquireAnswer);
     this.#heard(order);
     const crashes = hurried(this.#store.head()?.crashes ?? NO_CRASHES, Date.now());
@@ -121,7 +108,7 @@ export class ServiceObject extends DurableObject<unknown> {
     if (answer === undefined) {
       // Whoever asks waits, whatever it has counted.
       this.#holders.heard({ ...order, waiting: Math.max(1, order.waiting), begun: 0 }, Date.now());
-      if (Date.now() - this.#lookedAt > LOOK_MS) this.#lookSoon();
+      if (this.#rows.isDue(Date.now())) void this.#rows.look().then(() => this.#think());
       this.#holders.asks(order.holder, 1, Date.now());
       while (answer === undefined && Date.now() < until) {
         this.#kick();
@@ -147,7 +134,7 @@ export class ServiceObject extends DurableObject<unknown> {
 
   /** The row, its state machine or its environment may be another. */
   async changed(): Promise<void> {
-    const error = await this.#look(true);
+    const error = await this.#rows.look(true);
     if (error !== undefined && this.#store.head() !== undefined) this.#alarm.by(Date.now() + AGAIN_MS);
     this.#alarm.set();
     // What is asked of operations may take its time, and whoever wrote the row waits for this.
@@ -174,13 +161,13 @@ export class ServiceObject extends DurableObject<unknown> {
 
   /** Command → JSON of `{error?}`. */
   async command(text: string): Promise<string> {
-    const error = (await this.#look(true)) ?? (await direct(JSON.parse(text) as Command, this.#directing()));
+    const error = (await this.#rows.look(true)) ?? (await direct(JSON.parse(text) as Command, this.#directing()));
     return JSON.stringify(error === undefined ? {} : { error });
   }
 
   /** ServiceStatusView but for its exposures; undefined: there is no such service. */
   async status(): Promise<string | undefined> {
-    if (this.#store.head() === undefined) await this.#look();
+    if (this.#store.head() === undefined) await this.#rows.look();
     const head = this.#store.head();
     if (head === undefined) return undefined;
     const now = Date.now();
@@ -306,7 +293,7 @@ export class ServiceObject extends DurableObject<unknown> {
     if (latest - now < BACK_MS) return false;
     this.#holders = new Holders(now);
     this.#errands.beginAnew(now);
-    this.#lookedAt = 0;
+    this.#rows.beginAnew();
     this.#write((at) => this.#ledger.putBack(head, at));
     return true;
   }
@@ -333,45 +320,6 @@ export class ServiceObject extends DurableObject<unknown> {
           this.#ledger.phase(replica, "stopping", null, at);
         });
       }
-    }
-  }
-
-  /** Reads the rows. What stood in the way, or that there is no such service; `again`: even if somebody is just reading them. */
-  async #look(again = false): Promise<ErrorData | undefined> {
-    if (again && this.#looking !== undefined) await this.#looking;
-    return (this.#looking ??= this.#lookOn());
-  }
-
-  #lookSoon(): void {
-    this.#lookedAt = Date.now();
-    void this.#look().then(() => this.#think());
-  }
-
-  async #lookOn(): Promise<ErrorData | undefined> {
-    try {
-      const answer = JSON.parse(await this.#runner.look(this.#name())) as LookAnswer;
-      if ("error" in answer) return answer.error;
-      const { settings } = answer;
-      const content = settings === null ? "" : await contentOf(settings.row);
-      const head = this.#store.head();
-      this.#lookedAt = Date.now();
-      if (settings === null) {
-        if (head !== undefined && !head.isGone) this.#write((now) => this.#ledger.leave(head, now));
-        return noService(this.#name());
-      }
-      if (head === undefined) this.#write((now) => this.#ledger.begin(settings, content, now));
-      else if (head.isGone || canonicalJson(head.settings) !== canonicalJson(settings)) {
-        this.#write((now) => this.#ledger.adopt(this.#head(), settings, content, now));
-      }
-      return undefined;
-    } catch (error) {
-      complain("cannot look", error);
-      return {
-        code: "state_unavailable",
-        detail: `Cannot read the row of the service "${this.#name()}": ${String(error)}`,
-      };
-    } finally {
-      this.#looking = undefined;
     }
   }
 
