@@ -1,5 +1,5 @@
 /** What places that run services have in common: names of what they make there, reports, refusals, and waiting for one to be ready. */
-import { SwitchyardError } from "../core/errors.ts";
+import { fromErrorData, SwitchyardError } from "../core/errors.ts";
 import { sha256 } from "../core/hash.ts";
 import { lacking, type EnvironmentHandle } from "../model/environment.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -57,14 +57,6 @@ export function reportOf(
   };
 }
 
-/** What a place has refused, for whoever takes the step. */
-export function errorOf({ error }: Outcome & { ok: false }): SwitchyardError {
-  return new SwitchyardError(error.code, error.detail, {
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    ...(error.after_ms === undefined ? {} : { afterMs: error.after_ms }),
-  });
-}
-
 /** Of a set whose new revision does not come, while the one before serves on. Asked for again, it is waited for again. */
 export function notRolled(
   { service }: StartOrder,
@@ -88,9 +80,7 @@ export async function orRefused<T>(
     const refused = refusal(thrown);
     if (refused !== undefined) {
       const { retry } = refused;
-      throw errorOf(
-        retry.kind === "after" ? { ...refused, error: { ...refused.error, after_ms: retry.after_ms } } : refused,
-      );
+      throw fromErrorData(retry.kind === "after" ? { ...refused.error, after_ms: retry.after_ms } : refused.error);
     }
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
     const detail = `Cannot reach "${name}": it must answer; it did not: ${reason}`;

@@ -670,3 +670,12 @@ export function toErrorData(error: SwitchyardError): ErrorData {
     ...(error.afterMs === undefined ? {} : { after_ms: error.afterMs }),
   };
 }
+
+/** The error that toErrorData() was given. */
+export function fromErrorData({ code, detail, hint, errors, after_ms: afterMs }: ErrorData): SwitchyardError {
+  return new SwitchyardError(code, detail, {
+    ...(hint === undefined ? {} : { hint }),
+    ...(errors === undefined ? {} : { errors }),
+    ...(afterMs === undefined ? {} : { afterMs }),
+  });
+}

@@ -1,6 +1,6 @@
 /** Services as the rest of the platform uses them: their objects behind the built-in functions, their steps, told of what changes. */
 import type { ReplicaRef, ServiceHost } from "../adapters/service-host.ts";
-import { SwitchyardError } from "../core/errors.ts";
+import { fromErrorData, SwitchyardError, type ErrorData } from "../core/errors.ts";
 import type { EnvironmentHandle } from "../model/environment.ts";
 import { sortOf, type ExposureRow, type ServiceRow } from "../model/services.ts";
 import type { TriggerHandle } from "../model/triggers.ts";
@@ -73,9 +73,9 @@ export function createServices({ object, registry, host }: ServicesOptions): Ser
     async command(row, command: Command) {
       const text = JSON.stringify(command);
       const answer = await answered(the(row.name), async () => object(row.name).command(text));
-      const { error } = JSON.parse(answer) as { error?: { code: "command_refused"; detail: string; hint?: string } };
-      if (error === undefined) return status(row);
-      throw new SwitchyardError(error.code, error.detail, error.hint === undefined ? {} : { hint: error.hint });
+      const { error } = JSON.parse(answer) as { error?: ErrorData };
+      if (error !== undefined) throw fromErrorData(error);
+      return status(row);
     },
 
     async start(row, { replica, revision, count, place: known, environment: where }) {

@@ -1,6 +1,6 @@
 /** Whether a service is well, by its own word: GET of its health's path answers 200 to 399; without a path any answer will do. */
 import { HEALTH_DEFAULTS, type ReplicaSpec } from "../../model/services.ts";
-import { errorOf } from "../service-place.ts";
+import { fromErrorData } from "../../core/errors.ts";
 import { urlUnder } from "../service-send.ts";
 import type { Send } from "./exchange.ts";
 import { sendAuthorized, type Authorize } from "./http-call.ts";
@@ -23,7 +23,7 @@ export async function unwellness(
       sendAuthorized(way, { url, method: "GET", headers: {}, signal, maxAnswerBytes: MAX_ANSWER_BYTES }, isTrusted),
     () => ({ kind: "not_sent", reason: `no answer within ${timeoutMs} ms` }) as const,
   );
-  if (came.kind === "refused") throw errorOf(came.outcome);
+  if (came.kind === "refused") throw fromErrorData(came.outcome.error);
   if (came.kind === "not_sent" || came.kind === "broken_off") return `${url}: ${came.reason}`;
   if (came.kind !== "answer" || path === null || (came.status >= 200 && came.status < 400)) return undefined;
   return `GET ${path} answers status ${came.status}`;

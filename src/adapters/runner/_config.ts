@@ -1,5 +1,6 @@
 /** What a row of the adapter `runner` may say. */
 import * as v from "valibot";
+import type { EnvironmentHandle } from "../../model/environment.ts";
 
 const whole = (least: number, most: number) => v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
 
@@ -11,3 +12,13 @@ export const RunnerConfigSchema = v.strictObject({
   /** How long a runner whose connection broke keeps what it runs. Milliseconds. */
   resume_ms: v.optional(whole(0, 60_000), 3_000),
 });
+export type RunnerConfig = v.InferOutput<typeof RunnerConfigSchema>;
+
+/** Rows do not change in the registry's cache: each is read once, not with every call. */
+const configs = new WeakMap<object, RunnerConfig>();
+
+export function configOf({ config }: Pick<EnvironmentHandle, "config">): RunnerConfig {
+  let known = configs.get(config);
+  if (known === undefined) configs.set(config, (known = v.parse(RunnerConfigSchema, config)));
+  return known;
+}

@@ -8,7 +8,7 @@ import { HOST_PROTOCOL, type HostOrder, type HttpAnswerHead, type ReplicaWork } 
 import type { PoolOrder } from "../../model/runner-protocol.ts";
 import { REPLICA_STATUSES, type ReplicaReport } from "../../model/services.ts";
 import type { Exchanged } from "../http/exchange.ts";
-import { RunnerConfigSchema } from "./_config.ts";
+import { configOf } from "./_config.ts";
 
 type Put = {
   environment: EnvironmentHandle;
@@ -72,15 +72,6 @@ export function orderFor(put: Put): PoolOrder {
     on: place,
     beside: true,
   };
-}
-
-/** Rows do not change in the registry's cache: each is read once. */
-const configs = new WeakMap<object, v.InferOutput<typeof RunnerConfigSchema>>();
-
-function configOf({ config }: EnvironmentHandle): v.InferOutput<typeof RunnerConfigSchema> {
-  let known = configs.get(config);
-  if (known === undefined) configs.set(config, (known = v.parse(RunnerConfigSchema, config)));
-  return known;
 }
 
 /** The output of a start, a stop or a look, as JSON; or the failure that stands in its place. */
@@ -166,12 +157,4 @@ export function readReports(output: unknown, place: string): ReplicaReport[] {
     "implementation_failed",
     `Cannot read what the runner "${place}" says of its replicas: ${read.issues[0].message}`,
   );
-}
-
-export function thrownFrom(error: ErrorData): SwitchyardError {
-  const { code, detail, hint, after_ms: afterMs } = error;
-  return new SwitchyardError(code, detail, {
-    ...(hint === undefined ? {} : { hint }),
-    ...(afterMs === undefined ? {} : { afterMs }),
-  });
 }

@@ -2,7 +2,6 @@
  * The adapter of machines that connect to the platform by themselves (`opctl runner start`): orders go to the environment's
  * pool, which knows the runners.
  */
-import * as v from "valibot";
 import { SwitchyardError } from "../../core/errors.ts";
 import { runnableOf } from "../../model/environment.ts";
 import type { Outcome } from "../../model/outcome.ts";
@@ -15,7 +14,7 @@ import {
   type EnvironmentCheck,
 } from "../adapter.ts";
 import { runOnHost } from "../host-call.ts";
-import { RunnerConfigSchema } from "./_config.ts";
+import { configOf, RunnerConfigSchema } from "./_config.ts";
 import { runnerServices } from "./service-host.ts";
 
 export { RunnerConfigSchema } from "./_config.ts";
@@ -72,7 +71,7 @@ export function runnerAdapter(ports: RunnerPorts): Adapter {
 
 async function orderOf(call: AdapterCall, ports: RunnerPorts): Promise<Omit<PoolOrder, "order">> {
   const { operation, environment, meta, isLast } = call;
-  const config = v.parse(RunnerConfigSchema, environment.config);
+  const config = configOf(environment);
   const isModule = operation.implementation.kind === "module";
   // Nobody sits and waits for an attempt of an asynchronous execution.
   const mayWaitLong = isLast && meta.live === true;

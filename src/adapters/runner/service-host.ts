@@ -1,12 +1,12 @@
 /** Services on runners: which runner gets a replica, and how it is started, stopped, looked at and asked there. */
-import { SwitchyardError } from "../../core/errors.ts";
+import { fromErrorData, SwitchyardError } from "../../core/errors.ts";
 import { lacking, type EnvironmentHandle } from "../../model/environment.ts";
 import type { RunnerView } from "../../model/runner-protocol.ts";
 import type { Exchanged } from "../http/exchange.ts";
 import type { ServiceHost, StartOrder } from "../service-host.ts";
 import { reportOf } from "../service-place.ts";
 import { notSent, sendToService, urlUnder } from "../service-send.ts";
-import { exchangedOf, orderFor, readExchange, readOutput, readReports, thrownFrom } from "./_replica-orders.ts";
+import { exchangedOf, orderFor, readExchange, readOutput, readReports } from "./_replica-orders.ts";
 import type { RunnerPorts } from "./runner.ts";
 
 /** Beside the time that its work may take: the way there and back. */
@@ -26,10 +26,10 @@ export function runnerServices(ports: RunnerPorts): Required<ServiceHost> {
     const answer = await ports.pool(put.environment.name).run(orderFor(put));
     if (typeof answer !== "string") {
       if (answer.ok) throw new TypeError("a pool answers replies or failures");
-      throw thrownFrom(answer.error);
+      throw fromErrorData(answer.error);
     }
     const read = readOutput(answer);
-    if (!read.ok) throw thrownFrom(read.error);
+    if (!read.ok) throw fromErrorData(read.error);
     return read.output;
   };
   const place = async (order: Omit<StartOrder, "place">, environment: EnvironmentHandle): Promise<string> => {

@@ -2,7 +2,7 @@
  * Webhooks as the rest of the platform uses them: a request that comes in, one from the record once more, and a test. The last
  * two start what the webhook starts, with its rights and on somebody's demand; so whoever asks must have them too.
  */
-import { ERRORS, SwitchyardError, type ErrorData } from "../../core/errors.ts";
+import { ERRORS, fromErrorData, SwitchyardError, type ErrorData } from "../../core/errors.ts";
 import { shardOfDeliveryId } from "../../core/ids.ts";
 import type { DeliveryContent, DeliveryQuery, DeliveryView } from "../../model/delivery.ts";
 import { beginTrace } from "../../core/trace.ts";
@@ -61,10 +61,7 @@ export function createWebhooks(ports: WebhookPorts, deliveries: Deliveries): Web
         ports,
       );
       const { result, deliveryId } = received;
-      if (result.kind === "refused") {
-        const { code, detail, ...extras } = result.error;
-        throw new SwitchyardError(code, detail, extras);
-      }
+      if (result.kind === "refused") throw fromErrorData(result.error);
       return {
         delivery_id: deliveryId,
         execution_id: result.kind === "answered" ? (result.answer.executionId ?? null) : null,
