@@ -46,6 +46,7 @@ export function statusView(changes: Partial<ServiceStatusView> = {}): ServiceSta
         not_before: null,
       },
     ],
+    plan: [],
     steps: [],
     crashes: { failures: 0, looping: false, reason: null, lines: [], next_at: null },
     exposures: [

@@ -43,6 +43,7 @@ test("statusText() says what somebody must mend, and the last words of what does
         lines: ["no such table: albums"],
         next_at: "2026-11-29T12:01:00Z",
       },
+      plan: ["1. start albums-3 (3fa2b1c4)"],
       steps: [{ step: "start", replica: "albums-3", since: "2026-11-29T12:00:30Z" }],
       next: [{ transition: "warm_up", to: "hot", holds: null, because: [], not_before: "2026-11-29T12:02:00Z" }],
     }),
@@ -51,6 +52,7 @@ test("statusText() says what somebody must mend, and the last words of what does
   expect(text).toContain("ended: exit code 1  0 of 3");
   expect(text).toContain("26%");
   expect(text).toContain("warm_up → hot: not known, not before 2026-11-29T12:02:00Z");
+  expect(text).toContain("Planned\n  1. start albums-3 (3fa2b1c4)");
   expect(text).toContain("Under way\n  start albums-3 since 2026-11-29T12:00:30Z");
   expect(text).toContain(
     "It does not come up\n  3 starts in a row have failed; the next at 2026-11-29T12:01:00Z\n  exit code 1\n  | no such table: albums",

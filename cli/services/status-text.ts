@@ -12,6 +12,7 @@ export function statusText(status: ServiceStatusView): string {
     replicas(status),
     reached(status),
     moves(status),
+    section("Planned", status.plan),
     section(
       "Under way",
       status.steps.map(({ step, replica, since }) => `${step} ${replica} since ${since}`),

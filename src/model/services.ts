@@ -165,6 +165,13 @@ export type ReplicaSpec = Pick<ServiceRow, "port" | "health" | "requires" | "sto
   secrets?: readonly string[];
 };
 
+/**
+ * Where a replica is for its controller. candidate: ready, and given no requests yet; draining: given no more; ended: no row of the
+ * controller's has it any more.
+ */
+export const REPLICA_PHASES = ["starting", "candidate", "ready", "draining", "stopping", "ended"] as const;
+export type ReplicaPhase = (typeof REPLICA_PHASES)[number];
+
 export const REPLICA_STATUSES = ["starting", "ready", "unready", "ended"] as const;
 
 /** What a place says of a replica that it has, or had. */

@@ -1,5 +1,6 @@
 /** What a service's object keeps: where it stands, and its replicas. Its tables are in _service-store.ts. */
 import type { ErrorData } from "../core/errors.ts";
+import type { ReplicaPhase } from "../model/services.ts";
 import type { ServiceSettings } from "./messages.ts";
 
 /** Starts that failed in a row. */
@@ -40,8 +41,6 @@ export type Head = {
   idleSince: number | null;
 };
 
-export type ReplicaPhase = "starting" | "candidate" | "ready" | "draining" | "stopping";
-
 export type Replica = {
   replica: string;
   revision: string;
@@ -49,7 +48,7 @@ export type Replica = {
   /** How it was started: what stops it is of the same sort. */
   place: string;
   address: string | null;
-  phase: ReplicaPhase;
+  phase: Exclude<ReplicaPhase, "ended">;
   /** In its phase. */
   since: number;
   /** When it was first wanted, and when it was first ready. */

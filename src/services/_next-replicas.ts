@@ -3,7 +3,8 @@
  * as many are ready as before or as are wanted, whichever is less; and while one is ready at most one more is there than are wanted
  * to serve, not counting one that stands beside them.
  */
-import type { Phase, Replica } from "./_replica-jobs.ts";
+import type { ReplicaPhase } from "../model/services.ts";
+import type { Replica } from "./_replica-jobs.ts";
 
 export type Wanted = {
   replicas: number;
@@ -28,7 +29,7 @@ export type Next = Record<string, Replica | null>;
 type Entry = { readonly replica: string } & Replica;
 
 /** Which of those with the right revision stay: the sooner it can serve, the rather. */
-const PREFERENCE: Readonly<Record<Phase, number>> = {
+const PREFERENCE: Readonly<Record<ReplicaPhase, number>> = {
   ready: 0,
   draining: 1,
   candidate: 2,
@@ -124,7 +125,7 @@ function serves(entry: Entry): Entry {
   return { ...entry, phase: "ready" };
 }
 
-function single(revision: string, phase: Phase): Replica {
+function single(revision: string, phase: ReplicaPhase): Replica {
   return { revision, phase, count: 1 };
 }
 

@@ -3,28 +3,27 @@
  * replica only: what hangs on the others (how many may start, who may drain) is decided before, in _next-replicas.ts. `has_started`
  * and `has_gone` are waited for; nobody does them.
  */
+import type { ReplicaPhase } from "../model/services.ts";
 import type { AtomicJob, JobContext, Json, Value } from "../planner/index.ts";
 
-export const PHASES = ["starting", "candidate", "ready", "draining", "stopping", "ended"] as const;
-export type Phase = (typeof PHASES)[number];
-export type Replica = { readonly revision: string; readonly phase: Phase; readonly count: number };
+export type Replica = { readonly revision: string; readonly phase: ReplicaPhase; readonly count: number };
 
 export const MOVES = ["start", "admit", "drain", "undrain", "stop", "forget"] as const;
 
 const PATH = "/replicas/:replica";
 type Check = Required<AtomicJob>["when"];
 
-const phaseOf = (value: Value): Phase | undefined => (value as Replica | undefined)?.phase;
+const phaseOf = (value: Value): ReplicaPhase | undefined => (value as Replica | undefined)?.phase;
 /** undefined: it is to go. */
 const wanted = ({ target }: Pick<JobContext, "target">): Replica | undefined => target as Replica | undefined;
 const to =
-  (phase: Phase): AtomicJob["effect"] =>
+  (phase: ReplicaPhase): AtomicJob["effect"] =>
   ({ value }) =>
     ({ ...(value as Replica), phase }) satisfies Json;
 const goesFrom =
-  (...phases: readonly Phase[]): Check =>
+  (...phases: readonly ReplicaPhase[]): Check =>
   (context) =>
-    wanted(context) === undefined && phases.includes(phaseOf(context.value) as Phase);
+    wanted(context) === undefined && phases.includes(phaseOf(context.value) as ReplicaPhase);
 
 function differs(value: Value, target: Replica): boolean {
   const is = value as Replica;

@@ -16,6 +16,7 @@ export function statusOf({
   holders,
   facts: { now, ...facts },
   next,
+  plan,
 }: {
   head: Head;
   replicas: readonly Replica[];
@@ -24,6 +25,7 @@ export function statusOf({
   holders: Holders;
   facts: Facts;
   next: readonly Way[];
+  plan: readonly string[];
 }): ObjectStatus {
   const { settings, crashes } = head;
   return {
@@ -45,6 +47,7 @@ export function statusOf({
       because: [...because],
       not_before: timeOf(notBefore),
     })),
+    plan: [...plan],
     steps: replicas.flatMap(({ step, replica, since }) =>
       step === null ? [] : [{ step, replica, since: new Date(since).toISOString() }],
     ),

@@ -109,3 +109,23 @@ describe("planReplicas() begins", () => {
     expect(planReplicas(replicas, want).now).toEqual(now);
   });
 });
+
+test.each<[string, Known[], Wanted, string[]]>([
+  ["nothing where nothing is to be done", known("a ready v1"), wanted(1, "v2", kept), []],
+  [
+    "a roll to its end",
+    known("a ready v1"),
+    wanted(1, "v2"),
+    [
+      "1. start n1 (v2)",
+      "2. wait until n1 is healthy, after 1",
+      "3. give n1 requests, after 2",
+      "4. give a no more requests, after 3",
+      "5. stop a once it has no requests, after 4",
+      "6. wait until a is gone, after 5",
+      "7. forget a, after 6",
+    ],
+  ],
+])("its sentences say %s", (_what, replicas, wish, expected) => {
+  expect(planReplicas(replicas, wish).sentences).toEqual(expected);
+});

@@ -3,9 +3,10 @@
  * in rounds: what may change now (_next-replicas.ts), how (the planner), then the same of what that leads to, until nothing changes.
  * Only the first round is acted on, since whoever acts asks again after each step; the others are for people, and so are bounded.
  */
+import type { ReplicaPhase } from "../model/services.ts";
 import { plan, toSentences, type Plan, type Step } from "../planner/index.ts";
 import { nextReplicas, type Next, type Replicas, type Wanted } from "./_next-replicas.ts";
-import { MOVES, REPLICA_JOBS, type Phase, type Replica } from "./_replica-jobs.ts";
+import { MOVES, REPLICA_JOBS, type Replica } from "./_replica-jobs.ts";
 
 export type { Wanted } from "./_next-replicas.ts";
 
@@ -13,7 +14,7 @@ export type { Wanted } from "./_next-replicas.ts";
  * `revision` "": to be replaced by another, whatever it runs. `count`: what it was told last; 1 unless it is a set.
  * starting: asked to start, and not yet healthy. candidate: healthy, gets no requests. draining: gets no more. stopping: asked to end.
  */
-export type Known = { replica: string; revision: string; phase: Phase; count: number };
+export type Known = { replica: string; revision: string; phase: ReplicaPhase; count: number };
 
 /**
  * What to do: `start` also of a set that is there, which is told its count and revision and goes on in its phase; `stop` of one that
@@ -54,7 +55,7 @@ function sentencesOf(first: Replicas, wanted: Wanted): string[] {
   let ends: readonly number[] = [];
   for (let round = 0; ; round++) {
     const made = planRound(replicas, nextReplicas(replicas, wanted));
-    if (made.steps.length === 0) return toSentences({ ...made, steps });
+    if (made.steps.length === 0) return steps.length === 0 ? [] : toSentences({ ...made, steps });
     if (round === MOST_ROUNDS) return [...toSentences({ ...made, steps }), "The others follow in the same way."];
     ends = append(steps, made.steps, ends);
     replicas = (made.state as { replicas: Replicas }).replicas;

@@ -21,7 +21,7 @@ import { factsOf, isServing } from "./_facts.ts";
 import { Holders } from "./_holders.ts";
 import type { Head } from "./_kept.ts";
 import { Ledger } from "./_ledger.ts";
-import { movesNow, releasedAt, write } from "./_moves.ts";
+import { movesNow, planNow, releasedAt, write } from "./_moves.ts";
 import { noService, refusalOf } from "./_refusals.ts";
 import { RowReader } from "./_row-reader.ts";
 import { ServiceStore } from "./_service-store.ts";
@@ -174,7 +174,8 @@ export class ServiceObject extends DurableObject<unknown> {
     const facts = this.#facts(head, now);
     const replicas = this.#store.replicas();
     const events = this.#store.events(this.#store.lastEvent() - EVENTS_SHOWN, EVENTS_SHOWN);
-    return JSON.stringify(statusOf({ head, replicas, events, holders: this.#holders, facts, next: this.#next }));
+    const { sentences: plan } = planNow(this.#store);
+    return JSON.stringify(statusOf({ head, replicas, events, holders: this.#holders, facts, next: this.#next, plan }));
   }
 
   override async alarm(): Promise<void> {

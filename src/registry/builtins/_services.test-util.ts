@@ -14,6 +14,7 @@ const status = async ({ name }: { name: string }): Promise<ServiceStatusView> =>
   waiting: 0,
   facts: {},
   next: [],
+  plan: [],
   steps: [],
   crashes: { failures: 0, looping: false, reason: null, lines: [], next_at: null },
   exposures: [],

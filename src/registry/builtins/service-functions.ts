@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { SwitchyardError } from "../../core/errors.ts";
 import { NameSchema } from "../../model/names.ts";
 import { allows, type Principal } from "../../model/principal.ts";
-import { REPLICA_STATUSES, VIAS } from "../../model/services.ts";
+import { REPLICA_PHASES, REPLICA_STATUSES, VIAS } from "../../model/services.ts";
 import { triggerPrincipalId, type TriggerHandle } from "../../model/triggers.ts";
 import { assertWithinRights } from "../../model/within-rights.ts";
 import type { WiredFunction } from "./execution-functions.ts";
@@ -17,8 +17,6 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 const nameInput = v.strictObject({ name: NameSchema });
 const scaleInput = v.strictObject({ name: NameSchema, replicas: v.pipe(count, v.maxValue(1_000)) });
-
-const REPLICA_PHASES = ["starting", "candidate", "ready", "draining", "stopping", "ended"] as const;
 
 const replicaView = v.strictObject({
   replica: v.string(),
@@ -66,6 +64,8 @@ const statusOutput = v.strictObject({
       not_before: nullableText,
     }),
   ),
+  /** The steps from what there is to what is wanted, a sentence each. */
+  plan: v.array(v.string()),
   /** Steps under way. */
   steps: v.array(v.strictObject({ step: v.string(), replica: v.string(), since: v.string() })),
   /** Starts that have failed in a row. `next_at`: when it tries again; null: at once. */
