@@ -1,14 +1,13 @@
 /** Calls that are kept: which are, what the keeper is told, and what an Idempotency-Key makes of a synchronous one. */
+import { operationOf } from "../model/_operation.test-util.ts";
 import { describedAs, environmentOf } from "../model/_environment.test-util.ts";
 import { Health } from "./health.ts";
 import { describe, expect, it } from "vitest";
-import { DEFAULT_RETRY } from "../model/entities.ts";
 import type { Limited } from "../model/rate-limit.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { CompiledType, ResolvedOperation } from "../model/resolved.ts";
 import { dispatch, type Call, type DispatchPorts, type Kept, type KeptCall } from "./dispatch.ts";
 
-const anything: CompiledType = { schema: true, any: true, check: (value) => ({ ok: true, value, changed: false }) };
 const numbers: CompiledType = {
   schema: { type: "number" },
   any: false,
@@ -18,30 +17,7 @@ const numbers: CompiledType = {
       : { ok: false, errors: [{ pointer: "", keyword: "type", detail: "must be a number" }] },
 };
 
-const operation: ResolvedOperation = {
-  name: "double",
-  revision: 3,
-  digest: "d",
-  group: "demo",
-  secretsGroup: "demo",
-  active: true,
-  timeoutMs: 1_000,
-  attemptTimeoutMs: 60_000,
-  isAsync: false,
-  batch: false,
-  retry: DEFAULT_RETRY,
-  concurrency: null,
-  rateLimit: null,
-  record: "all",
-  retentionMs: 60_000,
-  implementation: { kind: "module", sha256: "a".repeat(64), export: "double", language: "javascript" },
-  input: numbers,
-  output: anything,
-  environments: ["inline"],
-  requires: {},
-  network: [],
-  secrets: [],
-};
+const operation = operationOf("double", { input: numbers });
 
 const done: Outcome = { ok: true, output: "4", logs: [] };
 const broken: Outcome = {

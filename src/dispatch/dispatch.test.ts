@@ -1,14 +1,13 @@
+import { operationOf } from "../model/_operation.test-util.ts";
 import { describedAs, environmentOf } from "../model/_environment.test-util.ts";
 import type { EnvironmentHandle } from "../model/environment.ts";
 import { Health } from "./health.ts";
-import { DEFAULT_RETRY } from "../model/entities.ts";
 import { describe, expect, it } from "vitest";
 import type { Adapter, AdapterCall } from "../adapters/adapter.ts";
 import type { ExecutionRecord, Outcome } from "../model/outcome.ts";
 import type { CompiledType, ResolvedOperation } from "../model/resolved.ts";
 import { dispatch, type Call, type DispatchPorts } from "./dispatch.ts";
 
-const anything: CompiledType = { schema: true, any: true, check: (value) => ({ ok: true, value, changed: false }) };
 const numbers: CompiledType = {
   schema: { type: "number" },
   any: false,
@@ -20,30 +19,7 @@ const numbers: CompiledType = {
 /** Fills in a default, as a type with one does. */
 const filled: CompiledType = { schema: {}, any: false, check: () => ({ ok: true, value: { n: 7 }, changed: true }) };
 
-const operation: ResolvedOperation = {
-  name: "double",
-  revision: 3,
-  digest: "d",
-  group: "demo",
-  secretsGroup: "demo",
-  active: true,
-  timeoutMs: 1_000,
-  attemptTimeoutMs: 60_000,
-  isAsync: false,
-  batch: false,
-  retry: DEFAULT_RETRY,
-  concurrency: null,
-  rateLimit: null,
-  record: "all",
-  retentionMs: 60_000,
-  implementation: { kind: "module", sha256: "a".repeat(64), export: "double", language: "javascript" },
-  input: anything,
-  output: anything,
-  environments: ["inline"],
-  requires: {},
-  network: [],
-  secrets: [],
-};
+const operation = operationOf("double");
 
 function setUp(changes: Partial<ResolvedOperation> = {}, outcome: Outcome = { ok: true, output: "4", logs: [] }) {
   const records: ExecutionRecord[] = [];

@@ -4,6 +4,7 @@
  * on a registry and a keeper of executions that are plain objects: they lie outside of the object, where they survive it. The
  * clock stands still, years ahead: no alarm fires unless a test rings it.
  */
+import { operationOf } from "../../src/model/_operation.test-util.ts";
 import { env as bindings, WorkerEntrypoint } from "cloudflare:workers";
 import * as v from "valibot";
 import { AgentObject as RealAgentObject, type AgentStatus } from "../../src/agents/agent-object.ts";
@@ -13,10 +14,8 @@ import type { AgentRunnerPorts } from "../../src/agents/agent-runner.ts";
 import { SwitchyardError, type ErrorCode } from "../../src/core/errors.ts";
 import type { DispatchPorts, KeptCall } from "../../src/dispatch/dispatch.ts";
 import { AgentSchema, JobSchema, type JobRow } from "../../src/model/agents.ts";
-import { DEFAULT_RETRY } from "../../src/model/entities.ts";
 import type { ExecutionView } from "../../src/model/execution.ts";
 import type { Outcome } from "../../src/model/outcome.ts";
-import type { CompiledType, ResolvedOperation } from "../../src/model/resolved.ts";
 import type { TriggerHandle } from "../../src/model/triggers.ts";
 import { die, mortal, ringUntil } from "./_mortal.ts";
 
@@ -348,7 +347,7 @@ export class TestWorld {
       registry: {
         resolve: async (name: string) => {
           if (this.refusal !== undefined) throw new SwitchyardError(this.refusal, `Cannot start it: ${this.refusal}`);
-          return { operation: { ...OPERATION, name }, stale: false };
+          return { operation: operationOf(name), stale: false };
         },
       },
       keeper: {
@@ -415,32 +414,5 @@ export class TestWorld {
 export function failure(code: string): Outcome {
   return { ok: false, error: { code: code as ErrorCode, detail: "it failed" }, retry: { kind: "may" }, logs: [] };
 }
-
-const ANYTHING: CompiledType = { schema: true, any: true, check: (value) => ({ ok: true, value, changed: false }) };
-
-const OPERATION: ResolvedOperation = {
-  name: "work",
-  revision: 1,
-  digest: "d",
-  group: "default",
-  secretsGroup: "default",
-  active: true,
-  timeoutMs: 1_000,
-  attemptTimeoutMs: 60_000,
-  isAsync: false,
-  batch: false,
-  retry: DEFAULT_RETRY,
-  concurrency: null,
-  record: "all",
-  retentionMs: 60_000,
-  implementation: { kind: "module", sha256: "a".repeat(64), export: "work", language: "javascript" },
-  input: ANYTHING,
-  output: ANYTHING,
-  environments: ["inline"],
-  requires: {},
-  network: [],
-  rateLimit: null,
-  secrets: [],
-};
 
 export default { fetch: () => new Response(null, { status: 404 }) } satisfies ExportedHandler;

@@ -1,4 +1,5 @@
 /** The runner of attempts before a shard that the test holds, those who wait, and the keeper before real shards. */
+import { operationOf } from "../../src/model/_operation.test-util.ts";
 import { describedAs, environmentOf } from "../../src/model/_environment.test-util.ts";
 import { Health } from "../../src/dispatch/health.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -18,34 +19,14 @@ import { Waiting } from "../../src/executions/waiting.ts";
 import type { ExecutionView } from "../../src/model/execution.ts";
 import type { InvocationMeta } from "../../src/model/invocation.ts";
 import type { Outcome } from "../../src/model/outcome.ts";
-import type { CompiledType, ResolvedOperation } from "../../src/model/resolved.ts";
+import type { ResolvedOperation } from "../../src/model/resolved.ts";
 import { clock, DAY, ended, head, SHARDS, TestWorld, until } from "./execution-world.ts";
 
-const anything: CompiledType = { schema: true, any: true, check: (value) => ({ ok: true, value, changed: false }) };
-const operation: ResolvedOperation = {
-  name: "work",
-  revision: 1,
-  digest: "d",
-  group: "g",
-  secretsGroup: "g",
-  active: true,
-  timeoutMs: 1_000,
-  attemptTimeoutMs: 60_000,
+const operation = operationOf("work", {
   isAsync: true,
-  batch: false,
   retry: { max_attempts: 4, initial_ms: 200, max_ms: 30_000 },
-  concurrency: null,
-  rateLimit: null,
-  record: "all",
   retentionMs: DAY,
-  implementation: { kind: "module", sha256: "a".repeat(64), export: "work", language: "javascript" },
-  input: anything,
-  output: anything,
-  environments: ["inline"],
-  requires: {},
-  network: [],
-  secrets: [],
-};
+});
 
 const STATUS = {
   succeeded: "succeeded",

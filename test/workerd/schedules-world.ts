@@ -4,13 +4,13 @@
  * rows is the real code, on a registry and a keeper of executions that are plain objects: they lie outside of the object,
  * where they survive it. The clock stands still, years ahead: no alarm fires unless a test rings it.
  */
+import { operationOf } from "../../src/model/_operation.test-util.ts";
 import { evictDurableObject } from "cloudflare:test";
 import { env as bindings, WorkerEntrypoint } from "cloudflare:workers";
 import { SwitchyardError, type ErrorCode } from "../../src/core/errors.ts";
 import type { DispatchPorts, KeptCall } from "../../src/dispatch/dispatch.ts";
-import { DEFAULT_RETRY } from "../../src/model/entities.ts";
 import type { ExecutionView } from "../../src/model/execution.ts";
-import type { CompiledType, ResolvedOperation } from "../../src/model/resolved.ts";
+import type { ResolvedOperation } from "../../src/model/resolved.ts";
 import type { Schedule, TriggerHandle } from "../../src/model/triggers.ts";
 import { changesFor } from "../../src/triggers/schedules/changes.ts";
 import { fireAll, type FirePorts } from "../../src/triggers/schedules/fire.ts";
@@ -295,7 +295,7 @@ export class TestWorld {
 
   /** The real dispatch, over one operation and a keeper that keeps keys as the real one does. */
   #dispatch(): DispatchPorts {
-    const operation = { ...OPERATION, ...this.operation };
+    const operation = operationOf("work", this.operation);
     return {
       now: () => clock.now,
       registry: {
@@ -323,32 +323,5 @@ export class TestWorld {
 }
 
 type Registry = Parameters<typeof changesFor>[1];
-
-const ANYTHING: CompiledType = { schema: true, any: true, check: (value) => ({ ok: true, value, changed: false }) };
-
-const OPERATION: ResolvedOperation = {
-  name: "work",
-  revision: 1,
-  digest: "d",
-  group: "default",
-  secretsGroup: "default",
-  active: true,
-  timeoutMs: 1_000,
-  attemptTimeoutMs: 60_000,
-  isAsync: false,
-  batch: false,
-  retry: DEFAULT_RETRY,
-  concurrency: null,
-  record: "all",
-  retentionMs: 60_000,
-  implementation: { kind: "module", sha256: "a".repeat(64), export: "work", language: "javascript" },
-  input: ANYTHING,
-  output: ANYTHING,
-  environments: ["inline"],
-  requires: {},
-  network: [],
-  rateLimit: null,
-  secrets: [],
-};
 
 export default { fetch: () => new Response(null, { status: 404 }) } satisfies ExportedHandler;

@@ -1,10 +1,10 @@
 /** A call of a tool, step by step: what dispatch is told, how an execution is followed, and every way in which it ends. */
+import { operationOf } from "../../model/_operation.test-util.ts";
 import { describe, expect, it } from "vitest";
 import { SwitchyardError } from "../../core/errors.ts";
 import { LIMITS } from "../../core/limits.ts";
 import type { KeptCall } from "../../dispatch/dispatch.ts";
 import type { Watched } from "../../executions/port.ts";
-import { DEFAULT_RETRY } from "../../model/entities.ts";
 import type { ExecutionView } from "../../model/execution.ts";
 import type { ResolvedOperation } from "../../model/resolved.ts";
 import { compileType } from "../../types/index.ts";
@@ -14,30 +14,7 @@ import { follow } from "./follow.ts";
 
 const ID = "ex_03_0000000000000000000000001";
 const NUMBER = await compileType({ schema: { type: "number" } }, () => undefined);
-const OPERATION: ResolvedOperation = {
-  name: "double",
-  revision: 3,
-  digest: "d",
-  group: "demo",
-  secretsGroup: "demo",
-  active: true,
-  timeoutMs: 1_000,
-  attemptTimeoutMs: 60_000,
-  isAsync: true,
-  batch: false,
-  retry: DEFAULT_RETRY,
-  concurrency: null,
-  rateLimit: null,
-  record: "all",
-  retentionMs: 60_000,
-  implementation: { kind: "module", sha256: "a".repeat(64), export: "double", language: "javascript" },
-  input: NUMBER,
-  output: NUMBER,
-  environments: ["inline"],
-  requires: {},
-  network: [],
-  secrets: [],
-};
+const OPERATION = operationOf("double", { isAsync: true, input: NUMBER, output: NUMBER });
 
 const watched = (version: number, view: Partial<ExecutionView>, logs: number[] = []): Watched => ({
   version,

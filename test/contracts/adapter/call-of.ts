@@ -1,11 +1,9 @@
 /** A call as dispatch makes one, for tests of whoever takes it. */
+import { operationOf } from "../../../src/model/_operation.test-util.ts";
 import type { AdapterCall, EnvironmentHandle } from "../../../src/adapters/adapter.ts";
-import { DEFAULT_RETRY } from "../../../src/model/entities.ts";
 import { environmentOf } from "../../../src/model/_environment.test-util.ts";
 import type { RunOptions } from "../../../src/model/invocation.ts";
-import type { CompiledType, Implementation, ResolvedOperation } from "../../../src/model/resolved.ts";
-
-const anything: CompiledType = { schema: true, any: true, check: (value) => ({ ok: true, value, changed: false }) };
+import type { Implementation } from "../../../src/model/resolved.ts";
 
 export type CallChanges = { environment?: EnvironmentHandle; timeoutMs?: number; options?: RunOptions };
 
@@ -18,30 +16,12 @@ let calls = 0;
 
 export function callOf(implementation: Implementation, input: unknown = {}, changes: CallChanges = {}): AdapterCall {
   const { environment = environmentOf("here", { adapter: "inline" }), timeoutMs = 1_000, options } = changes;
-  const operation: ResolvedOperation = {
-    name: "tested",
+  const operation = operationOf("tested", {
     revision: 2,
-    digest: "d",
-    group: "demo",
-    secretsGroup: "demo",
-    active: true,
     timeoutMs,
-    attemptTimeoutMs: 60_000,
-    isAsync: false,
-    batch: false,
-    retry: DEFAULT_RETRY,
-    concurrency: null,
-    rateLimit: null,
-    record: "all",
-    retentionMs: 60_000,
     implementation,
-    input: anything,
-    output: anything,
     environments: [environment.name],
-    requires: {},
-    network: [],
-    secrets: [],
-  };
+  });
   calls += 1;
   return {
     operation,
