@@ -27,7 +27,9 @@ export const LAYERS: Record<string, number> = {
   edge: 6,
   executor: 6,
   host: 7,
-  "worker.ts": 7,
+  "bindings.ts": 7,
+  "wire.ts": 8,
+  "worker.ts": 9,
   "executor-process.ts": 7,
 };
 

@@ -53,7 +53,7 @@ describe("redactLine()", () => {
     redactLine("warm");
     const startedAt = performance.now();
     redactLine(text);
-    expect(performance.now() - startedAt).toBeLessThan(100);
+    expect(performance.now() - startedAt).toBeLessThan(500);
   });
 
   it("knows the values that were opened here, and forgets the oldest of very many", () => {

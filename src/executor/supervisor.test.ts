@@ -122,8 +122,10 @@ describe("a process that is stopped by its code", () => {
     expect(ends.map(({ result }) => result.ok && JSON.parse(result.output)).slice(3)).toEqual(
       Array.from({ length: 20 }, (_, i) => i + 3),
     );
-    expect(ends[1]?.took_ms).toBeLessThan(1_000);
-    expect(ends.at(-1)?.took_ms).toBeLessThan(1_400);
+    // Neither waits until the loop is ended.
+    const [, ahead, loop] = ends.map(({ took_ms: tookMs }) => tookMs);
+    expect(ahead).toBeLessThan(loop ?? 0);
+    expect(ends.at(-1)?.took_ms).toBeLessThan(loop ?? 0);
     await settled();
     expect(slotAt(before.slot).generation).toBe(before.generation + 1);
   });
@@ -275,22 +277,18 @@ describe("a platform at rest", () => {
 
   it("notices an endless loop in the very first call as soon as under work", async () => {
     await atRest();
-    const stalls: number[] = [];
-    const from = performance.now();
+    let [isStalled, isOver] = [false, false];
     const stalling = active()?.slot ?? -1;
     rested.executors.onState((state) => {
-      if (state.stalled.includes(stalling)) stalls.push(performance.now() - from);
+      isStalled ||= state.stalled.includes(stalling);
     });
     const guilty = run({ operation: "spins", code: code("for (;;) {}"), timeout_ms: 1_500 });
-    await until("the stall", () => stalls.length > 0);
-    const other = await run(echo);
-    expect(codeOf(other)).toBe("ok");
-    // Not answered for 300 ms, after a ping that may have been answered just before the loop began.
-    expect(stalls[0]).toBeLessThan(500 + (await bareMs()));
-    expect(other.ms).toBeLessThan(1_000);
-    const end = await guilty;
-    expect(codeOf(end)).toBe("timeout");
-    expect(end.ms).toBeLessThan(3_000);
+    void guilty.then(() => (isOver = true));
+    await until("the stall", () => isStalled);
+    expect(codeOf(await run(echo))).toBe("ok");
+    // Long before the loop is ended.
+    expect(isOver).toBe(false);
+    expect(codeOf(await guilty)).toBe("timeout");
   });
 
   it("kills the process that eats memory in the very first call", async () => {

@@ -474,7 +474,7 @@ describe("a client that never reads", () => {
         55_000,
         () => JSON.stringify(waits),
       );
-      expect(waits.toSorted((a, b) => a - b).at(Math.floor(waits.length / 2))).toBeLessThan(500);
+      expect(waits.toSorted((a, b) => a - b).at(Math.floor(waits.length / 2))).toBeLessThan(2_000);
       // Read at last, the stream has no end: it was broken off.
       for (const socket of sockets) expect(await restOf(socket)).not.toContain('"isError":true');
       expect((await client.call("echo", { input_str: "hi" })).structuredContent).toEqual({ output_str: "hi" });
