@@ -105,7 +105,7 @@ describe("a process that is stopped by its code", () => {
     await settled();
     const before = activeSlot();
     const waits = { operation: "group waits", code: code("await scheduler.wait(60000)"), timeout_ms: 8_000 };
-    const spins = { operation: "group spins", code: code("for (;;) {}"), timeout_ms: 1_500 };
+    const spins = { operation: "group spins", code: code("for (;;) {}"), timeout_ms: 5_000 };
     await call(echo);
     const orders = [waits, echo, spins, ...Array.from({ length: 20 }, (_, i) => ({ ...echo, operation: `echo${i}` }))];
     const response = await fetch(`${base}/group`, {
@@ -282,7 +282,7 @@ describe("a platform at rest", () => {
     rested.executors.onState((state) => {
       isStalled ||= state.stalled.includes(stalling);
     });
-    const guilty = run({ operation: "spins", code: code("for (;;) {}"), timeout_ms: 1_500 });
+    const guilty = run({ operation: "spins", code: code("for (;;) {}"), timeout_ms: 4_000 });
     void guilty.then(() => (isOver = true));
     await until("the stall", () => isStalled);
     expect(codeOf(await run(echo))).toBe("ok");
