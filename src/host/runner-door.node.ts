@@ -121,7 +121,7 @@ class Door implements RunnerDoor {
     const slow = setTimeout(() => this.#broken(socket, "no welcome"), ANSWER_WITHIN_MS);
     this.#slowTimer = slow;
     socket.addEventListener("open", () => {
-      this.#connectedAt = Date.now();
+      this.#connectedAt = performance.now();
       this.#pingedAt = undefined;
       socket.send(packParcels([{ head: this.#hello(), body: "" }]));
       this.#beat();
@@ -183,7 +183,7 @@ class Door implements RunnerDoor {
       capabilities,
       runs: [...runs],
       running: [...this.#running.values()].map(jobOf).slice(0, MOST_JOBS),
-      finished: this.#kept.jobs(Date.now()).map(jobOf),
+      finished: this.#kept.jobs(performance.now()).map(jobOf),
     };
   }
 
@@ -253,7 +253,7 @@ class Door implements RunnerDoor {
 
   #ran(job: RunnerJob, reply: string): void {
     this.#running.delete(job.fence);
-    this.#kept.keep(job, reply, Date.now());
+    this.#kept.keep(job, reply, performance.now());
     this.#send({ type: "result", fence: job.fence }, reply);
     if (this.#draining && !this.#isOpen() && this.#running.size === 0) this.#finish();
   }
@@ -320,9 +320,9 @@ class Door implements RunnerDoor {
     clearTimeout(this.#beatTimer);
     const socket = this.#socket;
     if (this.#over || socket?.readyState !== WebSocket.OPEN) return;
-    const now = Date.now();
+    const now = performance.now();
     if (this.#pingedAt !== undefined && now - this.#pingedAt >= ANSWER_WITHIN_MS) {
-      return this.#broken(socket, `no sign of life for ${now - this.#pingedAt} ms`);
+      return this.#broken(socket, `no sign of life for ${Math.round(now - this.#pingedAt)} ms`);
     }
     this.#pingedAt ??= now;
     socket.send(PING);
@@ -335,7 +335,7 @@ class Door implements RunnerDoor {
     if (this.#over || this.#socket !== socket) return;
     this.#leave(socket);
     if (this.#draining && this.#running.size === 0) return this.#finish();
-    if (Date.now() - this.#connectedAt > STEADY_MS && this.#connectedAt > 0) this.#tries = 0;
+    if (performance.now() - this.#connectedAt > STEADY_MS && this.#connectedAt > 0) this.#tries = 0;
     this.#connectedAt = 0;
     const { first, most } = this.#options.backoffMs ?? { first: 250, most: 15_000 };
     const waitMs = Math.round(Math.min(most, first * 2 ** Math.min(this.#tries, 10)) * (0.5 + Math.random() / 2));

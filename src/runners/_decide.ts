@@ -46,6 +46,11 @@ export function isFree(runner: Candidate, { beside }: Pick<Wanted, "beside"> = {
   return runner.connected && hasRoom && runner.silentMs <= leaseOf(runner);
 }
 
+/** It seems gone, and has nothing that would be lost with it. */
+export function isInDoubt(runner: Candidate): boolean {
+  return runner.connected && !runner.isBusy && runner.silentMs > leaseOf(runner);
+}
+
 /** Whether it may be worth waiting for. */
 export function mayTake(runner: Candidate, wanted: Wanted): boolean {
   return (wanted.beside === true || !runner.draining) && misfit(runner, wanted) === undefined;

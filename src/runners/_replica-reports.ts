@@ -75,7 +75,7 @@ export class ReplicaReports {
       const told = this.#told.get(service) ?? { digest: "", at: 0, isBusy: false, next: undefined, failed: undefined };
       const digest = digestOf(report);
       // Of a service that has none here any more, that is said once.
-      if (told.digest === digest && (now - told.at < TELL_EVERY_MS || report.replicas.length === 0)) continue;
+      if (told.digest === digest && (Math.abs(now - told.at) < TELL_EVERY_MS || report.replicas.length === 0)) continue;
       this.#told.set(service, Object.assign(told, { digest, at: now }));
       this.#say(service, report, tell);
     }

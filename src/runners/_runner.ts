@@ -47,6 +47,8 @@ export class Runner {
 
   declared: Declared;
   #outbox: Parcel<ToRunner>[] = [];
+  /** The last of the socket's signs of life that was seen. */
+  #beatAt = 0;
 
   constructor(declared: Declared, socket: Socket, now: number) {
     this.declared = declared;
@@ -54,8 +56,22 @@ export class Runner {
     this.heardAt = now;
   }
 
-  seenAt(): number {
-    return Math.max(this.heardAt, this.socket?.beatAt() ?? 0);
+  /**
+   * Its last sign of life. One that has a time to come is from before the clock was put back, and counts as of now; each of the
+   * socket's counts once, so that it does not count again and again until that time is there.
+   */
+  seenAt(now: number): number {
+    const beatAt = this.socket?.beatAt() ?? 0;
+    if (beatAt !== this.#beatAt) this.heardAt = Math.max(Math.min(this.heardAt, now), beatAt);
+    this.#beatAt = beatAt;
+    this.heardAt = Math.min(this.heardAt, now);
+    return this.heardAt;
+  }
+
+  /** The clock has jumped by so much, or nothing could be heard for so long: that is nobody's silence, and no work's time. */
+  jumped(byMs: number, now: number): void {
+    this.heardAt = Math.min(now, this.seenAt(now) + Math.max(0, byMs));
+    for (const job of this.jobs.values()) job.endsAt += byMs;
   }
 
   /** Slots that are taken. */
@@ -92,12 +108,12 @@ export class Runner {
       isBusy: this.isBusy(),
       connected: this.socket !== undefined,
       draining: this.draining,
-      silentMs: now - this.seenAt(),
+      silentMs: now - this.seenAt(now),
       warm: isolate !== "" && this.warmFor.has(isolate),
     };
   }
 
-  view(): RunnerView {
+  view(now: number): RunnerView {
     const { name, version, slots, capabilities, runs } = this.declared;
     return {
       name,
@@ -109,7 +125,7 @@ export class Runner {
       capabilities,
       runs,
       state: this.socket === undefined ? "lost" : this.draining ? "draining" : "connected",
-      last_seen_at: this.seenAt(),
+      last_seen_at: this.seenAt(now),
     };
   }
 

@@ -621,3 +621,133 @@ describe("replicas that a runner tells of", () => {
     expect(has(2)).toEqual(["r2 starting", "r1 ended"]);
   });
 });
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+/** As it does on a machine whose clock is set, or that was asleep: no timer knows of it. */
+function jump(byMs: number): void {
+  vi.setSystemTime(Date.now() + byMs);
+}
+
+/** Beats as runners with work do. */
+async function live(seconds: number, ...runners: FakeRunner[]): Promise<void> {
+  for (let second = 0; second < seconds; second += 1) {
+    await vi.advanceTimersByTimeAsync(SECOND);
+    if (second % 2 === 0) for (const runner of runners) runner.beat = Date.now();
+  }
+}
+
+const JUMPS = [HOUR, 5 * MINUTE, 20 * SECOND, 7 * SECOND, -7 * SECOND, -5 * MINUTE, -HOUR];
+
+describe("a clock that jumps", () => {
+  test.each(JUMPS)("by %d ms takes neither work nor replicas from a runner that is alive", async (byMs) => {
+    const runner = new FakeRunner(pool).hello({ slots: 2 });
+    runner.reports(replica("r1"));
+    const calls = ["1", "2"].map((id) => watch(pool.run(order(id))));
+    await live(3, runner);
+    jump(byMs);
+    await live(30, runner);
+    for (const { fence } of runner.runs()) runner.answers(fence);
+    for (const call of calls) expect(await call.now()).toBe("reply");
+    expect(runner.closed).toBeUndefined();
+    expect(said()).toEqual([{ service: "shop", place: "a", lost: null, has: ["r1 ready"] }]);
+  });
+
+  test.each(JUMPS)("by %d ms keeps one that is dead no longer than one that may be on its way back", async (byMs) => {
+    const runner = new FakeRunner(pool).hello();
+    const call = watch(pool.run(order("1")));
+    await live(3, runner);
+    jump(byMs);
+    await live(byMs > 20 * SECOND ? 22 : 10);
+    expect(await call.now()).toMatch(/^executor_lost: .*silent for \d{4,5} ms/);
+  });
+
+  test.each(JUMPS)("by %d ms lets work run for its time, and no longer", async (byMs) => {
+    const runner = new FakeRunner(pool).hello();
+    const call = watch(pool.run(order("1", { timeout_ms: 20_000 })));
+    await live(4, runner);
+    jump(byMs);
+    await live(14, runner);
+    expect(await call.now()).toBe("open");
+    await live(6, runner);
+    expect(await call.now()).toMatch(/^timeout:/);
+  });
+
+  test("again and again, there and back, is no different", async () => {
+    const runner = new FakeRunner(pool).hello();
+    const call = watch(pool.run(order("1")));
+    for (const byMs of [HOUR, -HOUR, 20 * SECOND, -2 * HOUR, HOUR]) {
+      await live(5, runner);
+      jump(byMs);
+    }
+    expect(await call.now()).toBe("open");
+    await live(22);
+    expect(await call.now()).toMatch(/^executor_lost/);
+  });
+
+  test("is seen by whoever comes before the next tick", async () => {
+    const runner = new FakeRunner(pool).hello({ slots: 2, runs: ["module", "replica"] });
+    void pool.run(order("1"));
+    await live(3, runner);
+    jump(HOUR);
+    const second = new FakeRunner(pool).hello({ name: "a", instance: "i-other" });
+    expect(second.closed?.code).toBe(CLOSE.name_taken.code);
+    void pool.run(order("2"));
+    expect(runner.runs()).toHaveLength(2);
+  });
+
+  test("while the machine sleeps: a runner elsewhere has given up the connection, and is back after its longest wait", async () => {
+    const before = new FakeRunner(pool).hello();
+    const call = watch(pool.run(order("1")));
+    await live(3, before);
+    jump(8 * HOUR);
+    await vi.advanceTimersByTimeAsync(2 * SECOND);
+    pool.closed(before);
+    await vi.advanceTimersByTimeAsync(13 * SECOND);
+    const [job] = before.runs();
+    const after = new FakeRunner(pool).hello({ finished: job === undefined ? [] : [job] });
+    after.answers(job?.fence);
+    expect(await call.now()).toBe("reply");
+  });
+
+  test("forward while nobody has work: an idle runner is asked to connect again, and gets the order", async () => {
+    const before = new FakeRunner(pool).hello();
+    jump(HOUR);
+    const call = watch(pool.run(order("1", { hold: false })));
+    expect(before.closed?.code).toBe(CLOSE.silent.code);
+    pool.closed(before);
+    await vi.advanceTimersByTimeAsync(250);
+    const after = new FakeRunner(pool).hello();
+    after.answers();
+    expect(await call.now()).toBe("reply");
+  });
+
+  test("forward while nobody has work, and the idle runner is gone: it is forgotten, the order fails as without it", async () => {
+    new FakeRunner(pool).hello();
+    jump(HOUR);
+    const call = watch(pool.run(order("1", { hold: false })));
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(await call.now()).toMatch(/^environment_unavailable unstarted/);
+    expect(pool.status().runners).toEqual([]);
+  });
+
+  test("back while nobody has work: a runner that has died since is found as ever", async () => {
+    const runner = new FakeRunner(pool).hello();
+    runner.beat = Date.now();
+    jump(-HOUR);
+    const call = watch(pool.run(order("1")));
+    await vi.advanceTimersByTimeAsync(8_000);
+    expect(await call.now()).toMatch(/^executor_lost: .*silent/);
+  });
+
+  test("back leaves the numbers of replicas told every few seconds", async () => {
+    const runner = new FakeRunner(pool).hello();
+    runner.reports(replica("r1"));
+    await vi.advanceTimersByTimeAsync(0);
+    jump(-HOUR);
+    runner.reports(replica("r1", { cpu: 0.9 }));
+    expect(said()).toHaveLength(2);
+  });
+});

@@ -4,6 +4,10 @@
  * which a runner may come back. Work of a pool that is gone is known only to its runners, which say so when they connect;
  * a later attempt of the same execution is joined to it instead of being run again.
  *
+ * Only time in which the pool could hear counts as silence. While somebody has work it looks at the clock every second: where
+ * far more has passed, the clock has jumped or the machine has slept, and all times move with it. While nobody has, it cannot
+ * tell: a runner that seems gone is asked to connect again, which a live one does at once.
+ *
  *     order → queued → pushed → result            runner: hello → connected → (lost within its grace) → gone
  */
 import type { ErrorCode } from "../core/errors.ts";
@@ -21,7 +25,7 @@ import {
   type PoolStatus,
 } from "../model/runner-protocol.ts";
 import { Runner, type Answer, type Job, type Settle, type Socket } from "./_runner.ts";
-import { judgeHello, leaseOf, mayTake, misfit, pick, whyNobody, type Candidate } from "./_decide.ts";
+import { isInDoubt, judgeHello, leaseOf, mayTake, misfit, pick, whyNobody, type Candidate } from "./_decide.ts";
 import { parseReports, type TellService } from "./_replica-reports.ts";
 
 export type PoolDeps = {
@@ -45,8 +49,10 @@ const ALONG_MS = 50;
 const TIMEOUT_GRACE_MS = 1_000;
 /** A slot whose work was cancelled is given out again when the runner says so, and at the latest then. */
 const CLOSING_MS = 30_000;
-/** A pool that has just begun to remember may not know a runner yet that is on its way back to it. */
+/** A pool that has just begun to remember may not know a runner yet that is on its way back to it; nor one that has slept. */
 const YOUNG_MS = 20_000;
+/** A look at the clock that is so much too late or too early: with it and a sign of life just missed a lease is not over yet. */
+const JUMP_MS = 2_000;
 
 export class Pool {
   readonly #deps: PoolDeps;
@@ -57,7 +63,10 @@ export class Pool {
   #resumeMs = 3_000;
   /** Runners that are owed an acknowledgement. */
   readonly #flushing = new Set<Runner>();
-  #ticking = false;
+  /** When the next tick is due; undefined: nobody has work. */
+  #tickAt: number | undefined;
+  /** When it was last away for long. */
+  #wokeAt = Number.NEGATIVE_INFINITY;
   /** Names of runners that have been here and are gone. */
   readonly #lost = new Set<string>();
   readonly #bornAt: number;
@@ -70,7 +79,7 @@ export class Pool {
   /** A socket that was there before this memory, and what its runner had said. */
   restore(socket: Socket, declared: Declared): void {
     // One that has been silent since before is not taken for a live one.
-    this.#admit(new Runner(declared, socket, socket.beatAt() || this.#deps.now()), socket);
+    this.#admit(new Runner(declared, socket, socket.beatAt() || this.#now()), socket);
   }
 
   run(order: PoolOrder): Promise<Answer> {
@@ -89,14 +98,15 @@ export class Pool {
   }
 
   status(): PoolStatus {
-    return { runners: [...this.#runners.values()].map((runner) => runner.view()), queued: this.#queue.size };
+    const now = this.#now();
+    return { runners: [...this.#runners.values()].map((runner) => runner.view(now)), queued: this.#queue.size };
   }
 
   received(socket: Socket, { head, body }: Parcel<FromRunner>): void {
     if (head.type === "hello") return this.#hello(socket, head);
     const runner = this.#bySocket.get(socket);
     if (runner === undefined) return socket.close(CLOSE.refused.code, "a hello must come first");
-    runner.heardAt = this.#deps.now();
+    runner.heardAt = this.#now();
     switch (head.type) {
       case "result":
         return this.#result(runner, head.fence, body);
@@ -115,8 +125,13 @@ export class Pool {
     if (runner === undefined || runner.socket !== socket) return;
     runner.socket = undefined;
     if (!runner.isBusy()) return this.#forget(runner);
-    runner.stopGrace = this.#deps.later(this.#resumeMs, () =>
-      this.#lose(runner, `its connection was lost and it was not back within ${this.#resumeMs} ms`),
+    this.#awaitBack(runner);
+  }
+
+  #awaitBack(runner: Runner): void {
+    const withinMs = Math.max(this.#resumeMs, isYoung(this.#wokeAt, this.#now()) ? YOUNG_MS : 0);
+    runner.stopGrace = this.#deps.later(withinMs, () =>
+      this.#lose(runner, `its connection was lost and it was not back within ${withinMs} ms`),
     );
   }
 
@@ -138,6 +153,7 @@ export class Pool {
     }
     const waiting: Waiting = { order, settle, stop: () => undefined };
     this.#queue.add(waiting);
+    for (const one of all) if (isInDoubt(one) && mayTake(one, order)) this.#ask(one.runner);
     waiting.stop = this.#deps.later(order.wait_ms, () => {
       const someone = this.#candidates("").some((one) => misfit(one, order) === undefined);
       const why =
@@ -158,7 +174,7 @@ export class Pool {
   }
 
   #mayComeBack({ on }: PoolOrder): boolean {
-    return on !== undefined && !this.#lost.has(on) && this.#deps.now() - this.#bornAt < YOUNG_MS;
+    return on !== undefined && !this.#lost.has(on) && isYoung(this.#bornAt, this.#now());
   }
 
   #leaveQueue(waiting: Waiting, answer: Answer): void {
@@ -198,7 +214,7 @@ export class Pool {
     this.#fences += 1;
     const { execution, attempt, item, beside } = order;
     const fence = `${this.#deps.incarnation}.${this.#fences}`;
-    const now = this.#deps.now();
+    const now = this.#now();
     // The lease of an idle one is longer: it begins anew with the work.
     if (!runner.isBusy()) runner.heardAt = now;
     const endsAt = now + order.timeout_ms + TIMEOUT_GRACE_MS;
@@ -217,7 +233,7 @@ export class Pool {
         if (job.execution !== order.execution || job.item !== order.item || job.attempt > order.attempt) continue;
         job.settle = settle;
         job.order = order;
-        job.endsAt = this.#deps.now() + order.timeout_ms + TIMEOUT_GRACE_MS;
+        job.endsAt = this.#now() + order.timeout_ms + TIMEOUT_GRACE_MS;
         if (job.state === "answered") runner.send({ type: "claim", fence: job.fence });
         return true;
       }
@@ -258,7 +274,7 @@ export class Pool {
   #report(runner: Runner, replicas: readonly ReplicaReport[], lost: string | null): void {
     const { environment, tellService: tell } = this.#deps;
     const from = { environment, place: runner.declared.name, lost };
-    runner.replicas.take(replicas, from, { tell, now: this.#deps.now() });
+    runner.replicas.take(replicas, from, { tell, now: this.#now() });
   }
 
   #acknowledge(runner: Runner, fence: string): void {
@@ -276,7 +292,7 @@ export class Pool {
     const holder =
       this.#runners.get(hello.instance) ??
       [...this.#runners.values()].find(({ declared }) => declared.name === hello.name);
-    const verdict = judgeHello(hello, holder?.candidate("", this.#deps.now()));
+    const verdict = judgeHello(hello, holder?.candidate("", this.#now()));
     if (verdict.kind === "close") return socket.close(verdict.code, verdict.reason);
     const { version, name, instance, slots, capabilities, runs } = hello;
     const declared: Declared = { version, name, instance, slots, capabilities, runs };
@@ -293,7 +309,7 @@ export class Pool {
     runner.declared = declared;
     runner.socket = socket;
     runner.draining = false;
-    runner.heardAt = this.#deps.now();
+    runner.heardAt = this.#now();
     runner.stopGrace?.();
     runner.stopGrace = undefined;
     socket.attach(declared);
@@ -326,7 +342,7 @@ export class Pool {
         const reason = "nobody waits for it any more";
         if (state === "answered") runner.send({ type: "refused", fence: job.fence, reason });
       } else {
-        const endsAt = this.#deps.now() + KEPT_MS;
+        const endsAt = this.#now() + KEPT_MS;
         runner.jobs.set(job.fence, { ...job, order: undefined, settle: undefined, state, endsAt });
         this.#tickOn();
       }
@@ -346,7 +362,7 @@ export class Pool {
   /** Ends a job for its waiter; its slot stays taken until the runner says that it has stopped. */
   #close(runner: Runner, job: Job, answer: Answer): void {
     job.state = "closed";
-    job.endsAt = this.#deps.now() + CLOSING_MS;
+    job.endsAt = this.#now() + CLOSING_MS;
     job.settle?.(answer);
     job.settle = undefined;
     runner.send({ type: "cancel", fence: job.fence });
@@ -375,7 +391,7 @@ export class Pool {
   #forget(runner: Runner): void {
     runner.stopGrace?.();
     // Only while the pool is young does it matter.
-    if (this.#deps.now() - this.#bornAt < YOUNG_MS) this.#lost.add(runner.declared.name);
+    if (isYoung(this.#bornAt, this.#now())) this.#lost.add(runner.declared.name);
     if (this.#runners.get(runner.declared.instance) === runner) this.#runners.delete(runner.declared.instance);
   }
 
@@ -385,23 +401,48 @@ export class Pool {
     runner.socket?.close(CLOSE.drained.code, "drained");
   }
 
+  /** Breaks off a connection on which nothing came for too long: a runner that is alive has another at once. */
+  #ask(runner: Runner): void {
+    const { socket } = runner;
+    if (socket === undefined) return;
+    runner.socket = undefined;
+    this.#bySocket.delete(socket);
+    socket.close(CLOSE.silent.code, "nothing was heard of it for long");
+    this.#awaitBack(runner);
+  }
+
+  /** What time it is. While somebody has work it is known what time it should be. */
+  #now(): number {
+    const now = this.#deps.now();
+    if (this.#tickAt === undefined) return now;
+    // It lies between when the tick was set and when it is due.
+    const jumpMs = Math.max(0, now - this.#tickAt) + Math.min(0, now - (this.#tickAt - TICK_MS));
+    if (Math.abs(jumpMs) < JUMP_MS) return now;
+    this.#tickAt += jumpMs;
+    // For so long runners wait before they connect again.
+    if (jumpMs > YOUNG_MS) this.#wokeAt = now;
+    for (const runner of this.#runners.values()) runner.jumped(jumpMs, now);
+    return now;
+  }
+
   #tickOn(): void {
-    if (this.#ticking) return;
-    this.#ticking = true;
+    if (this.#tickAt !== undefined) return;
+    this.#tickAt = this.#deps.now() + TICK_MS;
     this.#deps.later(TICK_MS, () => {
-      this.#ticking = false;
+      this.#now();
+      this.#tickAt = undefined;
       this.#tick();
     });
   }
 
   /** Runs only while somebody has work: else the object could never sleep. */
   #tick(): void {
-    const now = this.#deps.now();
+    const now = this.#now();
     let isBusy = false;
     for (const runner of this.#runners.values()) {
       const leaseMs = leaseOf({ isBusy: runner.isBusy() });
-      const silentMs = now - runner.seenAt();
-      if (runner.socket !== undefined && silentMs > leaseMs) {
+      const silentMs = now - runner.seenAt(now);
+      if (runner.socket !== undefined && silentMs > leaseMs && !isYoung(this.#wokeAt, now)) {
         this.#lose(runner, `it was silent for ${silentMs} ms; its lease is ${leaseMs} ms`);
         continue;
       }
@@ -425,7 +466,7 @@ export class Pool {
   }
 
   #candidates(isolate: string): (Candidate & { runner: Runner })[] {
-    return [...this.#runners.values()].map((runner) => runner.candidate(isolate, this.#deps.now()));
+    return [...this.#runners.values()].map((runner) => runner.candidate(isolate, this.#now()));
   }
 
   #nobody(order: PoolOrder): Outcome {
@@ -441,6 +482,11 @@ export class Pool {
     const { error, ...rest } = failure(code, `Cannot run it in "${environment}": ${why}`);
     return { ...rest, error: { ...error, ...(hint === undefined ? {} : { hint }) }, unstarted: true };
   }
+}
+
+/** Whatever the clock has done since. */
+function isYoung(since: number, now: number): boolean {
+  return Math.abs(now - since) < YOUNG_MS;
 }
 
 function failure(code: ErrorCode, detail: string): Outcome & { ok: false } {

@@ -104,6 +104,25 @@ test("cut off both ways without a close: lost at the lease; back again, what it 
   expect(await run(pools, order("after"))).toBe(reply("after"));
 });
 
+test("cut off without a close while its clock is put back: it finds that out as ever", async () => {
+  const proxy = await startProxy(pools.port);
+  closing.push(() => proxy.close());
+  const host = new StubHost(() => true);
+  const { lines } = open(proxy.url, host);
+  await connected();
+  const call = run(pools, order("put-back"));
+  await until("it runs", () => host.started.length === 1);
+  proxy.hold(true);
+  const realNow = Date.now;
+  closing.push(() => (Date.now = realNow));
+  // Whenever it looks it is earlier than before.
+  const turnedAt = realNow();
+  Date.now = () => 2 * turnedAt - realNow();
+  await until("it gives up", () => lines.some((line) => line.includes("no sign of life")));
+  Date.now = realNow;
+  expect(await call).toMatchObject({ ok: false, error: { code: "executor_lost" } });
+});
+
 test("a connection that breaks is made again and the work goes on", async () => {
   const proxy = await startProxy(pools.port);
   closing.push(() => proxy.close());

@@ -2,7 +2,7 @@
 /** The pool of runners on the real runtime: its sockets, what is attached to them, its sleep. pool.test.ts has the rules. */
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env as bindings } from "cloudflare:workers";
-import { expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import {
   CLOSE,
   packParcels,
@@ -181,4 +181,46 @@ test("a pool without sockets holds nothing", async () => {
   const stub = RUNNERS.getByName("empty");
   expect(await stub.status()).toEqual({ runners: [], queued: 0 });
   await runInDurableObject(stub, (_pool, state) => expect(state.getWebSockets()).toEqual([]));
+});
+
+describe("a clock that jumps", () => {
+  const HOUR = 60 * 60_000;
+  const realNow = Date.now;
+  afterEach(() => {
+    Date.now = realNow;
+  });
+
+  test.each([
+    ["forward", HOUR],
+    ["back", -HOUR],
+  ])("an hour %s is neither a runner's silence nor work's time: that ends when it is over", async (name, byMs) => {
+    const runner = await connect(name);
+    runner.say(hello);
+    await runner.next();
+    const call = RUNNERS.getByName(name).run(order("1", { timeout_ms: 500 }));
+    await runner.next();
+    Date.now = () => realNow() + byMs;
+    expect(await call).toMatchObject({ ok: false, error: { code: "timeout" } });
+    expect(await nextHead(runner)).toMatchObject({ type: "cancel" });
+  });
+
+  test("forward while it is idle, and its pool asleep: it is asked to connect again, and gets the order", async () => {
+    const stub = RUNNERS.getByName("idle");
+    const before = await connect("idle");
+    before.say(hello);
+    await before.next();
+    before.socket.send(PING);
+    expect(await before.next()).toBe(PONG);
+    await evictDurableObject(stub);
+    Date.now = () => realNow() + HOUR;
+    const call = stub.run(order("1", { hold: false, resume_ms: 3_000 }));
+    expect((await before.ended()).code).toBe(CLOSE.silent.code);
+    const after = await connect("idle");
+    after.say(hello);
+    await after.next();
+    const head = await nextHead(after);
+    if (head.type !== "run") throw new TypeError(head.type);
+    after.say({ type: "result", fence: head.fence }, "reply");
+    expect(await call).toBe("reply");
+  });
 });

@@ -12,7 +12,7 @@ const LOOK_EVERY_MS = 500;
 let looked: { at: number; ticks: Map<number, number> } | undefined;
 
 /** Processor time of a process group, with that of those in it that have ended and were waited for. null: not known here. */
-export function groupTicks(group: number, now = Date.now()): number | null {
+export function groupTicks(group: number, now = performance.now()): number | null {
   if (process.platform !== "linux") return null;
   if (looked === undefined || now - looked.at >= LOOK_EVERY_MS) {
     const ticks = new Map<number, number>();

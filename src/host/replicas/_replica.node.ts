@@ -159,10 +159,10 @@ export class Replica {
 
   async #untilReady(running: Running, target: Target): Promise<string | undefined> {
     const { health } = this.#spec;
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     let last = "it was not asked";
     for (;;) {
-      const spentMs = Date.now() - startedAt;
+      const spentMs = performance.now() - startedAt;
       const leftMs = health.start_ms - spentMs;
       if (this.#isStopping) return "it was stopped";
       if (running.end !== undefined) return `${await running.ended} before it was ready`;
@@ -247,7 +247,7 @@ export class Replica {
   #measure(): void {
     const { run } = this.#spec;
     if (this.#running === undefined || (run !== null && "container" in run)) return;
-    const at = Date.now();
+    const at = performance.now();
     const ticks = groupTicks(this.#running.pid, at);
     if (ticks === null) return;
     const before = this.#used;

@@ -86,10 +86,10 @@ export async function launch(
       return end;
     },
     async stop(graceMs) {
-      const until = Date.now() + graceMs;
+      const until = performance.now() + graceMs;
       if (!isClearing() && isLeft()) kill(-pid, "SIGTERM");
-      for (let waitMs = 5; !isClearing() && Date.now() < until && isLeft(); waitMs = Math.min(50, waitMs * 2)) {
-        await (end === undefined ? within(ended, Math.min(waitMs, until - Date.now())) : sleep(waitMs));
+      for (let waitMs = 5; !isClearing() && performance.now() < until && isLeft(); waitMs = Math.min(50, waitMs * 2)) {
+        await (end === undefined ? within(ended, Math.min(waitMs, until - performance.now())) : sleep(waitMs));
       }
       await (clearing ??= clear());
     },
