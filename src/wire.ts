@@ -97,7 +97,7 @@ export function wire(env: Bindings): Wired {
     services: createDoors({
       exposure: (name) => registry.exposure(name),
       service: (name) => registry.trigger("service", name),
-      environment: (name) => registry.environment(name),
+      environment: (name, revision) => registry.environment(name, revision),
       object: (service) => env.SERVICES.getByName(service),
       now,
       later(ms, work) {

@@ -46,6 +46,11 @@ export interface ServiceHost {
   /** What it can run. */
   readonly runs: readonly ServiceSort[];
   /**
+   * Settings of an environment that say where its replicas are: when one is edited others are started there, and those that are there
+   * are stopped where they were started. Every other setting holds at once for what runs. Left out: none does.
+   */
+  readonly placedBy?: readonly string[];
+  /**
    * Which of its members is to run one more, fit for it and with the fewest of the service. Throws environment_unavailable,
    * with the reason, when none can. Left out where places have no members.
    */

@@ -22,7 +22,7 @@ export async function jobRows(
   const found = await registry.manifests("job", jobs);
   return jobs.map((job) => {
     const row = found.get(job);
-    if (row !== undefined) return row as JobRow;
+    if (row !== undefined) return row.manifest as JobRow;
     throw new SwitchyardError(
       "plan_failed",
       `Cannot plan for the agent "${name}": its jobs must be registered; "${job}" is not`,

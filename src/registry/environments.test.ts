@@ -51,6 +51,25 @@ describe("environments", () => {
     await expect(base.run("delete_secret", { name: "door" })).rejects.toMatchObject({ code: "entity_in_use" });
   });
 
+  test("are read as an earlier revision had them, gone or not, with secrets as they are now", async () => {
+    await base.run("create_secret", { name: "gate", value: "sesame" });
+    await rack({ config: { slots: 1 } });
+    await rack({ config: { slots: 2 }, secrets: { key: "gate" } });
+    const read = async (revision: number) => {
+      const environment = await base.registry.environment("rack-1", revision);
+      return environment && [environment.config, await environment.openSecrets()];
+    };
+    expect(await read(1)).toEqual([{ slots: 1 }, { key: "open sesame" }]);
+    expect(await read(2)).toEqual([{ slots: 2 }, { key: "sesame" }]);
+    expect(await read(3)).toBeUndefined();
+    await base.run("edit_secret", { name: "door", patch: { value: "closed" } });
+    await base.run("delete_environment", { name: "rack-1" });
+    expect(await base.registry.environment("rack-1")).toBeUndefined();
+    expect(await read(1)).toEqual([{ slots: 1 }, { key: "closed" }]);
+    await rack({ config: { slots: 3 } });
+    expect(await read(3)).toEqual([{ slots: 3 }, { key: "closed" }]);
+  });
+
   test("are listed by name, and an edit is seen at once", async () => {
     await rack();
     const names = async () => (await base.registry.environments()).map(({ name, active }) => [name, active]);

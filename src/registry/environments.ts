@@ -1,13 +1,16 @@
-/** The rows of environments, cached until one changes; their secrets are opened when an adapter first asks. */
+/**
+ * The rows of environments, cached until one changes; their secrets are opened when an adapter first asks. A revision that is over
+ * still says where something was started: it is read as it was, with secrets as they are now.
+ */
 import { and, asc, eq } from "drizzle-orm";
 import type { Environment } from "../model/entities.ts";
 import type { EnvironmentHandle } from "../model/environment.ts";
 import type { Database } from "./database.ts";
-import { fromDatabaseError } from "./database-error.ts";
 import type { Change } from "./draft.ts";
 import { Lru } from "./lru.ts";
 import { openEnvironmentSecrets } from "./open-secrets.ts";
-import { entities } from "./schema.ts";
+import { answered } from "./read.ts";
+import { entities, revisions } from "./schema.ts";
 import type { MasterKey } from "./seal.ts";
 
 type Stored = { manifest: unknown; digest: string };
@@ -23,15 +26,19 @@ export class Environments {
     this.#masterKey = masterKey;
   }
 
-  /** `seen`: the newest registry revision known; what was read before a change is not kept. */
-  async get(name: string, seen: () => number): Promise<EnvironmentHandle | undefined> {
-    const cached = this.#cache.get(name);
+  /**
+   * `seen`: the newest registry revision known; what was read before a change is not kept. `revision`: as it was then, whatever the
+   * row says by now and though it may be gone.
+   */
+  async get(name: string, seen: () => number, revision?: number): Promise<EnvironmentHandle | undefined> {
+    const key = revision === undefined ? name : `${name}@${revision}`;
+    const cached = this.#cache.get(key);
     if (cached !== undefined) return cached;
     const before = seen();
-    const [row] = await this.#read(name);
+    const [row] = await (revision === undefined ? this.#read(name) : this.#readRevision(name, revision));
     if (row === undefined) return undefined;
     const handle = this.#handle(row);
-    if (before === seen()) this.#cache.set(name, handle, JSON.stringify(row.manifest).length + 500);
+    if (before === seen()) this.#cache.set(key, handle, JSON.stringify(row.manifest).length + 500);
     return handle;
   }
 
@@ -68,15 +75,23 @@ export class Environments {
     return { ...row, digest, openSecrets };
   }
 
-  async #read(name?: string): Promise<Stored[]> {
-    try {
-      return await this.#database
+  #read(name?: string): Promise<Stored[]> {
+    return answered(
+      this.#database
         .select({ manifest: entities.manifest, digest: entities.digest })
         .from(entities)
         .where(and(eq(entities.kind, "environment"), ...(name === undefined ? [] : [eq(entities.name, name)])))
-        .orderBy(asc(entities.name));
-    } catch (error) {
-      throw fromDatabaseError(error);
-    }
+        .orderBy(asc(entities.name)),
+    );
+  }
+
+  #readRevision(name: string, revision: number): Promise<Stored[]> {
+    const { kind, name: of, revision: is, manifest, digest } = revisions;
+    return answered(
+      this.#database
+        .select({ manifest, digest })
+        .from(revisions)
+        .where(and(eq(kind, "environment"), eq(of, name), eq(is, revision))),
+    );
   }
 }

@@ -66,19 +66,19 @@ export async function getEntity(
   return view;
 }
 
-/** The definitions of those of the names that there are, by name, in one look. */
+/** The definitions of those of the names that there are, and which revisions they are, by name, in one look. */
 export async function manifestsOf(
   database: Database,
   kind: Kind,
   names: readonly string[],
-): Promise<ReadonlyMap<string, unknown>> {
+): Promise<ReadonlyMap<string, { manifest: unknown; revision: number }>> {
   const rows = await answered(
     database
-      .select({ name: entities.name, manifest: entities.manifest })
+      .select({ name: entities.name, manifest: entities.manifest, revision: entities.revision })
       .from(entities)
       .where(and(eq(entities.kind, kind), inArray(entities.name, [...names]))),
   );
-  return new Map(rows.map(({ name, manifest }) => [name, manifest]));
+  return new Map(rows.map(({ name, ...row }) => [name, row]));
 }
 
 /** Newest first. The revisions of a deleted entry stay readable. */

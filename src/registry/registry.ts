@@ -177,7 +177,7 @@ export function createRegistry(options: RegistryOptions) {
     /** The same, where it is known without a wait; as new as the last look at anything. */
     knownTriggers: <K extends TriggerKind>(kind: K): readonly TriggerHandle<K>[] | undefined => rows.known(kind),
 
-    /** The definitions of those of the names that there are, from the database and not from a cache. */
+    /** The definitions of those of the names that there are, and their revisions, from the database and not from a cache. */
     manifests: (kind: Kind, names: readonly string[]) => manifestsOf(database, kind, names),
 
     /** Values of the secrets that a trigger's row names, in its order. Throws secret_unavailable. */
@@ -206,10 +206,10 @@ export function createRegistry(options: RegistryOptions) {
       return rows.get("state_machine", name, seen);
     },
 
-    /** The environment's row; undefined when there is none. */
-    async environment(name: string): Promise<EnvironmentHandle | undefined> {
+    /** The environment's row, or a revision of it, which outlives the row; undefined when there is none. */
+    async environment(name: string, revision?: number): Promise<EnvironmentHandle | undefined> {
       if (!freshness.blank) await freshness.ensure(OPERATIONS_LIMIT_MS);
-      return environments.get(name, seen);
+      return environments.get(name, seen, revision);
     },
 
     /** Every environment, in the order of their names. */

@@ -15,7 +15,15 @@ import {
 } from "./messages.ts";
 
 export function replicaOf(replica: string, changes: Partial<LeasedReplica> = {}): LeasedReplica {
-  return { service: "albums", replica, place: "desk", address: null, environment: "rack", ...changes };
+  return {
+    service: "albums",
+    replica,
+    place: "desk",
+    address: null,
+    environment: "rack",
+    environmentRevision: 1,
+    ...changes,
+  };
 }
 
 export const lease = (...replicas: (string | LeasedReplica)[]): AcquireAnswer => ({
@@ -55,7 +63,8 @@ export class DoorsWorld {
     this.#doors = createDoors({
       exposure: async (name) => (name === "albums_v1" ? this.exposure : undefined),
       service: async (name) => (name === "albums" ? { max_waiting: this.maxWaiting } : undefined),
-      environment: async (name) => (name === "rack" ? environmentOf("rack") : undefined),
+      environment: async (name, revision) =>
+        name === "rack" ? environmentOf("rack", { digest: `rack@${revision}` }) : undefined,
       object: () => object,
       now: () => this.now,
       later: (ms, work) => {

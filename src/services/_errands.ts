@@ -22,6 +22,8 @@ const ABSENT_LOOK_MS = 5_000;
 const STOP_AGAIN_MS = 60_000;
 /** Nobody has heard of its place for so long: should it come back with it, it is stopped as one that is not known. */
 const GIVE_UP_MS = 2 * 60_000;
+/** Where no row leads any more, nobody has answered for so long: what may be left there is for people. */
+const GIVE_UP_LEFT_MS = 24 * 60 * 60_000;
 /** Nobody can say what has become of a start that came to this: it may go on, so the same one is asked for again. */
 const UNKNOWN: ReadonlySet<ErrorCode> = new Set([
   "timeout",
@@ -160,6 +162,14 @@ export class Errands {
       if (answer.again && replica.place !== "" && now - replica.since > GIVE_UP_MS) {
         return this.#deps.ledger.lost(replica, answer.error.detail, now);
       }
+      if (
+        this.#isLeft(replica) &&
+        answer.error.code === "environment_unavailable" &&
+        now - replica.since > GIVE_UP_LEFT_MS
+      ) {
+        const why = `${answer.error.detail}; no row leads there any more: what may still run there is for you to stop`;
+        return this.#deps.ledger.lost(replica, why, now);
+      }
       const stepAt = now + Math.min(STOP_AGAIN_MS, AGAIN_MS * 2 ** Math.min(replica.tries, 10));
       return this.#deps.ledger.stopFailed(replica, answer.error, { stepAt, now });
     }
@@ -182,14 +192,20 @@ export class Errands {
     }
   }
 
+  #isLeft({ site }: Replica): boolean {
+    return this.#deps.store.head()?.settings.site !== site;
+  }
+
   async #observe(head: Head): Promise<void> {
     this.#observing = true;
     const replicas = this.#deps.store.replicas().filter(({ phase }) => phase !== "stopping");
     const now = Date.now();
     for (const { replica } of replicas) this.#heardAt.set(replica, now);
     try {
-      for (const [environment, some] of Map.groupBy(replicas, (replica) => replica.environment)) {
+      // A look for each place: one that does not answer says nothing of the others.
+      for (const some of Map.groupBy(replicas, siteOf).values()) {
         const service = this.#deps.name();
+        const environment = some[0]?.environment ?? "";
         const refs = some.map(({ replica, place, address }) => ({ service, replica, place, address }));
         const order: StepOrder = { do: "observe", service, environment, replicas: refs };
         const answer = JSON.parse(await this.#deps.runner().step(JSON.stringify(order))) as StepAnswer;
@@ -286,6 +302,10 @@ function rowOfGone(name: string): GoneRow {
 /** Known to have been there, and not only just. */
 function isThere({ phase, readyAt }: Replica, now: number): boolean {
   return phase !== "starting" && phase !== "stopping" && readyAt !== null && now - readyAt >= FRESH_MS;
+}
+
+function siteOf({ site }: Replica): string {
+  return site;
 }
 
 function keyOf({ replica, step }: Pick<Replica, "replica" | "step">): string {

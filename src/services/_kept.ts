@@ -45,6 +45,9 @@ export type Replica = {
   replica: string;
   revision: string;
   environment: string;
+  /** The newest that has said `site`, where it was started. */
+  environmentRevision: number;
+  site: string;
   /** How it was started: what stops it is of the same sort. */
   place: string;
   address: string | null;

@@ -45,15 +45,16 @@ export class Ledger {
     const before = head.settings;
     let after: Head = { ...head, settings, content, isGone: false };
     if (revisionOf(after) !== revisionOf(head)) {
-      this.#store.tell(
-        now,
-        `its row was changed: revision ${revisionOf(after)} is wanted in place of ${revisionOf(head)}`,
-      );
+      const isMoved = before.row.digest === settings.row.digest;
+      const what = isMoved ? `its environment "${settings.row.environment}" is elsewhere now` : "its row was changed";
+      this.#store.tell(now, `${what}: revision ${revisionOf(after)} is wanted in place of ${revisionOf(head)}`);
     }
+    this.#keepUp(settings);
     if (settings.problem !== null && settings.problem !== before.problem) {
       this.#store.tell(now, `it cannot run: ${settings.problem}`);
     }
-    const isEdited = before.row.digest !== settings.row.digest || before.problem !== settings.problem;
+    const isEdited =
+      before.row.digest !== settings.row.digest || before.problem !== settings.problem || before.site !== settings.site;
     if (isEdited || head.isGone) after = { ...after, crashes: NO_CRASHES };
     after = this.#placed({ ...after, scaled: bounded(after.scaled, settings.row) }, now);
     if (before.row.active !== settings.row.active) after = this.#switched(after, now);
@@ -128,6 +129,8 @@ export class Ledger {
       revision,
       count,
       environment: head.settings.row.environment,
+      environmentRevision: head.settings.environmentRevision,
+      site: head.settings.site,
       place: "",
       address: null,
       phase: "starting",
@@ -217,9 +220,10 @@ export class Ledger {
   startFailed(replica: Replica, error: ErrorData, now: number): void {
     const head = this.#store.head();
     if (head === undefined || replica.phase !== "starting") return;
-    const { unit, row } = head.settings;
-    // Its place is written before anything is started there.
-    const isNowhere = replica.place === "" && unit === "replica" && row.operations.start === "start_replica";
+    const { unit, row, site } = head.settings;
+    // Its place is written before anything is started there. How replicas are kept elsewhere is not known here.
+    const isSingle = unit === "replica" && replica.site === site && row.operations.start === "start_replica";
+    const isNowhere = replica.place === "" && isSingle;
     const reason = `${error.code}: ${error.detail}`;
     const unplaced = isNowhere && error.code === "environment_unavailable";
     this.failed(head, { reason, lines: replica.lines, error, unplaced }, now);
@@ -232,6 +236,14 @@ export class Ledger {
     const what = replica.step === "start" ? "changed" : "stopped";
     if (replica.tries === 0) this.#store.tell(now, `${replica.replica}: it could not be ${what} yet: ${error.detail}`);
     this.#store.setReplica({ ...replica, tries: replica.tries + 1, stepAt });
+  }
+
+  /** What the environment says otherwise holds for those that are where it still leads to; the others stay with what led to them. */
+  #keepUp({ site, environmentRevision }: ServiceSettings): void {
+    for (const replica of this.#store.replicas()) {
+      if (replica.site !== site || replica.environmentRevision === environmentRevision) continue;
+      this.#store.setReplica({ ...replica, environmentRevision });
+    }
   }
 
   /** The state may be one that the machine does not have any more. */

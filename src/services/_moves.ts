@@ -14,8 +14,9 @@ type Place = { store: ServiceStore; holders: Holders };
 export function planNow(store: ServiceStore): ReturnType<typeof planReplicas> {
   const head = store.head();
   if (head === undefined) return { now: [], sentences: [] };
-  const known = store.replicas().map((replica) => knownOf(replica, head));
-  const wanted = wantedOf(head);
+  const replicas = store.replicas();
+  const known = replicas.map((replica) => knownOf(replica, head));
+  const wanted = wantedOf(head, replicas);
   return isSettled(known, wanted) ? { now: [], sentences: [] } : planReplicas(known, wanted);
 }
 
@@ -76,11 +77,12 @@ function deployed(head: Head, { store, holders }: Place, now: number): void {
   store.setHead({ ...head, nudged: false, idleSince: null });
 }
 
-function wantedOf(head: Head): Wanted {
+function wantedOf(head: Head, known: readonly Replica[]): Wanted {
   const { settings, life, next, state } = head;
   const replicas = wantedCount(head);
   return {
     replicas,
+    elsewhere: known.filter(({ site }) => site !== settings.site).map(({ replica }) => replica),
     revision: revisionOf(head),
     roll: settings.machine.states[state]?.revision ?? "newest",
     unit: settings.unit ?? "replica",

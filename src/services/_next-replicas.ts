@@ -18,6 +18,11 @@ export type Wanted = {
   roll: "newest" | "kept" | "both";
   /** set: one replica stands for all, and starting it again changes its count or revision. */
   unit: "replica" | "set";
+  /**
+   * Those that are where no new one comes to any more: such a set cannot be told a revision, another takes its place; and how long one
+   * takes to go there keeps nothing from starting here.
+   */
+  elsewhere: readonly string[];
   /** For new ones, in this order; those that are taken are passed over. */
   names: readonly string[];
 };
@@ -54,7 +59,8 @@ export function nextReplicas(replicas: Replicas, wanted: Wanted): Next {
   for (const { replica, ...is } of chosen.stay) {
     if (differs(is, replicas[replica])) next[replica] = is;
   }
-  const room = mostOf(wanted, { ready, beside: chosen.beside }) - present.length;
+  const taken = present.filter(({ replica, phase }) => phase !== "stopping" || !wanted.elsewhere.includes(replica));
+  const room = mostOf(wanted, { ready, beside: chosen.beside }) - taken.length;
   for (const fresh of chosen.fresh.slice(0, Math.max(0, room))) {
     const name = names.shift();
     if (name !== undefined) next[name] = fresh;
@@ -139,11 +145,15 @@ function withCandidate(chosen: Chosen, { live, wanted }: { live: readonly Entry[
   return { ...chosen, stay: [...chosen.stay, beside], beside: 1 };
 }
 
+function canBeTold({ replica, revision }: Entry, { elsewhere }: Wanted): boolean {
+  return revision !== "" && !elsewhere.includes(replica);
+}
+
 /** A set of the right revision, or else one that can be told to change. The one beside it is a second set of one. */
 function chooseSets(live: readonly Entry[], wanted: Wanted, serving: string): Chosen {
   const { replicas, revision } = wanted;
   if (replicas === 0) return { stay: [], fresh: [], least: 0, beside: 0 };
-  const own = live.find((each) => each.revision === serving) ?? live.find((each) => each.revision !== "");
+  const own = live.find((each) => each.revision === serving) ?? live.find((each) => canBeTold(each, wanted));
   const set = { revision: serving, phase: "ready" as const, count: replicas };
   const chosen = { stay: [], fresh: [], least: 1, beside: 0 };
   if (own === undefined) return { ...chosen, fresh: [set] };

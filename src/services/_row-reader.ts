@@ -58,7 +58,7 @@ export class RowReader {
       const answer = JSON.parse(await runner().look(name)) as LookAnswer;
       if ("error" in answer) return answer.error;
       const { settings } = answer;
-      const content = settings === null ? "" : await contentOf(settings.row);
+      const content = settings === null ? "" : await contentOf(settings);
       const head = store.head();
       this.#lookedAt = Date.now();
       if (settings === null) {

@@ -34,17 +34,22 @@ test.each([
   expect(wantedCount({ scaled: 4, isGone: false, ...head, settings } as unknown as Head)).toBe(count);
 });
 
+const contentAt = (fields: object = {}, site = "here") => contentOf({ row: { ...row(fields), digest: "d" }, site });
+
 describe("a revision", () => {
   test.each([
     ["run", { run: { process: { command: ["serve"] } } }],
     ["variables", { variables: { A: "1" } }],
     ["names of secrets", { secrets: { A: "key" } }],
     ["port", { port: 80 }],
-    ["environment", { environment: "other" }],
     ["requires", { requires: { gpu: true } }],
     ["health.path", { health: { path: "/" } }],
   ])("changes with %s", async (_what, fields) => {
-    expect(await contentOf(row(fields))).not.toBe(await contentOf(row()));
+    expect(await contentAt(fields)).not.toBe(await contentAt());
+  });
+
+  test("changes with where its environment leads", async () => {
+    expect(await contentAt({}, "there")).not.toBe(await contentAt({}, "here"));
   });
 
   test.each([
@@ -56,7 +61,7 @@ describe("a revision", () => {
     ["health.interval_ms", { health: { interval_ms: 100 } }],
     ["scopes", { scopes: ["admin"] }],
   ])("does not change with %s", async (_what, fields) => {
-    expect(await contentOf(row(fields))).toBe(await contentOf(row()));
+    expect(await contentAt(fields)).toBe(await contentAt());
   });
 
   test("changes with a restart", () => {

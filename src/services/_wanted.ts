@@ -3,6 +3,7 @@ import { sha256, canonicalJson } from "../core/hash.ts";
 import { sortOf, type ServiceRow } from "../model/services.ts";
 import type { StateMachine } from "../model/state-machines.ts";
 import type { Head, Replica } from "./_kept.ts";
+import type { ServiceSettings } from "./messages.ts";
 
 export function bounded(count: number, { replicas, run }: Pick<ServiceRow, "replicas" | "run">): number {
   if (count <= 0) return 0;
@@ -16,10 +17,10 @@ export function wantedCount({ settings: { row, machine }, state, scaled, isGone 
   return bounded(machine.states[state]?.replicas ?? scaled, row);
 }
 
-/** All of the row that decides how a replica behaves. What is not here rolls nothing. */
-export async function contentOf(row: ServiceRow): Promise<string> {
-  const { run, variables, secrets, port, environment, requires, health } = row;
-  const content = { run, variables, secrets, port, environment, requires, path: health.path };
+/** All of the row that decides how a replica behaves, and where it is. What is not here rolls nothing. */
+export async function contentOf({ row, site }: Pick<ServiceSettings, "row" | "site">): Promise<string> {
+  const { run, variables, secrets, port, requires, health } = row;
+  const content = { run, variables, secrets, port, site, requires, path: health.path };
   return (await sha256(canonicalJson(content))).slice(0, 10);
 }
 

@@ -13,7 +13,7 @@ describe("a request", () => {
     expect(first).toMatchObject({
       replica: { service: "albums", replica: "r1", place: "desk", address: null },
       via: "environment",
-      environment: { name: "rack" },
+      environment: { name: "rack", digest: "rack@1" },
       basePath: "/api",
       others: false,
     });

@@ -13,7 +13,7 @@ export type DoorsPorts = Omit<DoorPorts, "object"> & {
   /** Rows, from the registry's cache; undefined when there is none of that name. */
   exposure(name: string): Promise<ExposureRow | undefined>;
   service(name: string): Promise<Pick<ServiceRow, "max_waiting"> | undefined>;
-  environment(name: string): Promise<EnvironmentHandle | undefined>;
+  environment(name: string, revision: number): Promise<EnvironmentHandle | undefined>;
   object(service: string): ServiceObjectPort;
   meter?: () => Meter | undefined;
 };
@@ -55,7 +55,7 @@ export function createDoors(ports: DoorsPorts): ServicesPort {
     const { replica, way, others, leave } = taken;
     let environment: EnvironmentHandle | undefined;
     try {
-      environment = await ports.environment(replica.environment);
+      environment = await ports.environment(replica.environment, replica.environmentRevision);
     } finally {
       if (environment === undefined) leave("cancelled");
     }

@@ -40,7 +40,8 @@ export type AcquireAnswer =
   /** `elsewhere`: requests that wait in other isolates. */
   | { kind: "warming"; reason: string; elsewhere: number }
   | { kind: "refused"; error: ErrorData };
-export type LeasedReplica = ReplicaRef & { environment: string };
+/** `environmentRevision`: the place where it is, as that revision of the environment says it, whatever the row says by now. */
+export type LeasedReplica = ReplicaRef & { environment: string; environmentRevision: number };
 
 /** Told by pools of runners, which know nothing of this folder. */
 export type { PoolReport } from "../model/services.ts";
@@ -51,6 +52,9 @@ export type ServiceSettings = {
   machine: StateMachine & { digest: string };
   /** How its environment keeps replicas. null: the environment is not there, or runs no services; `problem` says why. */
   unit: "replica" | "set" | null;
+  /** Of the environment: changes with whatever says where its replicas are, and with nothing else. */
+  site: string;
+  environmentRevision: number;
   problem: string | null;
 };
 

@@ -19,8 +19,15 @@ class World {
     return this.known.filter(({ phase }) => phases.includes(phase));
   }
 
+  /** Where no new one comes to any more: those whose names say so. */
+  get elsewhere(): string[] {
+    return this.known.map(({ replica }) => replica).filter((replica) => replica.startsWith("e"));
+  }
+
+  /** Those that go elsewhere are in nobody's way. */
   get present(): number {
-    return this.known.filter(({ phase }) => phase !== "ended").length;
+    const isInTheWay = ({ phase, replica }: Known) => phase !== "stopping" || !this.elsewhere.includes(replica);
+    return this.known.filter((each) => each.phase !== "ended" && isInTheWay(each)).length;
   }
 
   /** How many that are ready; not those that are broken where nothing can be put in their place. */
@@ -41,6 +48,7 @@ class World {
     switch (move.do) {
       case "start": {
         const { replica, revision, count } = move;
+        if (this.elsewhere.includes(replica)) throw new Error(`${replica} is elsewhere and cannot be told`);
         this.replicas.set(replica, { replica, revision, count, phase: is?.phase ?? "starting" });
         return;
       }
@@ -78,7 +86,17 @@ const sets = fc
   .array(fc.record({ revision: fc.constantFrom("v1", "v2", ""), phase, count: fc.integer({ min: 1, max: 4 }) }), {
     maxLength: 2,
   })
-  .map((all) => all.map((each, at): Known => ({ replica: `a${at}`, ...each })));
+  .chain((all) => fc.tuple(fc.constant(all), fc.subarray(["e", "e"])))
+  .map(([all, elsewhere]) =>
+    all.map((each, at): Known => {
+      const isElsewhere = at < elsewhere.length && each.revision !== "";
+      return {
+        ...each,
+        replica: `${isElsewhere ? "e" : "a"}${at}`,
+        revision: `${isElsewhere ? "e" : ""}${each.revision}`,
+      };
+    }),
+  );
 const wishes = fc.record({
   replicas: fc.integer({ min: 0, max: 5 }),
   revision,
@@ -101,7 +119,7 @@ function run(
 ): void {
   const left = [...chance];
   for (let steps = 0; steps < MOST_STEPS; steps++) {
-    const { now } = planReplicas(world.known, { ...wish, unit, names: world.names() });
+    const { now } = planReplicas(world.known, { ...wish, unit, elsewhere: world.elsewhere, names: world.names() });
     const waits = world.of("starting", "stopping");
     if (now.length + waits.length === 0) return;
     const pick = left.shift() ?? 0;
@@ -146,7 +164,12 @@ describe("what planReplicas() leads to, in any order", { timeout: 60_000 }, () =
           if (isLast) run(world, order, check);
           // It is wanted otherwise before it is reached.
           else
-            for (const move of planReplicas(world.known, { ...wish, unit: "replica", names: world.names() }).now)
+            for (const move of planReplicas(world.known, {
+              ...wish,
+              unit: "replica",
+              elsewhere: [],
+              names: world.names(),
+            }).now)
               world.do(move);
         }
         const { replicas, revision: newest, roll } = all.at(-1) as Wish;

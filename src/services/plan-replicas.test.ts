@@ -15,7 +15,7 @@ function known(...lines: readonly string[]): Known[] {
   });
 }
 function wanted(replicas: number, revision: string, more: Partial<Wanted> = {}): Wanted {
-  return { replicas, revision, roll: "newest", unit: "replica", names: NAMES, ...more };
+  return { replicas, revision, roll: "newest", unit: "replica", elsewhere: [], names: NAMES, ...more };
 }
 function say(move: Move): string {
   if (move.do !== "start") return `${move.do} ${move.replica}`;
@@ -24,6 +24,7 @@ function say(move: Move): string {
 const kept = { roll: "kept" } as const;
 const both = { roll: "both" } as const;
 const set = { unit: "set" } as const;
+const movedSet = { ...set, elsewhere: ["a"] };
 
 describe("planReplicas() begins", () => {
   test.each<[string, Known[], Wanted, string[]]>([
@@ -101,6 +102,32 @@ describe("planReplicas() begins", () => {
       known("a ready v1 x3", "b candidate v2 x1"),
       wanted(3, "v2", set),
       ["start b v2 x3"],
+    ],
+    ["another set for one that is elsewhere", known("a ready v1 x3"), wanted(3, "v2", movedSet), ["start n1 v2 x3"]],
+    [
+      "to drain the set that is elsewhere when the other is ready",
+      known("a ready v1 x3", "b ready v2 x3"),
+      wanted(3, "v2", movedSet),
+      ["drain a"],
+    ],
+    [
+      "nothing with a set elsewhere that is kept",
+      known("a ready v1 x3"),
+      wanted(3, "v2", { ...movedSet, ...kept }),
+      [],
+    ],
+    [
+      "another set though two go elsewhere, for as long as that takes",
+      known("a stopping v1 x3", "b stopping v1 x3"),
+      wanted(3, "v2", { ...set, elsewhere: ["a", "b"] }),
+      ["start n1 v2 x3"],
+    ],
+    ["no third set here while two of them go", known("a stopping v1 x3", "b stopping v1 x3"), wanted(3, "v2", set), []],
+    [
+      "one more though one that is elsewhere has not gone",
+      known("a stopping v1", "b ready v1", "c ready v1"),
+      wanted(2, "v2", { elsewhere: ["a"] }),
+      ["start n1 v2"],
     ],
     ["to let in the second set", known("a ready v1 x3", "b candidate v2 x3"), wanted(3, "v2", set), ["admit b"]],
   ])("%s", (_what, replicas, want, expected) => {

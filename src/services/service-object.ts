@@ -8,7 +8,6 @@
  * - One that is to go gets no new leases, and is stopped when those that had it are over and its requests have ended.
  */
 import { DurableObject, exports } from "cloudflare:workers";
-import type { ReplicaRef } from "../adapters/service-host.ts";
 import type { Ask } from "../machines/evaluate.ts";
 import { Alarm } from "../objects/alarm.ts";
 import { News } from "../objects/news.ts";
@@ -19,7 +18,7 @@ import { hurried, NO_CRASHES, steadyAt } from "./_crashes.ts";
 import { Errands } from "./_errands.ts";
 import { factsOf, isServing } from "./_facts.ts";
 import { Holders } from "./_holders.ts";
-import type { Head } from "./_kept.ts";
+import type { Head, Replica } from "./_kept.ts";
 import { Ledger } from "./_ledger.ts";
 import { movesNow, planNow, releasedAt, write } from "./_moves.ts";
 import { noService, refusalOf } from "./_refusals.ts";
@@ -28,7 +27,14 @@ import { ServiceStore } from "./_service-store.ts";
 import { statusOf } from "./_status.ts";
 import { startsUntil, wantedCount } from "./_wanted.ts";
 import { drive, lookAgainAt, type Driven, type Situation, type Way } from "./drive.ts";
-import { LEASE_TTL_MS, type AcquireAnswer, type AcquireOrder, type Command, type HolderReport } from "./messages.ts";
+import {
+  LEASE_TTL_MS,
+  type AcquireAnswer,
+  type AcquireOrder,
+  type Command,
+  type HolderReport,
+  type LeasedReplica,
+} from "./messages.ts";
 
 /** Until whoever was lost is made up for: a runner that failed, a registry that did not answer. */
 const AGAIN_MS = 1_000;
@@ -151,12 +157,11 @@ export class ServiceObject extends DurableObject<unknown> {
   }
 
   /** Where those replicas are in an environment, whatever somebody says: what is not known there is left out. */
-  whereabouts(environment: string, replicas: readonly string[]): ReplicaRef[] {
-    const service = this.#name();
+  whereabouts(environment: string, replicas: readonly string[]): LeasedReplica[] {
     return this.#store
       .replicas()
       .filter((known) => known.environment === environment && replicas.includes(known.replica))
-      .map(({ replica, place, address }) => ({ service, replica, place, address }));
+      .map((each) => this.#refTo(each));
   }
 
   /** Command → JSON of `{error?}`. */
@@ -214,19 +219,16 @@ export class ServiceObject extends DurableObject<unknown> {
         now,
       );
       if (head.idleSince !== null) this.#write(() => this.#store.setHead({ ...head, idleSince: null }));
-      const refs = leased.map(({ replica, place, address, environment }) => ({
-        service: this.#name(),
-        replica,
-        place,
-        address,
-        environment,
-      }));
-      return { kind: "lease", ttlMs: LEASE_TTL_MS, replicas: refs };
+      return { kind: "lease", ttlMs: LEASE_TTL_MS, replicas: leased.map((each) => this.#refTo(each)) };
     }
     const error = refusalOf(head, { isStarting: replicas.some(({ phase }) => phase === "starting"), now });
     if (error === undefined) return undefined;
     this.#holders.answered(holder);
     return { kind: "refused", error };
+  }
+
+  #refTo({ replica, place, address, environment, environmentRevision }: Replica): LeasedReplica {
+    return { service: this.#name(), replica, place, address, environment, environmentRevision };
   }
 
   #warming(holder: string): AcquireAnswer {

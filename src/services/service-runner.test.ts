@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { ServiceHost } from "../adapters/service-host.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { ServiceSchema } from "../model/services.ts";
-import type { LookAnswer, StepAnswer, StepOrder } from "./messages.ts";
+import type { LookAnswer, ServiceSettings, StepAnswer, StepOrder } from "./messages.ts";
 import { askText, lookFor, stepText, type ServiceRunnerPorts } from "./service-runner.ts";
 
 type Call = { name: string; principal: unknown; caller: unknown; input: unknown; key: string | undefined };
@@ -12,7 +12,7 @@ const REPORT = { replica: "r-1", service: "albums", status: "ready" };
 const MACHINE = { name: "hot_cold", description: "", initial: "cold", states: {}, transitions: [] };
 
 type Options = { fields?: object; isGone?: boolean; isAsync?: boolean; environment?: object | null };
-const RUNNER = { adapter: "runner", active: true };
+const RUNNER = { adapter: "runner", active: true, config: {} };
 
 /** Ports over an outcome for each operation; what was called is noted. */
 function world(
@@ -38,7 +38,8 @@ function world(
     registry: {
       trigger: async () => (isGone ? undefined : row),
       triggersNamed: async () => (isGone ? [] : [row]),
-      manifests: async (kind: string, [name]: string[]) => new Map(rows[kind] === null ? [] : [[name, rows[kind]]]),
+      manifests: async (kind: string, [name]: string[]) =>
+        new Map(rows[kind] === null ? [] : [[name, { manifest: rows[kind], revision: 4 }]]),
     },
     host: (adapter: string) =>
       adapter === "runner" ? ({ unit: "replica", runs: ["process"] } as unknown as ServiceHost) : undefined,
@@ -199,6 +200,38 @@ test.each([
     settings: object;
   };
   expect(settings).toMatchObject({ unit, problem, machine: { initial: "cold" } });
+});
+
+const CLUSTER = { adapter: "runner", active: true, config: { cluster: "blue", slots: 1 } };
+const setsOf: ServiceRunnerPorts["host"] = (adapter) =>
+  ({ unit: "set", runs: ["process"], placedBy: adapter === "other" ? [] : ["cluster"] }) as unknown as ServiceHost;
+
+async function siteIn(environment: object, fields: object = {}): Promise<string> {
+  const { ports } = world({}, { environment, fields });
+  const { settings } = JSON.parse(await lookFor("albums", { ...ports, host: setsOf })) as { settings: ServiceSettings };
+  expect(settings.environmentRevision).toBe(4);
+  return settings.site;
+}
+
+describe("a look finds the environment elsewhere", () => {
+  test.each([
+    ["a setting that says where", { ...CLUSTER, config: { cluster: "green", slots: 1 } }, {}],
+    ["its adapter", { ...CLUSTER, adapter: "other" }, {}],
+    ["its name", CLUSTER, { environment: "attic" }],
+  ])("with %s", async (_what, environment, fields) => {
+    expect(await siteIn(environment, fields)).not.toBe(await siteIn(CLUSTER));
+  });
+
+  test.each([
+    ["any other setting", { ...CLUSTER, config: { cluster: "blue", slots: 9 } }],
+    [
+      "its description, capabilities and secrets",
+      { ...CLUSTER, description: "d", capabilities: { gpu: true }, secrets: { token: "t" } },
+    ],
+    ["being switched off", { ...CLUSTER, active: false }],
+  ])("not with %s", async (_what, environment) => {
+    expect(await siteIn(environment)).toBe(await siteIn(CLUSTER));
+  });
 });
 
 test("a look finds no row, or that nobody says", async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { ServiceHost } from "../adapters/service-host.ts";
 import { ExposureSchema, ServiceSchema, type ReplicaReport } from "../model/services.ts";
 import type { TriggerHandle } from "../model/triggers.ts";
+import type { LeasedReplica } from "./messages.ts";
 import { createServices, type ServicesOptions } from "./services.ts";
 
 const REPORT: ReplicaReport = {
@@ -21,11 +22,17 @@ const REPORT: ReplicaReport = {
 const REF = { service: "albums", replica: "r-1", place: "desk", address: null };
 const STEP = { service: "albums", replica: "r-1", revision: "v", count: 1, place: "", environment: "" };
 
+const AT = { ...REF, environment: "rack", environmentRevision: 3 };
+
 const machine = (initial: number) => ({ initial: "a", states: { a: { replicas: initial } } });
 
 function world(
   fields: object = {},
-  { isWanted = true, host = {} }: { isWanted?: boolean; host?: Partial<ServiceHost> } = {},
+  {
+    isWanted = true,
+    host = {},
+    known = [{ ...AT, address: "http://10.0.0.5:80" }],
+  }: { isWanted?: boolean; host?: Partial<ServiceHost>; known?: LeasedReplica[] } = {},
 ) {
   const log: string[] = [];
   const row = {
@@ -44,12 +51,12 @@ function world(
     unit: "replica",
     runs: ["process"],
     place: async () => "desk",
-    start: async ({ place, spec }, { name }) => {
-      log.push(`start ${place} in ${name} with ${JSON.stringify(spec.variables)}`);
+    start: async ({ place, spec }, { name, digest }) => {
+      log.push(`start ${place} in ${name}${digest} with ${JSON.stringify(spec.variables)}`);
       return REPORT;
     },
-    stop: async ({ replica, place, graceMs }, { name }) =>
-      void log.push(`stop ${replica} ${place} ${graceMs} in ${name}`),
+    stop: async ({ replica, place, graceMs }, { name, digest }) =>
+      void log.push(`stop ${replica} ${place} ${graceMs} in ${name}${digest}`),
     observe: async () => [],
     send: async () => ({ kind: "too_large" }),
     ...host,
@@ -60,7 +67,7 @@ function world(
       return isWanted;
     },
     whereabouts: async (environment: string, replicas: string[]) =>
-      environment === "rack" && replicas.includes("r-1") ? [{ ...REF, address: "http://10.0.0.5:80" }] : [],
+      known.filter((each) => each.environment === environment && replicas.includes(each.replica)),
     changed: async () => void log.push(`changed ${name}`),
     command: async () => JSON.stringify({ error: { code: "command_refused", detail: "no" } }),
     status: async () =>
@@ -74,7 +81,8 @@ function world(
         v.parse(ExposureSchema, { name: "web", service: "albums", base_path: "/api" }),
         v.parse(ExposureSchema, { name: "not_ours", service: "other" }),
       ],
-      environment: async (name: string) => (name === "gone" ? undefined : { name, adapter: "runner" }),
+      environment: async (name: string, revision?: number) =>
+        name === "gone" ? undefined : { name, adapter: "runner", digest: revision === undefined ? "" : `@${revision}` },
       serviceSecrets: async () => ({ KEY: "opened" }),
       stateMachine: async (name: string) => machine(name === "always_on" ? 1 : 0),
     },
@@ -87,7 +95,7 @@ describe("start()", () => {
   test("opens secrets, chooses a place and has it written down before anything starts there", async () => {
     const { services, row, log } = world({ variables: { MODE: "fast" } });
     expect(await services.start(row, STEP)).toEqual(REPORT);
-    expect(log).toEqual(["placed r-1 desk in rack", 'start desk in rack with {"MODE":"fast","KEY":"opened"}']);
+    expect(log).toEqual(["placed r-1 desk in rack", 'start desk in rack@3 with {"MODE":"fast","KEY":"opened"}']);
   });
 
   test("goes where it is already", async () => {
@@ -112,10 +120,18 @@ describe("start()", () => {
 
 test("stop() gives it its time, where it was started, and leaves alone what nobody here has started", async () => {
   const { services, row, log } = world({ stop_ms: 5 });
+  await services.stop(row, { ...STEP, place: "desk", address: null, environment: "rack" });
   await services.stop(row, { ...STEP, place: "desk", address: null, environment: "before" });
   const already = world({ run: { address: "http://10.0.0.1" } });
   await already.services.stop(already.row, { ...STEP, place: "", address: null });
-  expect([log, already.log]).toEqual([["stop r-1 desk 5 in before"], []]);
+  expect([log, already.log]).toEqual([["stop r-1 desk 5 in rack@3", "stop r-1 desk 5 in before"], []]);
+});
+
+test("stopGone() stops one whose row is gone where it was started", async () => {
+  const { services, row, log } = world({ stop_ms: 5 });
+  const step = { service: "albums", environment: "rack", replica: "r-1", place: "desk", address: null };
+  await services.stopGone({ do: "stop", ...step, row });
+  expect(log).toEqual(["stop r-1 desk 5 in rack@3"]);
 });
 
 test("observe() looks where the controller knows a replica to be, whatever address is given", async () => {
@@ -131,6 +147,20 @@ test("observe() looks where the controller knows a replica to be, whatever addre
   await services.observe(row, { service: "albums", replicas: [made], environment: "lan" });
   await services.observe(row, { service: "albums", replicas: [], environment: "lan" });
   expect(asked).toHaveLength(1);
+});
+
+test("observe() looks at each where it was started", async () => {
+  const asked: string[] = [];
+  const observe: ServiceHost["observe"] = async ({ replicas }, { name, digest }) => {
+    asked.push(`${replicas.map(({ replica }) => replica).join(" ")} in ${name}${digest}`);
+    return [];
+  };
+  const known = [AT, { ...AT, replica: "r-2", environmentRevision: 4 }, { ...AT, replica: "r-3" }];
+  const { services, row } = world({}, { host: { observe }, known });
+  const replicas = [REF, { ...REF, replica: "r-2" }, { ...REF, replica: "r-3" }];
+  await services.observe(row, { service: "albums", replicas, environment: "" });
+  await services.observe(row, { service: "albums", replicas: [], environment: "" });
+  expect(asked).toEqual(["r-1 r-3 in rack@3", "r-2 in rack@4", " in rack"]);
 });
 
 test("status() says how requests reach it through each of its exposures", async () => {

@@ -1,5 +1,5 @@
 /** Services as the rest of the platform uses them: their objects behind the built-in functions, their steps, told of what changes. */
-import type { ReplicaRef, ServiceHost } from "../adapters/service-host.ts";
+import type { ServiceHost } from "../adapters/service-host.ts";
 import { fromErrorData, SwitchyardError, type ErrorData } from "../core/errors.ts";
 import type { EnvironmentHandle } from "../model/environment.ts";
 import { sortOf, type ExposureRow, type ServiceRow } from "../model/services.ts";
@@ -8,7 +8,7 @@ import { answered, told } from "../objects/reach.ts";
 import type { ServicePorts, ServiceStatusView } from "../registry/builtins/service-functions.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ObjectStatus } from "./_status.ts";
-import type { Command, StepOrder } from "./messages.ts";
+import type { Command, LeasedReplica, StepOrder } from "./messages.ts";
 
 type Row = TriggerHandle<"service">;
 type Change = { kind: string; name: string };
@@ -27,7 +27,7 @@ export type ServiceStub = {
   status(): Promise<string | undefined>;
   command(text: string): Promise<string>;
   placed(replica: string, at: { environment: string; place: string }): Promise<boolean>;
-  whereabouts(environment: string, replicas: readonly string[]): Promise<ReplicaRef[]>;
+  whereabouts(environment: string, replicas: readonly string[]): Promise<LeasedReplica[]>;
   changed(): Promise<void>;
 };
 
@@ -46,8 +46,16 @@ export function createServices({ object, registry, host }: ServicesOptions): Ser
     return { ...view, exposures: exposures.map((exposure) => exposureView(exposure, { ...view, environments })) };
   };
 
-  const placeOf = async (name: string): Promise<{ environment: EnvironmentHandle; services: ServiceHost }> => {
-    const environment = await registry.environment(name);
+  /** Whoever asks names them; where they are is not for them to say, for it is acted on with the environment's own rights. */
+  const whereabouts = (service: string, { environment, replicas }: { environment: string; replicas: string[] }) =>
+    answered(the(service), async () => object(service).whereabouts(environment, replicas));
+
+  /** `revision` undefined: as today's row says. */
+  const placeOf = async (
+    name: string,
+    revision?: number,
+  ): Promise<{ environment: EnvironmentHandle; services: ServiceHost }> => {
+    const environment = await registry.environment(name, revision);
     const services = environment === undefined ? undefined : host(environment.adapter);
     if (environment !== undefined && services !== undefined) return { environment, services };
     throw new SwitchyardError(
@@ -62,9 +70,12 @@ export function createServices({ object, registry, host }: ServicesOptions): Ser
     step: { replica: string; place: string; address: string | null },
   ): Promise<void> => {
     if (sortOf(row) === "address") return;
-    const { environment, services } = await placeOf(where);
     const { replica, place, address } = step;
-    await services.stop({ service: row.name, replica, place, address, graceMs: row.stop_ms }, environment);
+    const service = row.name;
+    // One that its controller does not know has come back with its place.
+    const [known] = await whereabouts(service, { environment: where, replicas: [replica] });
+    const { environment, services } = await placeOf(where, known?.environmentRevision);
+    await services.stop({ service, replica, place, address, graceMs: row.stop_ms }, environment);
   };
 
   return {
@@ -79,9 +90,10 @@ export function createServices({ object, registry, host }: ServicesOptions): Ser
     },
 
     async start(row, { replica, revision, count, place: known, environment: where }) {
-      const { environment, services } = await placeOf(where === "" ? row.environment : where);
-      const { run, port, health, requires, stop_ms } = row;
-      const { name: service } = row;
+      const { name: service, run, port, health, requires, stop_ms } = row;
+      const there = where === "" ? row.environment : where;
+      const [is] = await whereabouts(service, { environment: there, replicas: [replica] });
+      const { environment, services } = await placeOf(there, is?.environmentRevision);
       const wanted = async (place: string): Promise<void> => {
         const at = { environment: environment.name, place };
         if (await answered(the(service), async () => object(service).placed(replica, at))) return;
@@ -105,16 +117,19 @@ export function createServices({ object, registry, host }: ServicesOptions): Ser
       await stopIn(environment === "" ? row.environment : environment, row, step);
     },
 
-    async observe(row, { replicas, environment: where }) {
-      const { environment, services } = await placeOf(where === "" ? row.environment : where);
+    async observe(row, { replicas: asked, environment: where }) {
       const { name: service, run, health } = row;
-      if (replicas.length === 0 && environment.name !== row.environment) return [];
-      // Whoever asks names them; where they are is not for them to say, for it is looked at with the environment's own rights.
-      const names = replicas.map(({ replica }) => replica);
-      const at = await answered(the(service), async () => object(service).whereabouts(environment.name, names));
-      if (at.length === 0 && names.length > 0) return [];
-      const reports = await services.observe({ service, run, health, replicas: at }, environment);
-      return reports.map(mutable);
+      const there = where === "" ? row.environment : where;
+      const look = async (replicas: readonly LeasedReplica[], revision?: number) => {
+        const { environment, services } = await placeOf(there, revision);
+        const refs = replicas.map(({ replica, place, address }) => ({ service, replica, place, address }));
+        return services.observe({ service, run, health, replicas: refs }, environment);
+      };
+      if (asked.length === 0) return there === row.environment ? (await look([])).map(mutable) : [];
+      const at = await whereabouts(service, { environment: there, replicas: asked.map(({ replica }) => replica) });
+      const places = Map.groupBy(at, ({ environmentRevision }) => environmentRevision);
+      const looks = await Promise.all([...places].map(([revision, some]) => look(some, revision)));
+      return looks.flat().map(mutable);
     },
 
     async stopGone({ environment, row, ...step }) {

@@ -28,17 +28,29 @@ export async function settingsOf(service: string, { registry, host }: SettingsPo
   if (handle === undefined) return null;
   const { revision: _revision, updated_at: _at, ...row } = handle;
   const machines = await registry.manifests("state_machine", [row.state_machine]);
-  const machine = machines.get(row.state_machine) as StateMachine | undefined;
-  const environments = await registry.manifests("environment", [row.environment]);
-  const environment = environments.get(row.environment) as Environment | undefined;
+  const machine = machines.get(row.state_machine)?.manifest as StateMachine | undefined;
+  const stored = (await registry.manifests("environment", [row.environment])).get(row.environment);
+  const environment = stored?.manifest as Environment | undefined;
   const runs = environment === undefined ? undefined : host(environment.adapter);
   const missing = machine === undefined ? `there is no state machine "${row.state_machine}"` : null;
   return {
     row,
     machine: { ...(machine ?? NOTHING), digest: await digestOf(machine ?? null) },
     unit: runs?.unit ?? null,
+    site: await siteOf(row, environment, runs),
+    environmentRevision: stored?.revision ?? 0,
     problem: missing ?? problemOf(row, environment, runs),
   };
+}
+
+async function siteOf(
+  { environment: name }: ServiceRow,
+  environment: Environment | undefined,
+  host: ServiceHost | undefined,
+): Promise<string> {
+  const placedBy = (host?.placedBy ?? []).map((setting) => [setting, environment?.config[setting]]);
+  const { adapter = "" } = environment ?? {};
+  return (await digestOf({ name, adapter, config: Object.fromEntries(placedBy) })).slice(0, 10);
 }
 
 /** As the second half of a sentence. */

@@ -99,10 +99,13 @@ test("a container becomes a Deployment with the first call, and goes with it", a
   }
 });
 
-test("a container becomes an ECS service with the first call, is rolled by an edit, and goes with it", async () => {
+test("a container becomes an ECS service with the first call, is rolled by an edit, moved by its environment's, and goes with it", async () => {
   const ecs = new FakeEcs();
   const services = (ecs.services = new FakeEcsServices());
-  const server = await served(ecs);
+  const elsewhere = new FakeEcs();
+  const moved = (elsewhere.services = new FakeEcsServices());
+  const servers = [await served(ecs), await served(elsewhere)];
+  const [endpoint, other] = servers.map((each) => `http://127.0.0.1:${(each.address() as AddressInfo).port}/`);
   try {
     await secret("aws_id", "AKID");
     await secret("aws_key", "the-secret-key");
@@ -114,7 +117,7 @@ test("a container becomes an ECS service with the first call, is rolled by an ed
           task_definition: "template",
           container: "main",
           subnets: ["subnet-1"],
-          endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+          endpoint,
           network: "private",
         },
         secrets: { access_key_id: "aws_id", secret_access_key: "aws_key" },
@@ -133,15 +136,97 @@ test("a container becomes an ECS service with the first call, is rolled by an ed
       .poll(() => JSON.stringify([...services.definitions.values()]), { timeout: 20_000 })
       .toContain('"MODE"');
     expect(await dev.call("fleet", {})).toMatchObject({ status: 200 });
+
+    // Another region: there first, then gone where it was.
+    const words = ["-s", "config.region=eu-west-1", "-s", `config.endpoint=${other}`];
+    expect(await dev.opctl(["edit", "environment", "fleet", ...words])).toMatchObject({ code: 0 });
+    await expect
+      .poll(() => [standing(services), standing(moved)], { timeout: 20_000 })
+      .toEqual([["INACTIVE"], ["ACTIVE"]]);
+    await untilService(dev, "fleet", (status) => alive(status).length === 1);
+    expect(await dev.call("fleet", {})).toMatchObject({ status: 200 });
+    expect(services.definitions.size).toBe(0);
+
     await dev.call("undeploy_service", { name: "fleet" });
     await untilService(dev, "fleet", (status) => status.state === "cold" && alive(status).length === 0);
-    expect([...services.services.values()].map(({ status }) => status)).toEqual(["INACTIVE"]);
-    expect(services.definitions.size).toBe(0);
+    expect([standing(moved), moved.definitions.size]).toEqual([["INACTIVE"], 0]);
   } finally {
-    server.closeAllConnections();
-    server.close();
+    for (const server of servers) {
+      server.closeAllConnections();
+      server.close();
+    }
   }
 });
+
+test("an environment that comes to name another namespace moves its service, and what it ran before is stopped there", async () => {
+  const api = await new FakeApi().open();
+  const spaces = ["blue", "green", "red"].map((name) => {
+    const workloads = new FakeWorkloads();
+    workloads.upstream = app.url;
+    api.apart.set(name, workloads);
+    return workloads;
+  });
+  const sizes = (): number[] =>
+    spaces.map(({ deployments, services, secrets }) => deployments.size + services.size + secrets.size);
+  const inNamespace = (namespace: string) => ({
+    adapter: "kubernetes-job",
+    config: { api_server: api.url, network: "private", namespace },
+  });
+  const moved = (wanted: number[]) => expect.poll(sizes, { timeout: 20_000 }).toEqual(wanted);
+  const over = new AbortController();
+  const refused: unknown[] = [];
+  const calls = async (): Promise<void> => {
+    while (!over.signal.aborted) {
+      const answer = await dev.call("nomad", {});
+      if (answer.status !== 200) refused.push(answer);
+    }
+  };
+  let callers: Promise<void>[] = [];
+  try {
+    await install("nomad", {
+      environment: inNamespace("blue"),
+      service: { run: { container: { image: "team/album:1" } }, health: { path: "/health", interval_ms: 200 } },
+    });
+    expect(await dev.call("nomad", {})).toMatchObject({ status: 200 });
+    expect(sizes()).toEqual([3, 0, 0]);
+    const [{ replica: first } = { replica: "" }] = (await observe(dev, "nomad")).replicas;
+    callers = Array.from({ length: 4 }, calls);
+
+    // What does not decide where it is moves nothing.
+    const wider = { ...inNamespace("blue"), description: "the blue one", capabilities: { gpu: true } };
+    await put(dev, "/registry/environments/nomad", wider);
+    await put(dev, "/registry/environments/nomad", inNamespace("green"));
+    await moved([0, 3, 0]);
+    const { replicas, ...rest } = await observe(dev, "nomad");
+    expect(replicas.map(({ replica, phase }) => [replica === first, phase])).toEqual([[false, "ready"]]);
+    expect(rest).toMatchObject({ problem: null });
+
+    // The row's own environment is another.
+    await put(dev, "/registry/environments/nomad_too", inNamespace("red"));
+    expect(await dev.opctl(["edit", "service", "nomad", "-s", "environment=nomad_too"])).toMatchObject({ code: 0 });
+    await moved([0, 0, 3]);
+
+    over.abort();
+    await Promise.all(callers);
+    expect(refused).toEqual([]);
+
+    // Told where it is to go, and gone before it can have gone there; so is what its environment was.
+    await put(dev, "/registry/environments/nomad_too", inNamespace("blue"));
+    for (const row of ["operations/nomad", "operations/nomad_post", "exposures/nomad", "services/nomad"]) {
+      expect(await dev.request(`/registry/${row}`, { method: "DELETE" })).toMatchObject({ ok: true });
+    }
+    expect(await dev.request("/registry/environments/nomad_too", { method: "DELETE" })).toMatchObject({ ok: true });
+    await moved([0, 0, 0]);
+  } finally {
+    over.abort();
+    await Promise.all(callers);
+    api.close();
+  }
+});
+
+function standing({ services }: FakeEcsServices): string[] {
+  return [...services.values()].map(({ status }) => status);
+}
 
 async function served(ecs: FakeEcs): Promise<Server> {
   const server = createServer((request, response) => {

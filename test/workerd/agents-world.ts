@@ -321,7 +321,11 @@ export class TestWorld {
       registry: {
         triggersNamed: (async () => (this.row === undefined ? [] : [this.row])) as never,
         manifests: async (_kind, names) =>
-          new Map(names.flatMap((name) => (this.jobs.has(name) ? [[name, this.jobs.get(name)]] : []))),
+          new Map(
+            names.flatMap((name) =>
+              this.jobs.has(name) ? [[name, { manifest: this.jobs.get(name), revision: 1 }]] : [],
+            ),
+          ),
       },
       dispatch: this.#dispatch(),
       executions: {

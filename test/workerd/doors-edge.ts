@@ -39,7 +39,9 @@ export class ServiceObject extends DurableObject {
         : {
             kind: "lease",
             ttlMs: LEASE_TTL_MS,
-            replicas: [{ service, replica: "r1", place: "desk", address: null, environment: "rack" }],
+            replicas: [
+              { service, replica: "r1", place: "desk", address: null, environment: "rack", environmentRevision: 1 },
+            ],
           };
     return JSON.stringify(answer);
   }

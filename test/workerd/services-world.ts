@@ -163,6 +163,9 @@ export class TestWorld {
   row: ServiceSettings["row"] | undefined;
   machine: ServiceSettings["machine"];
   unit: "replica" | "set" = "replica";
+  /** Its environment: another revision, and whether that is elsewhere. */
+  spot = "here";
+  environmentRevision = 1;
   problem: string | null = null;
   /** Runner → what it has. */
   readonly runners = new Map<string, Map<string, Kept>>([
@@ -220,8 +223,9 @@ export class TestWorld {
   }
 
   settings(): ServiceSettings | null {
-    const { row, machine, unit, problem } = this;
-    return row === undefined ? null : { row, machine, unit, problem };
+    const { row, machine, unit, problem, environmentRevision } = this;
+    if (row === undefined) return null;
+    return { row, machine, unit, problem, environmentRevision, site: `${row.environment} ${this.spot}` };
   }
 
   write(fields: object = {}, machine?: object | string): void {
@@ -235,6 +239,13 @@ export class TestWorld {
   /** As the write route does. */
   async put(fields: object = {}, machine?: object | string): Promise<void> {
     this.write(fields, machine);
+    await this.changed();
+  }
+
+  /** Its environment is edited: another `spot` is another place. */
+  async edit(spot = this.spot): Promise<void> {
+    this.spot = spot;
+    this.environmentRevision += 1;
     await this.changed();
   }
 
@@ -427,12 +438,13 @@ export class TestWorld {
     const { replica, revision, count } = order;
     const failure = this.failures.shift();
     if (failure !== undefined) return { kind: "failed", error: failure, again: true };
-    const place = order.place ?? this.#emptiest();
+    // A set is with none of a place's members.
+    const place = this.unit === "set" ? "" : (order.place ?? this.#emptiest());
     const life = this.#life;
     if (!(await this.stub.placed(replica, { environment: order.environment, place }))) {
       return { kind: "failed", error: errorOf("command_refused"), again: false };
     }
-    const runner = this.runners.get(place);
+    const runner = this.runners.get(place === "" ? "one" : place);
     if (runner === undefined) return { kind: "failed", error: errorOf("environment_unavailable"), again: true };
     if (!runner.has(replica)) this.begun.push(replica);
     const ended = this.ends.shift();

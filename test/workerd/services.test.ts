@@ -739,6 +739,155 @@ describe("a set", () => {
   });
 });
 
+/** Those that requests may go to, and by which revision of its environment requests get there. */
+const servedBy = async (world: TestWorld): Promise<[string, number][]> => {
+  const answer = await world.acquire();
+  await world.report();
+  if (answer.kind !== "lease") throw new Error(answer.kind);
+  return answer.replicas.map(({ replica, environmentRevision }) => [replica, environmentRevision]);
+};
+const warmSet = async (): Promise<TestWorld> => {
+  const world = new TestWorld({}, OPEN);
+  world.unit = "set";
+  await world.changed();
+  await world.stub.rest();
+  return world;
+};
+/** Noted as each is stopped: by which revision of its environment that is. */
+const stops = (world: TestWorld): string[] => {
+  const by: string[] = [];
+  world.beforeStop = async (replica) => {
+    const [known] = await world.stub.whereabouts(world.row?.environment ?? "own", [replica]);
+    by.push(`${replica} by ${known?.environmentRevision}`);
+  };
+  return by;
+};
+
+describe("an environment that is edited", () => {
+  it("holds at once for what runs, and moves nothing where it leads to the same place", async () => {
+    const world = await warmSet();
+    const [[replica, revision] = ["", 0]] = await servedBy(world);
+    expect(revision).toBe(1);
+    await world.edit();
+    await world.restart();
+    expect(await servedBy(world)).toEqual([[replica, 2]]);
+    await world.pass(10 * SECOND);
+    expect([world.begun, world.stopped]).toEqual([[replica], []]);
+  });
+
+  it("has a set started where it leads, and then stopped where it was started", async () => {
+    const world = await warmSet();
+    expect(await world.command({ do: "scale", replicas: 3 })).toBeUndefined();
+    await world.stub.rest();
+    const [[first] = [""]] = await servedBy(world);
+    const by = stops(world);
+    world.holds = true;
+    await world.edit("there");
+    expect(await world.status()).toMatchObject({
+      replicas: [
+        { replica: first, phase: "ready", count: 3 },
+        { phase: "starting", count: 3 },
+      ],
+    });
+    expect(await servedBy(world)).toEqual([[first, 1]]);
+    await world.release();
+    await world.pass(5 * SECOND);
+    const second = world.begun[1] ?? "";
+    expect([world.begun, world.stopped, by]).toEqual([[first, second], [first], [`${first} by 1`]]);
+    expect(await servedBy(world)).toEqual([[second, 2]]);
+    expect(await world.status()).toMatchObject({ replicas: [{ phase: "ready", count: 3 }], steps: [] });
+    expect(await world.events()).toContainEqual(expect.stringContaining('its environment "own" is elsewhere now'));
+  });
+
+  it("is one that a service has left: its set is started in the other, and stopped there", async () => {
+    const world = await warmSet();
+    const [[first] = [""]] = await servedBy(world);
+    await world.put({ environment: "other" });
+    await world.pass(5 * SECOND);
+    expect(world.stopped).toEqual([first]);
+    expect((await world.status()).environments).toEqual({ [world.begun[1] ?? ""]: "other" });
+  });
+
+  it("keeps what serves where a state keeps it, and goes back to it when it is taken back", async () => {
+    const world = await warmSet();
+    const [[first] = [""]] = await servedBy(world);
+    await world.put({}, { ...OPEN, states: { on: { replicas: null, revision: "kept" } } });
+    await world.edit("there");
+    await world.pass(5 * SECOND);
+    expect(await servedBy(world)).toEqual([[first, 1]]);
+    world.failures.push(...Array.from({ length: 9 }, () => errorOf("environment_forbids")));
+    await world.put({}, OPEN);
+    await world.pass(SECOND);
+    expect((await world.status()).crashes).toMatchObject({ failures: 2, reason: "environment_forbids: it failed" });
+    expect(await servedBy(world)).toEqual([[first, 1]]);
+    await world.edit("here");
+    await world.pass(10 * SECOND);
+    expect(await servedBy(world)).toEqual([[first, world.environmentRevision]]);
+    expect(await world.phases()).toEqual(["ready"]);
+  });
+
+  it("has what it ran stopped where that was, though the service is deleted right after", async () => {
+    const world = await warmSet();
+    const [[first] = [""]] = await servedBy(world);
+    const by = stops(world);
+    world.holds = true;
+    await world.edit("there");
+    const second = world.begun[1] ?? "";
+    world.row = undefined;
+    await world.changed();
+    await world.pass(5 * SECOND);
+    expect(new Set(by)).toEqual(new Set([`${first} by 1`, `${second} by 2`]));
+    expect([world.running(), await world.stub.status()]).toEqual([[], undefined]);
+  });
+
+  it("is moved once more though a place before does not answer, which is given up after a day", async () => {
+    const world = await warmSet();
+    await servedBy(world);
+    world.stopFailures.push(...Array.from({ length: 100 }, () => errorOf("environment_unavailable")));
+    await world.edit("nowhere");
+    await world.pass(5 * SECOND);
+    await world.edit("there");
+    await world.pass(5 * SECOND);
+    expect((await world.phases()).toSorted()).toEqual(["ready", "stopping", "stopping"]);
+    expect(await servedBy(world)).toEqual([[world.begun[2], 3]]);
+    clock.now += 23 * HOUR;
+    await world.pass(2 * MINUTE);
+    expect(await world.phases()).toHaveLength(3);
+    clock.now += HOUR;
+    await world.pass(2 * MINUTE);
+    expect(await world.phases()).toEqual(["ready"]);
+    expect(await world.events()).toContainEqual(expect.stringContaining("no row leads there any more"));
+  });
+
+  it("is not given up for what it leads to itself", async () => {
+    const world = await warmSet();
+    await servedBy(world);
+    world.stopFailures.push(...Array.from({ length: 100 }, () => errorOf("environment_unavailable")));
+    await world.put({ active: false });
+    await world.pass(5 * SECOND);
+    clock.now += 30 * HOUR;
+    await world.pass(2 * MINUTE);
+    expect(await world.phases()).toEqual(["stopping"]);
+    world.stopFailures.length = 0;
+    await world.pass(2 * MINUTE);
+    expect(world.running()).toEqual([]);
+  });
+
+  it("that keeps single ones now has what is left of a set's start stopped where it was begun", async () => {
+    const world = new TestWorld({}, OPEN);
+    world.unit = "set";
+    world.holds = true;
+    await world.changed();
+    const [first = ""] = world.begun;
+    world.unit = "replica";
+    await world.edit("runners");
+    await world.release();
+    await world.pass(10 * SECOND);
+    expect(world.stopped).toEqual([first]);
+    expect(await world.phases()).toEqual(["ready"]);
+  });
+});
+
 /** Warm, rolled, scaled down to nothing, and warm once more. */
 async function scenario(set: (world: TestWorld) => void): Promise<TestWorld> {
   const world = new TestWorld({}, BRIEF);
@@ -753,13 +902,34 @@ async function scenario(set: (world: TestWorld) => void): Promise<TestWorld> {
   return world;
 }
 
+/** A set, warm, whose environment comes to lead elsewhere and is then edited again. */
+async function move(set: (world: TestWorld) => void): Promise<TestWorld> {
+  const world = new TestWorld({}, BRIEF);
+  world.unit = "set";
+  set(world);
+  await world.acquire();
+  await world.report();
+  await world.edit("there");
+  await world.pass(3 * SECOND);
+  await world.edit();
+  await world.acquire();
+  await world.report();
+  await world.pass(SECOND);
+  return world;
+}
+
 describe("killed", () => {
-  it.each(["dieBefore", "dieAfter"] as const)(
-    "around any write it starts nothing twice and forgets nothing (%s)",
-    async (where) => {
+  it.each([
+    ["dieBefore", "a roll", scenario],
+    ["dieAfter", "a roll", scenario],
+    ["dieBefore", "a move", move],
+    ["dieAfter", "a move", move],
+  ] as const)(
+    "around any write it starts nothing twice and forgets nothing (%s, %s)",
+    async (where, _what, live) => {
       const first = firstKill(where);
       for (let at = first, writes = first; at <= writes; at += EVERY) {
-        const world = await scenario((each) => void (each[where] = at));
+        const world = await live((each) => void (each[where] = at));
         writes = Math.max(writes, Math.min(world.writes, 60));
         const status = await world.status();
         const running = world.running().map(({ replica }) => replica);

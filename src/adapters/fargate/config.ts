@@ -53,4 +53,18 @@ export const FargateConfigSchema = v.pipe(
   ),
 );
 
+/** Where a service's set is, and what ECS takes only when a set is made. The account is by the credentials, and not looked at. */
+export const PLACED_BY: readonly (keyof FargateConfig)[] = [
+  "region",
+  "endpoint",
+  "cluster",
+  "subnets",
+  "security_groups",
+  "assign_public_ip",
+  "launch_type",
+  "capacity_provider",
+  "platform_version",
+  "target_group",
+];
+
 export type FargateConfig = v.InferOutput<typeof FargateConfigSchema>;

@@ -10,7 +10,7 @@ import type { EnvironmentHandle } from "../adapter.ts";
 import type { ReplicaRef, ServiceHost, StartOrder } from "../service-host.ts";
 import { containerOf, lookUntil, notRolled, orRefused, portOf, reportOf, setNames } from "../service-place.ts";
 import { notSent, sendToService, urlUnder } from "../service-send.ts";
-import { FargateConfigSchema } from "./config.ts";
+import { FargateConfigSchema, PLACED_BY } from "./config.ts";
 import { ecsApi, EcsRefusal, type EcsCall } from "./ecs-api.ts";
 import { describeSets, identityAt, look, networkOf, setsOf, tasksOf, type Place, type Seen } from "./ecs-look.ts";
 import {
@@ -48,6 +48,7 @@ export function ecsServices(ports: Ports): ServiceHost {
   return {
     unit: "set",
     runs: ["container"],
+    placedBy: PLACED_BY,
     async start(order, environment) {
       const container = containerOf(order, environment);
       return at(environment, (place) => startSet(order, { place, ...container }));

@@ -70,6 +70,8 @@ export class FakeApi {
   created = 0;
   url = "";
   workloads: FakeWorkloads | undefined;
+  /** Namespace → what is there, where it is not with all others. */
+  readonly apart = new Map<string, FakeWorkloads>();
   readonly #server = createServer((request, response) => {
     const pieces: Buffer[] = [];
     request.on("data", (piece: Buffer) => pieces.push(piece));
@@ -127,7 +129,8 @@ export class FakeApi {
     }
     const next = this.answers[wordsOf(asked)]?.shift();
     if (next !== undefined) return next;
-    const answer = this.workloads?.answer(asked, text) ?? this.#usual(asked);
+    const workloads = this.apart.get(/\/namespaces\/([^/]+)\//.exec(pathname)?.[1] ?? "") ?? this.workloads;
+    const answer = workloads?.answer(asked, text) ?? this.#usual(asked);
     return this.losesAnswers-- > 0 ? new Error("lost") : answer;
   }
 

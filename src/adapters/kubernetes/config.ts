@@ -51,4 +51,7 @@ export const KubernetesJobConfigSchema = v.strictObject({
   network,
 });
 
+/** Where a service's set is; the token is for whichever API server is named. */
+export const PLACED_BY: readonly (keyof KubernetesJobConfig)[] = ["api_server", "namespace"];
+
 export type KubernetesJobConfig = v.InferOutput<typeof KubernetesJobConfigSchema>;

@@ -10,7 +10,7 @@ import type { AdapterPorts, EnvironmentHandle } from "../adapter.ts";
 import type { ReplicaRef, ServiceHost, StartOrder } from "../service-host.ts";
 import { containerOf, lookUntil, notRolled, orRefused, reportOf, setNames } from "../service-place.ts";
 import { notSent, sendToService, urlUnder } from "../service-send.ts";
-import { KubernetesJobConfigSchema, type KubernetesJobConfig } from "./config.ts";
+import { KubernetesJobConfigSchema, PLACED_BY, type KubernetesJobConfig } from "./config.ts";
 import { REVISION_LABEL, SERVICE_LABEL, SET_LABEL, setObjects } from "./deployment-body.ts";
 import { isReady, newest, reportOfSet, standingOf, type KubeDeployment, type Standing } from "./deployment-state.ts";
 import type { KubePod } from "./job-state.ts";
@@ -43,6 +43,7 @@ export function kubeServices(ports: Ports): ServiceHost {
   return {
     unit: "set",
     runs: ["container"],
+    placedBy: PLACED_BY,
     start: async (order, environment) =>
       orThrown(startSet(order, { cluster: clusterOf(environment), environment, ports }), environment),
     stop: async (replica, environment) =>

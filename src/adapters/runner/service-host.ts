@@ -62,6 +62,7 @@ export function runnerServices(ports: RunnerPorts): Required<ServiceHost> {
   return {
     unit: "replica",
     runs: ["process", "container"],
+    placedBy: [],
     place,
     async start(order, environment) {
       const { service, replica, revision, spec } = order;
