@@ -39,6 +39,7 @@ import { Gate } from "./executor/gate.ts";
 import { MetricsBoard } from "./metrics/metrics-board.ts";
 import { wireTelemetry } from "./metrics/wire-telemetry.ts";
 import type { EndNote } from "./model/ended.ts";
+import { told } from "./objects/reach.ts";
 import type { Outcome } from "./model/outcome.ts";
 import type { Caller, Principal } from "./model/principal.ts";
 import { DELIVERY_FUNCTION, deliveryInput } from "./registry/builtins/delivery-function.ts";
@@ -58,6 +59,7 @@ import * as agentRunner from "./agents/agent-runner.ts";
 import { createAgents } from "./agents/agents.ts";
 import { Scheduler } from "./triggers/schedules/scheduler.ts";
 import { createSchedules, SchedulerObjects } from "./triggers/schedules/schedules.ts";
+import { nameOfScheduler, SCHEDULER_SHARDS } from "./triggers/schedules/shards.ts";
 import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
 import { createDoors } from "./services/doors.ts";
@@ -134,6 +136,7 @@ type Wired = {
   platform: Platform;
   runner: RunnerPorts;
   agents: agentRunner.AgentRunnerPorts;
+  clockWasSet(was: number): Promise<void>;
   services: serviceRunner.ServiceRunnerPorts & { look(): Promise<void> };
   triggers: FirePorts & Omit<TellPorts, "read"> & { registry: Registry; look(): Promise<void> };
 };
@@ -401,7 +404,8 @@ function wire(env: Bindings): Wired {
     stop: (order: Parameters<typeof services.stopGone>[0]) => services.stopGone(order),
     look: () => services.look(),
   };
-  return { platform, runner, triggers, agents: directed, services: kept };
+  const clockWasSet = (was: number) => tellOfClock(env, registry, was);
+  return { platform, runner, triggers, agents: directed, services: kept, clockWasSet };
 }
 
 function isPool({ active, adapter }: { active: boolean; adapter: string }): boolean {
@@ -411,6 +415,24 @@ function isPool({ active, adapter }: { active: boolean; adapter: string }): bool
 /** A collector is mostly beside the platform: where there is a network of the team's own, it is asked through that. */
 function collectorFetch({ PRIVATE_NETWORK: own }: Bindings): (request: Request) => Promise<Response> {
   return own === undefined ? (request) => fetch(request) : (request) => own.fetch(request);
+}
+
+/** Everybody who waits for a time by an alarm. `was`: what time it would be. */
+async function tellOfClock(env: Bindings, registry: Pick<Registry, "triggers">, was: number): Promise<void> {
+  const shards = Array.from({ length: SHARDS }, (_, shard) => env.EXECUTIONS.getByName(nameOfShard(shard)));
+  const schedulers = Array.from({ length: SCHEDULER_SHARDS }, (_, shard) =>
+    env.SCHEDULER.getByName(nameOfScheduler(shard)),
+  );
+  const tell = (stubs: readonly { clockWasSet(was: number): Promise<void> }[]) =>
+    Promise.all(stubs.map((stub) => told("clock", () => stub.clockWasSet(was))));
+  await Promise.all([
+    tell([...shards, ...schedulers]),
+    told("clock", async () => {
+      const [agents, services] = await Promise.all([registry.triggers("agent"), registry.triggers("service")]);
+      await tell(agents.map(({ name }) => env.AGENTS.getByName(name)));
+      await tell(services.map(({ name }) => env.SERVICES.getByName(name)));
+    }),
+  ]);
 }
 
 let wired: Wired | undefined;
@@ -510,5 +532,11 @@ export default {
       waitUntil(wired.services.look());
     }
     return app.fetch(request, env, context);
+  },
+
+  /** The clock was set: see cli/dev/clock-watch.ts. On Cloudflare nobody says so. */
+  async scheduled({ scheduledTime }, env) {
+    wired ??= wire(env);
+    await wired.clockWasSet(scheduledTime);
   },
 } satisfies ExportedHandler<Bindings>;
