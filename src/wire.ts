@@ -30,6 +30,7 @@ import { Recorder } from "./executions/recorder.ts";
 import { Waiting } from "./executions/waiting.ts";
 import { createExecutor } from "./executor/create-executor.ts";
 import { wireTelemetry } from "./metrics/wire-telemetry.ts";
+import { told } from "./objects/reach.ts";
 import type { Outcome } from "./model/outcome.ts";
 import type { Caller, Principal } from "./model/principal.ts";
 import { DELIVERY_FUNCTION, deliveryInput } from "./registry/builtins/delivery-function.ts";
@@ -43,6 +44,7 @@ import type { FirePorts } from "./triggers/schedules/fire.ts";
 import type { AgentRunnerPorts } from "./agents/agent-runner.ts";
 import { createAgents } from "./agents/agents.ts";
 import { createSchedules, SchedulerObjects } from "./triggers/schedules/schedules.ts";
+import { nameOfScheduler, SCHEDULER_SHARDS } from "./triggers/schedules/shards.ts";
 import plugins from "../switchyard.adapters.js";
 import { createRegistry, type Registry } from "./registry/registry.ts";
 import { createDoors } from "./services/doors.ts";
@@ -66,6 +68,7 @@ export type Wired = {
   platform: Platform;
   runner: RunnerPorts;
   agents: AgentRunnerPorts;
+  clockWasSet(was: number): Promise<void>;
   services: ServiceRunnerPorts & { look(): Promise<void> };
   triggers: FirePorts & Omit<TellPorts, "read"> & { registry: Registry; look(): Promise<void> };
 };
@@ -333,7 +336,8 @@ export function wire(env: Bindings): Wired {
     stop: (order: Parameters<typeof services.stopGone>[0]) => services.stopGone(order),
     look: () => services.look(),
   };
-  return { platform, runner, triggers, agents: directed, services: kept };
+  const clockWasSet = (was: number) => tellOfClock(env, registry, was);
+  return { platform, runner, triggers, agents: directed, services: kept, clockWasSet };
 }
 
 function isPool({ active, adapter }: { active: boolean; adapter: string }): boolean {
@@ -343,4 +347,22 @@ function isPool({ active, adapter }: { active: boolean; adapter: string }): bool
 /** A collector is mostly beside the platform: where there is a network of the team's own, it is asked through that. */
 function collectorFetch({ PRIVATE_NETWORK: own }: Bindings): (request: Request) => Promise<Response> {
   return own === undefined ? (request) => fetch(request) : (request) => own.fetch(request);
+}
+
+/** Everybody who waits for a time by an alarm. `was`: what time it would be. */
+async function tellOfClock(env: Bindings, registry: Pick<Registry, "triggers">, was: number): Promise<void> {
+  const shards = Array.from({ length: SHARDS }, (_, shard) => env.EXECUTIONS.getByName(nameOfShard(shard)));
+  const schedulers = Array.from({ length: SCHEDULER_SHARDS }, (_, shard) =>
+    env.SCHEDULER.getByName(nameOfScheduler(shard)),
+  );
+  const tell = (stubs: readonly { clockWasSet(was: number): Promise<void> }[]) =>
+    Promise.all(stubs.map((stub) => told("clock", () => stub.clockWasSet(was))));
+  await Promise.all([
+    tell([...shards, ...schedulers]),
+    told("clock", async () => {
+      const [agents, services] = await Promise.all([registry.triggers("agent"), registry.triggers("service")]);
+      await tell(agents.map(({ name }) => env.AGENTS.getByName(name)));
+      await tell(services.map(({ name }) => env.SERVICES.getByName(name)));
+    }),
+  ]);
 }

@@ -140,4 +140,10 @@ export default {
     }
     return app.fetch(request, env, context);
   },
+
+  /** The clock was set: see cli/dev/clock-watch.ts. On Cloudflare nobody says so. */
+  async scheduled({ scheduledTime }, env) {
+    wired ??= wire(env);
+    await wired.clockWasSet(scheduledTime);
+  },
 } satisfies ExportedHandler<Bindings>;

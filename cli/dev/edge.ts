@@ -9,6 +9,7 @@ import { SwitchyardError } from "../../src/core/errors.ts";
 import { PLUGINS_MODULE } from "../build/plugins.ts";
 import { mortalWorkerd } from "../../src/executor/workerd.node.ts";
 import type { Executors } from "../../src/executor/supervisor.node.ts";
+import { ClockWatch } from "./clock-watch.ts";
 import type { RunningRegistry } from "./registry-child.ts";
 import type { StateFolder } from "./state-folder.ts";
 
@@ -76,7 +77,23 @@ export async function startEdge(options: EdgeOptions): Promise<{ close(): Promis
   const look = async (): Promise<void> => {
     if (relaunching === undefined && !(await listens(port))) lost();
   };
-  const timer = setInterval(() => void look(), LOOK_EVERY_MS);
+  const watch = new ClockWatch(LOOK_EVERY_MS, Date.now());
+  const lookAtClock = async (): Promise<void> => {
+    const was = watch.look(Date.now());
+    if (was === undefined) return;
+    log(`edge: the clock was set, or the machine has slept: it would be ${new Date(was).toISOString()}`);
+    try {
+      const worker = await current.edge.getWorker("switchyard");
+      await worker.scheduled({ scheduledTime: new Date(was) });
+    } catch (error) {
+      // One that is being started again sets its alarms anew.
+      log(`edge: ${String(error)}`);
+    }
+  };
+  const timer = setInterval(() => {
+    void lookAtClock();
+    void look();
+  }, LOOK_EVERY_MS);
   timer.unref();
   return {
     async close() {

@@ -204,6 +204,12 @@ export class AgentStore {
     this.#sql.exec("DELETE FROM held WHERE seq = ?", seq);
   }
 
+  /** Nothing is put off any longer. */
+  putBack(now: number): void {
+    this.#sql.exec("UPDATE steps SET retry_at = ? WHERE retry_at > ?", now, now);
+    this.#sql.exec("UPDATE sensors SET next_at = ? WHERE next_at > ?", now, now);
+  }
+
   /** When each sensor is to be read next, by its path. */
   sensors(): Map<string, number> {
     const rows = this.#sql.exec<{ path: string; next_at: number }>("SELECT * FROM sensors").toArray();

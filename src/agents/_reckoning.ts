@@ -70,6 +70,12 @@ export class Reckoning {
     return after.phase === "unreachable" ? this.rethink(after) : this.#save(after);
   }
 
+  /** The clock was: what was put off is done now. */
+  putBack(head: Head, now: number): Head {
+    this.#store.putBack(now);
+    return this.#save({ ...head, since: Math.min(head.since, now), notBefore: Math.min(head.notBefore, now) });
+  }
+
   /** Something has changed by which a target may be missed or reached. */
   rethink(head: Head): Head {
     return this.#save({ ...head, replan: true, failures: 0, undone: 0, notBefore: 0 });

@@ -10,6 +10,7 @@ import { DurableObject, exports } from "cloudflare:workers";
 import { inPieces } from "../core/pieces.ts";
 import type { AgentPhase } from "../model/agent-states.ts";
 import { Alarm } from "../objects/alarm.ts";
+import { LatestTime } from "../objects/latest-time.ts";
 import { News } from "../objects/news.ts";
 import type { Json, Value } from "../planner/index.ts";
 import { AgentStore, type Head, type StepRow } from "./_agent-store.ts";
@@ -70,6 +71,7 @@ export class AgentObject extends DurableObject<unknown> {
   readonly #sensors: Sensors;
   /** Steps that somebody was asked about. */
   readonly #asked = new Map<string, symbol>();
+  readonly #latest = new LatestTime();
   #planning = false;
 
   constructor(state: DurableObjectState, env: unknown) {
@@ -122,6 +124,12 @@ export class AgentObject extends DurableObject<unknown> {
     this.#adopt(settings, (head) => (head.phase === "unreachable" ? this.#reckoning.rethink(head) : head));
   }
 
+  /** The clock was set, or the machine has slept; `was`: what time it would be. An alarm rings by what was left of it before. */
+  clockWasSet(was: number): void {
+    this.#latest.note(was);
+    if (this.#store.head() !== undefined) this.#write((now) => this.#alarm.by(now));
+  }
+
   /** undefined: it has never been set a target, or told anything. */
   status(): string | undefined {
     const head = this.#store.head();
@@ -153,12 +161,10 @@ export class AgentObject extends DurableObject<unknown> {
   /** Events after the one; waits for the next where there are none, until the agent is deleted. */
   async watch(after: number, waitMs: number): Promise<AgentEvent[]> {
     const wasThere = this.#store.head() !== undefined;
-    for (const giveUpAt = Date.now() + waitMs; ;) {
+    for (let leftMs = waitMs; ; leftMs = await this.#news.next("events", leftMs)) {
       const events = this.#store.events(after, EVENTS_AT_ONCE);
-      const remaining = giveUpAt - Date.now();
-      if (events.length > 0 || remaining <= 0) return events;
+      if (events.length > 0 || leftMs <= 0) return events;
       if (wasThere && this.#store.head() === undefined) return [];
-      await this.#news.next("events", remaining);
     }
   }
 
@@ -175,7 +181,7 @@ export class AgentObject extends DurableObject<unknown> {
   override async alarm(): Promise<void> {
     // A throw would be repeated a few times and then forgotten, and with it everything that is due.
     try {
-      this.#alarm.fired();
+      this.#alarm.fired(Date.now());
       if (this.#store.head() !== undefined) this.#write(() => undefined);
     } catch (error) {
       console.error(JSON.stringify({ level: "error", message: `agents: alarm: ${String(error)}` }));
@@ -348,7 +354,10 @@ export class AgentObject extends DurableObject<unknown> {
     try {
       const now = Date.now();
       const before = this.#store.lastEvent();
+      const known = this.#store.head();
+      const isPutBack = this.#latest.putBackMs(now, known?.since) > 0;
       const result = this.ctx.storage.transactionSync(() => {
+        if (isPutBack && known !== undefined) this.#reckoning.putBack(known, now);
         const done = work(now);
         if (this.#store.head() !== undefined) this.#move(now);
         return done;

@@ -76,6 +76,11 @@ export class Outbox {
     return due ?? undefined;
   }
 
+  /** The clock was. */
+  putBack(now: number): void {
+    this.#ports.sql.exec("UPDATE outbox SET due = ? WHERE due > ?", now, now);
+  }
+
   /** Those of the executions that are still to be told of: they must be kept until then. */
   holds(ids: readonly string[]): ReadonlySet<string> {
     const rows = this.#ports.sql.exec<{ id: string }>(

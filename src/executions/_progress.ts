@@ -134,10 +134,11 @@ export class Progress {
     );
   }
 
-  endLeases(now: number): void {
+  /** `lateMs`: for so long nobody could be heard of, as far as is known. */
+  endLeases(now: number, lateMs: number): void {
     const running = [...this.#parts.queue.running.values()];
     // A clock that was set back meanwhile must not give anybody until then to be heard of.
-    for (const each of running) each.leasedUntil = Math.min(each.leasedUntil, leaseOf(each.head, now));
+    for (const each of running) each.leasedUntil = Math.min(each.leasedUntil + lateMs, leaseOf(each.head, now));
     this.interrupt(
       running.filter(({ leasedUntil }) => leasedUntil <= now),
       now,

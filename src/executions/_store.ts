@@ -182,6 +182,16 @@ export class Store {
     return due ?? undefined;
   }
 
+  /** Those that wait for their delay or their next attempt, not those that expire or are kept. */
+  putBack(byMs: number, now: number): void {
+    this.#sql.exec(
+      "UPDATE executions SET due = max(due - ?, ?) WHERE due > ? AND ready = 0 AND status IN ('queued', 'retrying')",
+      byMs,
+      now,
+      now,
+    );
+  }
+
   input(seq: number): Payload | undefined {
     return this.#payload("inputs", seq);
   }

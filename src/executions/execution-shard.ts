@@ -17,6 +17,7 @@ import type { ItemOutcome } from "../model/outcome.ts";
 import { Acceptance } from "./_acceptance.ts";
 import { Alarm } from "../objects/alarm.ts";
 import { listIds, listOutputs, type IdRange } from "./_listing.ts";
+import { LatestTime } from "../objects/latest-time.ts";
 import { News } from "../objects/news.ts";
 import { Outbox } from "./_outbox.ts";
 import { tellEnded } from "./_tell-ended.ts";
@@ -75,6 +76,7 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
   readonly #progress: Progress;
   readonly #artifacts: ArtifactIndex;
   readonly #payloads: PayloadSweep;
+  readonly #latest = new LatestTime();
   #pumping = false;
 
   constructor(state: DurableObjectState, env: ShardEnv) {
@@ -248,26 +250,22 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
     { version, afterLog, waitMs }: { version: number; afterLog: number; waitMs: number },
   ): Promise<Watched | undefined> {
     const { store, news } = this.#parts;
-    for (const giveUpAt = Date.now() + waitMs; ;) {
+    for (let leftMs = waitMs; ; leftMs = await news.next(id, leftMs)) {
       const row = store.find(id);
       if (row === undefined) return undefined;
       const logs = store.logs(row.seq, { after: afterLog, limit: 200 });
-      const remaining = giveUpAt - Date.now();
-      if (row.version > version || logs.length > 0 || remaining <= 0)
+      if (row.version > version || logs.length > 0 || leftMs <= 0)
         return { version: row.version, view: toView(row), logs };
-      await news.next(id, remaining);
     }
   }
 
   /** See Executions.wait. */
   async wait(id: string, waitMs: number): Promise<ExecutionView | undefined> {
     const { store, news } = this.#parts;
-    for (const giveUpAt = Date.now() + waitMs; ;) {
+    for (let leftMs = waitMs; ; leftMs = await news.next(id, leftMs)) {
       const row = store.find(id);
-      const remaining = giveUpAt - Date.now();
       if (row === undefined) return undefined;
-      if (isFinal(row.status as ExecutionStatus) || remaining <= 0) return toView(row);
-      await news.next(id, remaining);
+      if (isFinal(row.status as ExecutionStatus) || leftMs <= 0) return toView(row);
     }
   }
 
@@ -280,6 +278,12 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
   /** Starts the object, if it was not, and with it what waits in it. */
   wake(): void {
     // The constructor does it.
+  }
+
+  /** The clock was set, or the machine has slept; `was`: what time it would be. An alarm rings by what was left of it before. */
+  clockWasSet(was: number): void {
+    this.#latest.note(was);
+    this.#write((now) => this.#parts.alarm.by(now));
   }
 
   beginArtifact(request: BeginRequest): BeginReply {
@@ -328,10 +332,10 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
     const { store, alarm, outbox } = this.#parts;
     // A throw would be repeated a few times and then forgotten, and with it everything that is due.
     try {
-      alarm.fired();
       const now = Date.now();
+      const lateMs = alarm.fired(now);
       this.#write(() => {
-        this.#progress.endLeases(now);
+        this.#progress.endLeases(now, lateMs);
         this.#progress.handleDue(store.dueBy(now, DUE_AT_ONCE), now);
         store.forgetKeys(now, DUE_AT_ONCE);
         this.#launch(this.#progress.pump(now));
@@ -430,12 +434,24 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
     if (queue.running.size > 0) alarm.by(now + LEASE_MS);
   }
 
+  /** The clock was. Waits are counted from when they began: they end as if it had not been. */
+  #putBack(byMs: number, now: number): void {
+    const { store, outbox } = this.#parts;
+    store.putBack(byMs, now);
+    outbox.putBack(now);
+    this.#armForNext();
+  }
+
   /** All of it or nothing. What fails leaves memory and tables apart, so this object ends and another begins. */
   #write<Result>(work: (now: number) => Result): Result {
     const { queue, alarm } = this.#parts;
     try {
       const now = Date.now();
-      const result = this.ctx.storage.transactionSync(() => work(now));
+      const putBackMs = this.#latest.putBackMs(now);
+      const result = this.ctx.storage.transactionSync(() => {
+        if (putBackMs > 0) this.#putBack(putBackMs, now);
+        return work(now);
+      });
       if (queue.running.size > 0) alarm.by(now + LEASE_MS);
       alarm.set();
       return result;

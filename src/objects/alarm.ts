@@ -13,6 +13,7 @@ export class Alarm {
   readonly #storage: DurableObjectStorage;
   #at = Number.POSITIVE_INFINITY;
   #wanted = Number.POSITIVE_INFINITY;
+  #lateMs = 0;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -31,6 +32,7 @@ export class Alarm {
   set(): void {
     const now = Date.now();
     if (this.#at < now - OVERDUE_MS) {
+      this.#noteLate(now);
       this.#at = now;
       this.#wanted = Number.POSITIVE_INFINITY;
       void this.#renew(now);
@@ -60,9 +62,20 @@ export class Alarm {
     await this.#storage.setAlarm(this.#at);
   }
 
-  /** The runtime forgets an alarm when it calls. */
-  fired(): void {
+  /**
+   * The runtime forgets an alarm when it calls. Answers how late it is, where it is late at all: the clock was put forward, or
+   * the machine has slept, and that nobody was heard of for so long proves nothing.
+   */
+  fired(now: number): number {
+    this.#noteLate(now);
+    const lateMs = this.#lateMs;
+    this.#lateMs = 0;
     this.#at = Number.POSITIVE_INFINITY;
     this.#wanted = Number.POSITIVE_INFINITY;
+    return lateMs;
+  }
+
+  #noteLate(now: number): void {
+    if (this.#at < now - OVERDUE_MS) this.#lateMs += now - this.#at;
   }
 }

@@ -10,6 +10,7 @@
 import { DurableObject, exports } from "cloudflare:workers";
 import type { Ask } from "../machines/evaluate.ts";
 import { Alarm } from "../objects/alarm.ts";
+import { LatestTime } from "../objects/latest-time.ts";
 import { News } from "../objects/news.ts";
 import { createAsk } from "./_asking.ts";
 import { direct, type Directing } from "./_commands.ts";
@@ -44,8 +45,6 @@ const STEPS_MS = 60_000;
 const TURNS = 32;
 /** Idle for so long, that is written down: this object may be put to sleep. */
 const IDLE_NOTE_MS = 5_000;
-/** Clocks are set right by less than that all the time. */
-const BACK_MS = 5_000;
 /** The last ones, in the status. */
 const EVENTS_SHOWN = 50;
 
@@ -69,8 +68,7 @@ export class ServiceObject extends DurableObject<unknown> {
   #next: readonly Way[] = [];
   #thinking: Promise<void> | undefined;
   #isRestless = false;
-  /** The latest that it has seen of the clock. */
-  #latest = 0;
+  readonly #latest = new LatestTime();
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env);
@@ -104,7 +102,6 @@ export class ServiceObject extends DurableObject<unknown> {
   /** A lease for who reports, AcquireOrder → AcquireAnswer. Waits until a replica is ready, or it is of no use to wait. */
   async acquire(text: string): Promise<string> {
     const order = JSON.parse(text) as AcquireOrder;
-    const until = Date.now() + order.waitMs;
     const failed = this.#store.head() === undefined ? await this.#rows.look() : undefined;
     if (failed !== undefined) return JSON.stringify({ kind: "refused", error: failed } satisfies AcquireAnswer);
     this.#heard(order);
@@ -116,9 +113,9 @@ export class ServiceObject extends DurableObject<unknown> {
       this.#holders.heard({ ...order, waiting: Math.max(1, order.waiting), begun: 0 }, Date.now());
       if (this.#rows.isDue(Date.now())) void this.#rows.look().then(() => this.#think());
       this.#holders.asks(order.holder, 1, Date.now());
-      while (answer === undefined && Date.now() < until) {
+      for (let leftMs = order.waitMs; answer === undefined && leftMs > 0;) {
         this.#kick();
-        await this.#news.next("replicas", until - Date.now());
+        leftMs = await this.#news.next("replicas", leftMs);
         answer = this.#answer(order.holder);
       }
       this.#holders.asks(order.holder, -1, Date.now());
@@ -144,6 +141,13 @@ export class ServiceObject extends DurableObject<unknown> {
     if (error !== undefined && this.#store.head() !== undefined) this.#alarm.by(Date.now() + AGAIN_MS);
     this.#alarm.set();
     // What is asked of operations may take its time, and whoever wrote the row waits for this.
+    this.#kick();
+  }
+
+  /** The clock was set, or the machine has slept; `was`: what time it would be. An alarm rings by what was left of it before. */
+  clockWasSet(was: number): void {
+    this.#latest.note(was);
+    this.#alarm.by(Date.now());
     this.#kick();
   }
 
@@ -186,7 +190,7 @@ export class ServiceObject extends DurableObject<unknown> {
   override async alarm(): Promise<void> {
     // A throw would be repeated a few times and then forgotten, and with it everything that is due.
     try {
-      this.#alarm.fired();
+      this.#alarm.fired(Date.now());
       await this.#think();
     } catch (error) {
       complain("alarm", error);
@@ -289,11 +293,9 @@ export class ServiceObject extends DurableObject<unknown> {
     return take !== undefined || moves.length > 0;
   }
 
-  /** All times that are known lie in the future then, and everything would wait for them: it goes on as an object that is born anew. */
+  /** The clock: it goes on as an object that is born anew. */
   #isPutBack(head: Head, now: number): boolean {
-    const latest = Math.max(this.#latest, head.since);
-    this.#latest = now;
-    if (latest - now < BACK_MS) return false;
+    if (this.#latest.putBackMs(now, head.since) === 0) return false;
     this.#holders = new Holders(now);
     this.#errands.beginAnew(now);
     this.#rows.beginAnew();

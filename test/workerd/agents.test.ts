@@ -1,7 +1,7 @@
 /// <reference types="@cloudflare/vitest-pool-workers/types" />
 /** The object of an agent: it gets there through failures, contradictions, edits and its own death. */
 import { describe, expect, it, vi } from "vitest";
-import { failure, SECOND, START, SUCCESS, TestWorld } from "./agents-world.ts";
+import { clock, failure, SECOND, START, SUCCESS, TestWorld } from "./agents-world.ts";
 
 vi.spyOn(console, "error").mockImplementation(() => undefined);
 
@@ -143,6 +143,51 @@ describe("a step that fails", () => {
     await world.pass(2 * SECOND);
     expect(await phase(world)).toBe("reached");
     expect(done(world)).toEqual({ "/counters/a": 1 });
+  });
+});
+
+describe("a clock that jumps", () => {
+  const HOUR = 3_600 * SECOND;
+
+  it.each([HOUR, -HOUR])("by %d ms neither fails a step that is under way nor starts it again", async (byMs) => {
+    const world = counting({ a: 0 });
+    world.holds = true;
+    await world.seek({ counters: { a: 1 } });
+    await world.stub.rest();
+    clock.now += byMs;
+    await world.stub.clockWasSet(clock.now - byMs);
+    await world.pass(100 * SECOND);
+    expect(await world.status()).toMatchObject({ phase: "running", failures: 0, plan: 1 });
+    world.holds = false;
+    await world.end(0);
+    await world.pass(SECOND);
+    expect(await phase(world)).toBe("reached");
+    expect(done(world)).toEqual({ "/counters/a": 1 });
+  });
+
+  it.each([HOUR, -HOUR])("by %d ms makes no try wait for longer", async (byMs) => {
+    const world = counting({ a: 0 });
+    world.failing.set("plus_one", 1);
+    await world.seek({ counters: { a: 1 } });
+    await world.pass(0);
+    expect(await phase(world)).toBe("waiting");
+    clock.now += byMs;
+    await world.stub.clockWasSet(clock.now - byMs);
+    await world.pass(SECOND);
+    expect(await phase(world)).toBe("reached");
+  });
+
+  it.each([HOUR, -HOUR])("by %d ms makes no sensor wait for longer, nor read faster", async (byMs) => {
+    const sensors = [{ operation: "look_a", path: "/counters/a", every_ms: 10 * SECOND }];
+    const world = counting({ a: 0 }, { sensors });
+    world.seen.set("look_a", 1);
+    await world.seek({ counters: { a: 1 } });
+    await world.pass(5 * SECOND);
+    clock.now += byMs;
+    await world.stub.clockWasSet(clock.now - byMs);
+    world.seen.set("look_a", 2);
+    await world.pass(10 * SECOND);
+    expect(await state(world)).toEqual({ a: 2 });
   });
 });
 

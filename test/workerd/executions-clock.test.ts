@@ -1,6 +1,8 @@
 /** Clocks that jump, and alarms that come twice: nothing is done twice for it, and nothing waits for the clock to come back. */
 import { describe, expect, it } from "vitest";
-import { clock, DAY, ended, item, SECOND, TestWorld, until } from "./execution-world.ts";
+import { clock, DAY, ended, failed, item, SECOND, TestWorld, until } from "./execution-world.ts";
+
+const HOUR = 60 * 60 * SECOND;
 
 describe("an alarm that is delivered twice", () => {
   it("starts what is due once", async () => {
@@ -67,7 +69,24 @@ describe("an alarm that failed and is to be repeated in a long time", () => {
 });
 
 describe("a clock that jumps forward", () => {
-  it("takes a running attempt for lost; its late answer is refused, and the next one counts", async () => {
+  it.each(["alone", "and something is written first"])("interrupts no attempt whose runner lives (%s)", async (how) => {
+    const world = new TestWorld();
+    const one = item();
+    const sync = item({ head: { mode: "sync", timeout_ms: 30 * SECOND } });
+    await world.accept([one, sync]);
+    clock.now += 5 * SECOND;
+    await world.shard().renew([{ id: one.id, attempt: 1 }]);
+    clock.now += HOUR;
+    // As after a sleep: the runner is no sooner awake than the shard.
+    if (how !== "alone") await world.accept([item()]);
+    await world.ring();
+    expect(await world.shard().renew([{ id: one.id, attempt: 1 }])).toEqual([]);
+    await world.ringUntil(clock.now + 9 * SECOND);
+    expect(await world.settle([ended(one), ended(sync)])).toEqual(["succeeded", "succeeded"]);
+    expect((await world.shard().find(one.id))?.attempts.map(({ end }) => end)).toEqual(["succeeded"]);
+  });
+
+  it("takes one that is not heard of for lost; its late answer is refused, and the next one counts", async () => {
     const world = new TestWorld();
     const one = item();
     await world.accept([one]);
@@ -120,6 +139,43 @@ describe("a clock that jumps back", () => {
     await world.settle([ended(other)]);
     await world.ringUntil(clock.now + 60 * SECOND);
     expect((await world.shard().find(one.id))?.attempts[0]).toMatchObject({ end: "interrupted" });
+  });
+
+  it.each([false, true])(
+    "makes neither a try nor a delay nor what is told wait for longer (asleep: %s)",
+    async (isAsleep) => {
+      const world = new TestWorld();
+      const one = item({ head: { wanted: { on: ["succeeded"], group: "g" } } });
+      const delayed = item({ due: clock.now + 60 * SECOND });
+      world.tellersAreLost = true;
+      const told = item({ head: { wanted: { on: ["succeeded"], group: "g" } } });
+      await world.accept([one, delayed, told]);
+      await world.settle([ended(one, failed), ended(told)]);
+      await until(() => world.told.length > 0);
+      world.tellersAreLost = false;
+      if (isAsleep) await world.restart();
+      clock.now -= HOUR;
+      await world.shard().clockWasSet(clock.now + HOUR);
+      await world.ringUntil(clock.now + 5 * SECOND);
+      expect(await world.shard().find(one.id)).toMatchObject({ status: "running", attempt: 2 });
+      expect(world.told.length).toBeGreaterThan(1);
+      expect(await world.status(delayed.id)).toBe("queued");
+      await world.ringUntil(clock.now + 60 * SECOND);
+      expect(await world.status(delayed.id)).toBe("running");
+    },
+  );
+
+  it("makes nobody wait for an end for longer", async () => {
+    const world = new TestWorld();
+    const one = item();
+    await world.accept([one]);
+    const [waits, watches] = [
+      world.shard().wait(one.id, 50),
+      world.shard().watch(one.id, { version: 99, afterLog: 0, waitMs: 50 }),
+    ];
+    clock.now -= HOUR;
+    expect(await waits).toMatchObject({ status: "running" });
+    expect(await watches).toMatchObject({ logs: [] });
   });
 
   it("keeps the key and the id of what was accepted before", async () => {

@@ -283,6 +283,18 @@ describe("the clock", () => {
     expect(world.started("s")).toEqual(upTo(22));
   });
 
+  it("goes back: what could not be started is tried again as soon as ever", async () => {
+    const world = new TestWorld();
+    await world.put("s");
+    world.refusal = "registry_unavailable";
+    await world.until("s", START + MINUTE + 20 * SECOND);
+    world.refusal = undefined;
+    clock.now -= HOUR;
+    await world.of("s").clockWasSet(clock.now + HOUR);
+    await world.until("s", clock.now + SECOND);
+    expect(world.started("s")).toEqual(minutes(1));
+  });
+
   it("goes forward an hour: as if the platform had been down", async () => {
     const world = new TestWorld();
     await world.put("s", { catch_up: "none" });

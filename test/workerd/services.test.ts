@@ -681,6 +681,23 @@ describe("a row", () => {
   });
 });
 
+describe("a clock that is put forward", () => {
+  it("neither loses a replica nor refuses who waits, and stops nothing that has a request", async () => {
+    const world = new TestWorld({}, OPEN);
+    await world.changed();
+    await world.stub.rest();
+    const before = await world.phases();
+    await world.acquire();
+    await world.report({ waiting: 0, inFlight: { [world.begun[0] ?? ""]: 1 } });
+    clock.now += HOUR;
+    await world.stub.clockWasSet(clock.now - HOUR);
+    await world.report({ waiting: 0, inFlight: { [world.begun[0] ?? ""]: 1 } });
+    await world.stub.rest();
+    expect(await world.phases()).toEqual(before);
+    expect(world.begun).toHaveLength(1);
+  });
+});
+
 describe("a clock that is put back", () => {
   it("keeps nothing waiting for the time that was", async () => {
     const world = new TestWorld();

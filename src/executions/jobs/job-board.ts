@@ -149,7 +149,7 @@ export class JobBoard extends DurableObject {
     let notBefore = Date.now();
     // A throw would be repeated a few times and then forgotten, and with it everything that is due.
     try {
-      this.#alarm.fired();
+      this.#alarm.fired(Date.now());
       this.#write(() => {
         const due = this.#sql
           .exec<{ id: string }>("SELECT id FROM jobs WHERE forget_at <= ? LIMIT ?", Date.now(), FORGOTTEN_AT_ONCE)

@@ -12,6 +12,7 @@ import { logError } from "../../core/log.ts";
 import { LIMITS } from "../../core/limits.ts";
 import { dueTimes, type DueTimes } from "../../model/due-times.ts";
 import { Alarm } from "../../objects/alarm.ts";
+import { LatestTime } from "../../objects/latest-time.ts";
 import { again, backOff, decide, decideSome, type Known } from "./_decide.ts";
 import { Store, type FiringRow, type Noted, type Ready } from "./_store.ts";
 import type { ChangesAnswer, ChangesOrder, FireAnswer, FireOrder, ScheduleRow } from "./messages.ts";
@@ -42,6 +43,7 @@ export class Scheduler extends DurableObject {
   readonly #alarm: Alarm;
   readonly #times = new Map<string, DueTimes>();
   readonly #inFlight = new Set<number>();
+  readonly #latest = new LatestTime();
   #messages = 0;
   #looking: Promise<void> | undefined;
 
@@ -71,6 +73,12 @@ export class Scheduler extends DurableObject {
     await this.#look();
   }
 
+  /** The clock was set, or the machine has slept; `was`: what time it would be. An alarm rings by what was left of it before. */
+  clockWasSet(was: number): void {
+    this.#latest.note(was);
+    this.#write((now) => this.#alarm.by(now));
+  }
+
   summaries(names: string[]): ScheduleSummary[] {
     return this.#store.summaries(names);
   }
@@ -98,8 +106,8 @@ export class Scheduler extends DurableObject {
   override async alarm(): Promise<void> {
     // A throw would be repeated a few times and then forgotten, and with it everything that is due.
     try {
-      this.#alarm.fired();
       const now = Date.now();
+      this.#alarm.fired(now);
       while (this.#decide(now)) {
         this.#pump();
         // What was decided leaves before the next are.
@@ -280,7 +288,12 @@ export class Scheduler extends DurableObject {
   #write<Result>(work: (now: number) => Result): Result {
     try {
       const now = Date.now();
-      const result = this.ctx.storage.transactionSync(() => work(now));
+      const isPutBack = this.#latest.putBackMs(now) > 0;
+      const result = this.ctx.storage.transactionSync(() => {
+        // What is to be tried again then is tried now.
+        if (isPutBack) this.#store.release(now);
+        return work(now);
+      });
       this.#armForNext();
       this.#alarm.set();
       return result;

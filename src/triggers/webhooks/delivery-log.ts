@@ -105,7 +105,7 @@ export class DeliveryLog extends DurableObject {
     let notBefore = Date.now();
     // A throw would be repeated a few times and then forgotten, and with it everything that is due.
     try {
-      this.#alarm.fired();
+      this.#alarm.fired(Date.now());
       this.ctx.storage.transactionSync(() => this.#expire(Date.now() - LIMITS.deliveryRetentionMs));
     } catch (error) {
       logError("deliveries: alarm", error);
