@@ -3,6 +3,7 @@ import { describeAllow } from "../../src/host/allow.ts";
 import { noteSecrets, redactLine } from "../../src/core/redact.ts";
 import { createHost } from "../../src/host/core.node.ts";
 import { Replicas } from "../../src/host/replicas/replicas.node.ts";
+import { openJournal } from "../../src/host/work/journal.node.ts";
 import { openRunnerDoor } from "../../src/host/runner-door.node.ts";
 import type { Context } from "../command.ts";
 import { packageVersion } from "../version.ts";
@@ -23,11 +24,14 @@ export async function startRunner(context: Context, settings: RunnerSettings): P
   output.say(`  it has ${has.join(" ")}`);
   noteSecrets([token]);
   const log = (line: string): void => output.say(redactLine(line));
-  const replicas = runs.includes("replica")
-    ? new Replicas({ place: name, serviceHost, stateFolder: stateFolder(), log: (line) => log(`service ${line}`) })
+  // With any program or container: they are what may be left behind.
+  const keepsReplicas = runs.includes("replica");
+  const journal = keepsReplicas ? openJournal(stateFolder(), (line) => log(`runner: ${line}`)) : undefined;
+  const replicas = keepsReplicas
+    ? new Replicas({ place: name, serviceHost, journal, log: (line) => log(`service ${line}`) })
     : undefined;
   const keeps = replicas === undefined ? {} : { replicas };
-  const host = createHost({ runtime, allow, slots, platformUrl: url, log, ...keeps });
+  const host = createHost({ runtime, allow, slots, platformUrl: url, journal, log, ...keeps });
   const door = openRunnerDoor({
     ...keeps,
     url,

@@ -22,6 +22,7 @@ import { Slots } from "./_slots.ts";
 import { type Allow, forbidden } from "./allow.ts";
 import type { Replicas } from "./replicas/replicas.node.ts";
 import { runReplicaWork } from "./replicas/run-replica-work.node.ts";
+import type { Journal } from "./work/journal.node.ts";
 import { locateProgram } from "./work/locate-program.node.ts";
 import { runExternalWork } from "./work/run-work.node.ts";
 
@@ -48,6 +49,8 @@ export type HostOptions = {
   maxReplyBytes?: number;
   /** Of services, on runners. They are closed by whoever made them. */
   replicas?: Replicas;
+  /** Of programs and containers, on runners. */
+  journal?: Journal | undefined;
   log: (line: string) => void;
 };
 
@@ -145,7 +148,7 @@ export function createHost(options: HostOptions): Host {
     const fitted = (result: InvocationResult) => fitReply(result, { meta, platform, maxBytes: options.maxReplyBytes });
     if (work.kind !== "module") {
       const log = (level: string, message: string) => options.log(redactLine(`${level} ${meta.operation}: ${message}`));
-      return fitted(await external(work, { meta, input }, { ...more, log }));
+      return fitted(await external(work, { meta, input }, { ...more, journal: options.journal, log }));
     }
     if (given !== undefined) definitions.set(order.isolate, given);
     const definition = definitions.get(order.isolate);

@@ -4,10 +4,13 @@
  */
 import { randomUUID } from "node:crypto";
 import { statSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { SwitchyardError } from "../../core/errors.ts";
 import type { ContainerImplementation } from "../../model/implementations.ts";
 import type { ReplicaSpec, Run } from "../../model/services.ts";
+import { dockerFailure, dockerVariables } from "../work/docker.node.ts";
+import type { EndCommands } from "../work/end-container.node.ts";
 import { containerEngine, runcCommands } from "../work/container.node.ts";
 import { isProgram, locateProgram } from "../work/locate-program.node.ts";
 
@@ -17,9 +20,11 @@ export type Command = {
   env: Readonly<Record<string, string>>;
   cwd: string;
   /** Ends what is not a descendant: a container. */
-  kill: readonly (readonly string[])[];
-  /** Docker's proxy takes connections for it also while it does not listen. */
-  behindProxy: boolean;
+  kill: EndCommands;
+  /** Where it listens in its container: Docker's proxy takes connections for it also while it does not. null: nothing is before it. */
+  inside: number | null;
+  /** How it ended, where its exit code and last lines are not its own. */
+  explain?: (code: number | null, lines: readonly string[]) => string | undefined;
 };
 
 export type Place = {
@@ -62,7 +67,7 @@ function processCommand({ command, working_directory: directory }: Process, plac
     throw misconfigured(`start "${place.service}" in ${cwd}`, "its working_directory must be a folder here; it is not");
   }
   const env = environmentOf(place, { port: place.port, host: place.host });
-  return { ...endsWithUs({ file: located.path, args }), env, cwd, kill: [], behindProxy: false };
+  return { ...endsWithUs({ file: located.path, args }), env, cwd, kill: [], inside: null };
 }
 
 async function containerCommand(work: ContainerImplementation, place: Place): Promise<Command> {
@@ -70,29 +75,11 @@ async function containerCommand(work: ContainerImplementation, place: Place): Pr
   const what = `start "${place.service}" as the container ${work.image}`;
   if (engine === undefined) throw misconfigured(what, "a Docker engine, or runc and root, must be here; neither is");
   const id = `switchyard-${randomUUID()}`;
-  const own = environmentOf(place, { port: place.port, host: place.host });
   const { PATH = "", LANG = "", HOME = "", TMPDIR = "" } = environmentOf({ ...place, spec: { variables: {} } }, place);
   const client = { PATH, LANG, HOME, TMPDIR };
-  if (engine === "docker") {
-    if (work.image.startsWith("-")) throw misconfigured(what, "an image must not look like an option; it does");
-    const inside = place.spec.port ?? CONTAINER_PORT;
-    const variables = inContainer(environmentOf(place, { port: inside, host: "0.0.0.0" }), place);
-    const published = `${place.host.includes(":") ? `[${place.host}]` : place.host}:${place.port}:${inside}`;
-    // Values come from the client's own environment: a command line is seen by everybody on the machine.
-    const names = Object.keys(variables).flatMap((name) => [
-      "--env",
-      isClients(name) ? `${name}=${variables[name]}` : name,
-    ]);
-    const run = ["run", "--rm", "--name", id, "--publish", published, "--pull", "missing", ...names, work.image];
-    return {
-      ...endsWithUs({ file: "docker", args: [...run, ...(work.command ?? [])] }),
-      env: { ...Object.fromEntries(Object.entries(variables).filter(([name]) => !isClients(name))), ...client },
-      cwd: place.folder,
-      kill: [["docker", "rm", "--force", id]],
-      behindProxy: true,
-    };
-  }
+  if (engine === "docker") return dockerCommand(work, place, { what, id, client });
   // In the machine's own network: one of its own would need an address, and somebody who gives it.
+  const own = environmentOf(place, { port: place.port, host: place.host });
   const variables = Object.entries(inContainer(own, place));
   const commands = await runcCommands(work, id, { variables, folder: place.folder, network: "host" });
   if (typeof commands === "string") throw misconfigured(what, commands);
@@ -100,8 +87,42 @@ async function containerCommand(work: ContainerImplementation, place: Place): Pr
     ...endsWithUs({ file: "runc", args: commands.args }),
     env: client,
     cwd: place.folder,
-    kill: commands.kill.map(([file, args]) => [file].concat(args)),
-    behindProxy: false,
+    kill: commands.kill,
+    inside: null,
+  };
+}
+
+type Docker = { what: string; id: string; client: Record<string, string> };
+
+async function dockerCommand(
+  work: ContainerImplementation,
+  place: Place,
+  { what, id, client }: Docker,
+): Promise<Command> {
+  if (work.image.startsWith("-")) throw misconfigured(what, "an image must not look like an option; it does");
+  const inside = place.spec.port ?? CONTAINER_PORT;
+  const published = `${place.host.includes(":") ? `[${place.host}]` : place.host}:${place.port}:${inside}`;
+  const own = environmentOf(place, { port: inside, host: "0.0.0.0" });
+  const variables = Object.entries(inContainer(own, place));
+  const throughClient = variables.filter(([name]) => !isClients(name));
+  const pastClient = variables.filter(([name]) => isClients(name));
+  const several = pastClient.find(([, value]) => /[\r\n]/.test(value));
+  if (several !== undefined) {
+    const rule = "a variable that Docker's client may go by itself must be one line";
+    throw misconfigured(what, `${rule}; ${several[0]} has several`);
+  }
+  // No value is on a command line, which everybody on the machine can see.
+  const file = path.join(place.folder, "variables");
+  await writeFile(file, pastClient.map(([name, value]) => `${name}=${value}\n`).join(""), { mode: 0o600 });
+  const names = throughClient.flatMap(([name]) => ["--env", name]).concat("--env-file", file);
+  const run = ["run", "--rm", "--name", id, "--publish", published, "--pull", "missing", ...names, work.image];
+  return {
+    ...endsWithUs({ file: "docker", args: [...run, ...(work.command ?? [])] }),
+    env: { ...Object.fromEntries(throughClient), ...client, ...dockerVariables() },
+    cwd: place.folder,
+    kill: [["docker", "rm", "--force", id]],
+    inside,
+    explain: explainDocker,
   };
 }
 
@@ -125,9 +146,15 @@ function environmentOf({ service, replica, spec, folder }: Given, listens: { por
   return env;
 }
 
-/** By these the client on this machine would go by what is meant for the container: its engine, its plugins, its libraries. */
+/** By these the client on this machine would go by what is meant for the container: its engine, the way to it, its plugins, its libraries. */
 function isClients(name: string): boolean {
-  return OWN.has(name) || /^(?:DOCKER|LD|DYLD)_/i.test(name);
+  return OWN.has(name) || /^(?:DOCKER|LD|DYLD|SSH)_|_PROXY$/i.test(name);
+}
+
+function explainDocker(code: number | null, lines: readonly string[]): string | undefined {
+  const failure = dockerFailure(code, lines);
+  if (failure === undefined) return undefined;
+  return failure.kind === "lost" ? `Docker broke off: ${failure.said}` : `Docker did not start it: ${failure.said}`;
 }
 
 /** PATH, HOME and their like are the image's own, unless the row says otherwise. */

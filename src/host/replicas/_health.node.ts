@@ -6,26 +6,37 @@ import type { ReplicaSpec } from "../../model/services.ts";
 export type Target = {
   host: string;
   port: number;
-  /** Something stands before it that takes connections for it, and closes them again where it does not listen. */
-  behindProxy: boolean;
+  /** Its port in its container, where something stands before that which takes connections, and closes them again if it does not listen. */
+  inside: number | null;
 };
-
-/** How long a connection must stay open to count, where something else takes it. */
-const STAYS_MS = 25;
 
 /** Why it is not healthy, as a sentence's end; undefined: it is. Never rejects. */
 export function askHealth(
   target: Target,
   { path, timeout_ms: timeoutMs }: Pick<ReplicaSpec["health"], "path" | "timeout_ms">,
 ): Promise<string | undefined> {
-  return path === null ? askPort(target, timeoutMs) : askPath(target, { path, timeoutMs });
+  if (path !== null) return askPath(target, { path, timeoutMs });
+  return target.inside === null ? askPort(target, timeoutMs) : askProxied(target, timeoutMs);
 }
 
-function askPath({ host, port }: Target, { path, timeoutMs }: { path: string; timeoutMs: number }) {
+function askPath(target: Target, { path, timeoutMs }: { path: string; timeoutMs: number }) {
+  return askHttp(target, { method: "GET", path, timeoutMs, isHealthy: (status) => status >= 200 && status < 400 });
+}
+
+/** Only an answer is a sign that somebody listens behind a proxy. This request asks for nothing (RFC 9110, 9.3.7), so any answer will do. */
+function askProxied(target: Target, timeoutMs: number) {
+  return askHttp(target, { method: "OPTIONS", path: "*", timeoutMs, isHealthy: () => true });
+}
+
+type Question = { method: string; path: string; timeoutMs: number; isHealthy: (status: number) => boolean };
+
+function askHttp(target: Target, { method, path, timeoutMs, isHealthy }: Question) {
   return new Promise<string | undefined>((resolve) => {
-    const asked = http.get({ host, port, path, agent: false, headers: { "user-agent": "switchyard-health" } });
+    const { host, port } = target;
+    const headers = { "user-agent": "switchyard-health" };
+    const asked = http.request({ host, port, method, path, agent: false, headers }).end();
     const timer = setTimeout(() => {
-      resolve(`GET ${path} was not answered within ${timeoutMs} ms`);
+      resolve(`${method} ${path} was not answered within ${timeoutMs} ms`);
       asked.destroy();
     }, timeoutMs);
     asked.on("response", (answer) => {
@@ -34,16 +45,16 @@ function askPath({ host, port }: Target, { path, timeoutMs }: { path: string; ti
       answer.on("error", () => {});
       answer.destroy();
       clearTimeout(timer);
-      resolve(statusCode >= 200 && statusCode < 400 ? undefined : `GET ${path} answers ${statusCode}`);
+      resolve(isHealthy(statusCode) ? undefined : `${method} ${path} answers ${statusCode}`);
     });
     asked.on("error", (error) => {
       clearTimeout(timer);
-      resolve(saying(error, port));
+      resolve(saying(error, target));
     });
   });
 }
 
-function askPort({ host, port, behindProxy }: Target, timeoutMs: number) {
+function askPort({ host, port, inside }: Target, timeoutMs: number) {
   return new Promise<string | undefined>((resolve) => {
     const socket = net.connect({ host, port });
     const end = (why: string | undefined) => {
@@ -51,16 +62,9 @@ function askPort({ host, port, behindProxy }: Target, timeoutMs: number) {
       resolve(why);
       socket.destroy();
     };
-    let timer = setTimeout(() => end(`port ${port} did not take a connection within ${timeoutMs} ms`), timeoutMs);
-    socket.on("error", (error) => end(saying(error, port)));
-    socket.on("close", () => end(`port ${port} closes connections`));
-    socket.on("connect", () => {
-      if (meetsItself(socket)) return end(`nothing listens on port ${port}`);
-      if (!behindProxy) return end(undefined);
-      clearTimeout(timer);
-      timer = setTimeout(() => end(undefined), STAYS_MS);
-      socket.resume();
-    });
+    const timer = setTimeout(() => end(`port ${port} did not take a connection within ${timeoutMs} ms`), timeoutMs);
+    socket.on("error", (error) => end(saying(error, { host, port, inside })));
+    socket.on("connect", () => end(meetsItself(socket) ? `nothing listens on port ${port}` : undefined));
   });
 }
 
@@ -72,6 +76,10 @@ export function meetsItself({ localPort, localAddress, remotePort, remoteAddress
   return localPort === remotePort && localAddress === remoteAddress;
 }
 
-function saying(error: Error & { code?: string }, port: number): string {
+function saying(error: Error & { code?: string }, { port, inside }: Target): string {
+  const isClosed = error.code === "ECONNREFUSED" || error.code === "ECONNRESET";
+  if (inside !== null && isClosed) {
+    return `nothing answers on port ${inside} of its container: its server must listen on PORT at HOST, ${inside} at 0.0.0.0`;
+  }
   return error.code === "ECONNREFUSED" ? `nothing listens on port ${port}` : `port ${port}: ${error.message}`;
 }

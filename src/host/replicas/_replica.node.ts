@@ -12,9 +12,9 @@ import type { ReplicaWork } from "../../model/host-protocol.ts";
 import type { ReplicaReport, ReplicaSpec } from "../../model/services.ts";
 import { commandOf, portWanted } from "./_command.node.ts";
 import { askHealth, type Target } from "./_health.node.ts";
-import type { Journal } from "./_journal.node.ts";
+import type { Journal } from "../work/journal.node.ts";
 import type { Ports } from "./_ports.node.ts";
-import { groupTicks, TICKS_PER_S } from "./_proc.node.ts";
+import { groupTicks, TICKS_PER_S } from "../work/proc.node.ts";
 import { launch, within, type Running } from "./_running.node.ts";
 import { Tail } from "./_tail.ts";
 
@@ -34,6 +34,8 @@ export type ReplicaDeps = {
 
 /** Between two looks while it starts: a fiftieth of the time that it has taken, so that nobody waits much longer than for the server. */
 const LOOK_SHARE = 0.02;
+/** Longer than Docker takes to tell of an end. */
+const SETTLED_MS = 1_000;
 const LOOK_MS = { least: 5, most: 100 };
 const ADDRESS_IN_USE =
   /EADDRINUSE|address (?:is )?already in use|address in use|port is already allocated|only one usage of each socket address/i;
@@ -50,10 +52,11 @@ export class Replica {
   #cpu: number | null = null;
   #running: Running | undefined;
   #port: number | undefined;
-  #behindProxy = false;
+  #inside: number | null = null;
   #isStopping = false;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
+  #going: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
   #used: { ticks: number; at: number } | undefined;
@@ -93,6 +96,14 @@ export class Replica {
   stop(graceMs: number): Promise<void> {
     this.#isStopping = true;
     return (this.#stopping ??= this.#stop(graceMs));
+  }
+
+  /**
+   * After a request that broke off. Docker tells that a container has ended some time after it has, and its proxy takes connections for it
+   * until then: whoever sends the request once more must not meet it again.
+   */
+  async settled(): Promise<void> {
+    if (this.#inside !== null && this.#going !== undefined) await within(this.#going, SETTLED_MS);
   }
 
   report(): ReplicaReport {
@@ -142,12 +153,9 @@ export class Replica {
       const running = await launch(command, { what, folder, tail: this.#tail, journal });
       this.#running = running;
       this.#deps.onChange();
-      const why = await this.#untilReady(running, {
-        host,
-        port,
-        behindProxy: command.behindProxy,
-      });
-      this.#behindProxy = command.behindProxy;
+      const { inside } = command;
+      const why = await this.#untilReady(running, { host, port, inside });
+      this.#inside = inside;
       if (why !== undefined) await running.stop(this.#spec.stop_ms);
       return why;
     } catch (thrown) {
@@ -181,7 +189,7 @@ export class Replica {
   #becomeReady(): void {
     this.#become("ready");
     this.#watch();
-    void this.#running?.ended.then((how) => this.#gone(how));
+    this.#going = this.#running?.ended.then((how) => this.#gone(how));
   }
 
   /** It ended by itself: what it has started ends with it. */
@@ -234,7 +242,7 @@ export class Replica {
     if (target === undefined) return;
     this.#measure();
     const { health } = this.#spec;
-    const why = await askHealth({ ...target, behindProxy: this.#behindProxy }, health);
+    const why = await askHealth({ ...target, inside: this.#inside }, health);
     if (this.#isStopping || this.#status === "ended") return;
     this.#failures = why === undefined ? 0 : this.#failures + 1;
     if (why === undefined) return this.#become("ready");

@@ -1,13 +1,13 @@
 /** One program that runs until it ends or is stopped: its group, its folder, its output. It leaves nothing behind. */
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
-import { promisify } from "node:util";
 import { SwitchyardError } from "../../core/errors.ts";
+import { endContainer } from "../work/end-container.node.ts";
 import { killAll, kill, MARK } from "../work/kill-processes.node.ts";
 import type { Command } from "./_command.node.ts";
-import type { Journal } from "./_journal.node.ts";
-import { groupLives, startOf } from "./_proc.node.ts";
+import type { Journal } from "../work/journal.node.ts";
+import { groupLives } from "../work/proc.node.ts";
 import type { Tail } from "./_tail.ts";
 
 export type Running = {
@@ -23,8 +23,6 @@ export type Running = {
 const DRAIN_MS = 250;
 /** The kernel may take its time with what was killed. */
 const KILLED_MS = 2_000;
-
-const run = promisify(execFile);
 
 export async function launch(
   command: Command,
@@ -52,27 +50,30 @@ export async function launch(
     await rm(folder, { recursive: true, force: true });
     throw new SwitchyardError("environment_misconfigured", `Cannot start ${what}: it must start; ${error.message}`);
   }
-  const startedAt = startOf(pid);
-  journal?.note({ ...note, pid, ...(startedAt === undefined ? {} : { startedAt }) });
+  journal?.noteStarted(note, pid);
   let end: string | undefined;
   const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const ended = new Promise<string>((resolve) => {
     child.once("exit", (code, signal) => {
       end = signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`;
       // Its last words are worth a moment.
-      void within(closed, DRAIN_MS).then(() => resolve(end ?? ""));
+      void within(closed, DRAIN_MS).then(() => {
+        end = command.explain?.(code, tail.lines) ?? end;
+        resolve(end ?? "");
+      });
     });
   });
   const clear = async () => {
     killAll({ pid, mark }, "SIGKILL");
-    for (const [program = "", ...args] of command.kill) await run(program, args, { timeout: 10_000 }).catch(() => {});
+    const { tried, gone } = endContainer(command.kill);
+    await tried;
     await within(ended, KILLED_MS);
     for (let look = 0; look < 50 && groupLives(pid); look++) await sleep(20);
     child.stdout.destroy();
     child.stderr.destroy();
     // What cannot be removed is the next runner's to try.
     await rm(folder, { recursive: true, force: true }).then(
-      () => journal?.forget(mark),
+      () => void gone.then(() => journal?.forget(mark)),
       () => undefined,
     );
   };

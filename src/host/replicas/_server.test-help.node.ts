@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { ReplicaWork } from "../../model/host-protocol.ts";
 import { HEALTH_DEFAULTS, type ReplicaSpec } from "../../model/services.ts";
-import { startOf } from "./_proc.node.ts";
+import { openJournal } from "../work/journal.node.ts";
+import { startOf } from "../work/proc.node.ts";
 import { Replicas, type ReplicasOptions } from "./replicas.node.ts";
 
 const SERVER = `
@@ -76,13 +77,15 @@ export function anOrder(replica: string, words: readonly string[] = [], more: Pa
   };
 }
 
-export function someReplicas(more: Partial<ReplicasOptions> = {}): {
+export function someReplicas({ stateFolder, ...more }: Partial<ReplicasOptions> & { stateFolder?: string } = {}): {
   replicas: Replicas;
   lines: string[];
   changed: () => Promise<void>;
 } {
   const lines: string[] = [];
-  const replicas = new Replicas({ place: "desk", log: (line) => lines.push(line), ...more });
+  const log = (line: string) => lines.push(line);
+  const journal = stateFolder === undefined ? undefined : openJournal(stateFolder, log);
+  const replicas = new Replicas({ place: "desk", log, journal, ...more });
   let next = Promise.withResolvers<void>();
   replicas.onChange(() => {
     next.resolve();

@@ -1,7 +1,7 @@
 /** A runner that is killed: what it had started ends with it, or when the next one starts. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -32,7 +32,58 @@ async function aRunner(): Promise<{ runner: ChildProcess; server: number; child:
   return { runner, server: Number(server), child: Number(child), folder };
 }
 
+/** Another process that is a runner, with one operation that never ends. */
+async function aRunnerAtWork(kill: readonly string[][] = []): Promise<{ runner: ChildProcess; program: number }> {
+  const code = `
+    const { runProgram } = await import(${JSON.stringify(path.resolve("src/host/work/_program.node.ts"))});
+    const { openJournal } = await import(${JSON.stringify(path.resolve("src/host/work/journal.node.ts"))});
+    await runProgram({
+      what: 'the operation "forever"',
+      file: "/bin/sh",
+      args: ["-c", "echo $$ >&2; exec sleep 60"],
+      cwd: (await import("node:fs")).mkdtempSync(${JSON.stringify(path.join(state, "..", "switchyard-run-"))}),
+      env: {},
+      input: "",
+      timeoutMs: 60000,
+      kill: ${JSON.stringify(kill)},
+      journal: openJournal(${JSON.stringify(state)}, console.error),
+      log: (level, message) => console.log(message),
+    });
+  `;
+  const runner = spawn(process.execPath, ["--input-type=module", "--eval", code], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [said] = (await once(runner.stdout, "data")) as [Buffer];
+  return { runner, program: Number(said.toString()) };
+}
+
 describe.skipIf(process.platform !== "linux")("a runner that is killed", () => {
+  test("leaves no operation at work that the next one does not end", async () => {
+    const { runner, program } = await aRunnerAtWork();
+    runner.kill("SIGKILL");
+    await once(runner, "exit");
+    expect(lives(program)).toBe(true);
+    const { lines } = someReplicas({ stateFolder: state });
+    expect(lives(program)).toBe(false);
+    expect(lines).toEqual(['the operation "forever" of a runner that is gone was ended']);
+    expect(readdirSync(state)).toEqual([]);
+  });
+
+  test("has what its engine could not be told ended by a later one", async () => {
+    const engine = path.join(state, "..", `${path.basename(state)}-engine`);
+    const script = `[ -e ${engine} ] || { echo "Cannot connect to the Docker daemon at unix:///x" >&2; exit 1; }`;
+    const { runner } = await aRunnerAtWork([["sh", "-c", script]]);
+    runner.kill("SIGKILL");
+    await once(runner, "exit");
+    const found = () => someReplicas({ stateFolder: state }).lines;
+    const what = 'the operation "forever" of a runner that is gone';
+    expect(found()).toEqual([`${what} cannot be ended yet: its engine does not answer`]);
+    writeFileSync(engine, "");
+    expect(found()).toEqual([`${what} was ended`]);
+    expect(found()).toEqual([]);
+    rmSync(engine);
+  });
+
   test("leaves nothing that the next one does not end", async () => {
     const { runner, server, child, folder } = await aRunner();
     expect([lives(server), lives(child)]).toEqual([true, true]);

@@ -10,7 +10,7 @@ import type { InvocationResult } from "../../model/invocation.ts";
 import type { ReplicaReport } from "../../model/services.ts";
 import type { TellsOfReplicas } from "../runner-door.node.ts";
 import { failed } from "../work/_work.ts";
-import { Journal } from "./_journal.node.ts";
+import type { Journal } from "../work/journal.node.ts";
 import { Ports } from "./_ports.node.ts";
 import { Replica, type ReplicaDeps } from "./_replica.node.ts";
 import { ask, createAgent, type Asked } from "./_request.node.ts";
@@ -21,7 +21,7 @@ export type ReplicasOptions = {
   /** An address of this machine that replicas listen on, and are reached at from elsewhere; else they listen on 127.0.0.1. */
   serviceHost?: string | undefined;
   /** Where it notes what it has started. Without, what a runner that is killed leaves behind is left. */
-  stateFolder?: string | undefined;
+  journal?: Journal | undefined;
   log: (line: string) => void;
 };
 
@@ -40,9 +40,8 @@ export class Replicas implements TellsOfReplicas {
   #drainTimer: NodeJS.Timeout | undefined;
   #isDraining = false;
 
-  constructor({ place, serviceHost, stateFolder, log }: ReplicasOptions) {
+  constructor({ place, serviceHost, journal, log }: ReplicasOptions) {
     const host = serviceHost ?? "127.0.0.1";
-    const journal = stateFolder === undefined ? undefined : openJournal(stateFolder, log);
     this.#deps = {
       place,
       host,
@@ -103,8 +102,12 @@ export class Replicas implements TellsOfReplicas {
 
   async request(asked: Omit<Asked, "target">): Promise<InvocationResult> {
     const { replica } = asked.work;
-    const target = this.#replicas.get(replica)?.target;
-    if (target !== undefined) return ask(this.#agent, { ...asked, target });
+    const there = this.#replicas.get(replica);
+    if (there?.target !== undefined) {
+      const result = await ask(this.#agent, { ...asked, target: there.target });
+      if (!result.ok && result.error.code === "executor_lost") await there.settled();
+      return result;
+    }
     const ended = this.#ended.get(replica)?.report.ended ?? "it is not";
     const rule = `it must be on the runner "${this.#deps.place}"; ${ended}`;
     return failed("environment_unavailable", `Cannot reach ${replica}: ${rule}`);
@@ -168,19 +171,6 @@ export class Replicas implements TellsOfReplicas {
       if (this.#ended.size <= KEPT_ENDED) break;
       this.#ended.delete(name);
     }
-  }
-}
-
-/** A folder that cannot be written keeps nobody from running services. */
-function openJournal(folder: string, log: (line: string) => void): Journal | undefined {
-  try {
-    const journal = new Journal(folder);
-    for (const sentence of journal.sweep()) log(sentence);
-    return journal;
-  } catch (thrown) {
-    const why = thrown instanceof Error ? thrown.message : String(thrown);
-    log(`what this runner starts is not noted, so nobody ends it if the runner is killed: ${why}`);
-    return undefined;
   }
 }
 

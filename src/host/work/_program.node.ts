@@ -8,6 +8,8 @@ import type { Cancellation } from "../../core/cancellation.ts";
 import { LIMITS } from "../../core/limits.ts";
 import type { LogLine } from "../../model/invocation.ts";
 import { LineLog } from "./_line-log.ts";
+import { endContainer, type EndCommands } from "./end-container.node.ts";
+import type { Journal } from "./journal.node.ts";
 import { killAll, MARK } from "./kill-processes.node.ts";
 
 export type Program = {
@@ -19,8 +21,11 @@ export type Program = {
   timeoutMs: number;
   cancellation?: Cancellation | undefined;
   log: (level: LogLine["level"], message: string) => void;
+  /** Who it is for, should it be left behind: `the operation "x"`. */
+  what: string;
+  journal?: Journal | undefined;
   /** Ends what is not a descendant: a container. */
-  onKill?: () => void;
+  kill?: EndCommands;
 };
 
 export type Ended = { logs: readonly LogLine[]; lastLine: string | undefined } & (
@@ -41,12 +46,16 @@ export async function runProgram(program: Program): Promise<Ended> {
   let sizeBytes = 0;
   let stopped: "timeout" | "cancelled" | "too_large" | undefined;
   let grace: NodeJS.Timeout | undefined;
+  const { what, cwd: folder, kill = [] } = program;
+  const note = { mark, what, folder, kill };
+  program.journal?.note(note);
   const child = spawn(program.file, program.args, {
     cwd: program.cwd,
     env: { ...program.env, [MARK]: mark },
     detached: true,
     stdio: ["pipe", "pipe", "pipe"],
   });
+  if (child.pid !== undefined) program.journal?.noteStarted(note, child.pid);
   const signal = (name: "SIGTERM" | "SIGKILL") => {
     if (child.pid !== undefined) killAll({ pid: child.pid, mark }, name);
   };
@@ -55,7 +64,7 @@ export async function runProgram(program: Program): Promise<Ended> {
     stopped = why;
     if (why === "too_large") return signal("SIGKILL");
     signal("SIGTERM");
-    program.onKill?.();
+    void endContainer(kill).tried;
     grace = setTimeout(() => signal("SIGKILL"), GRACE_MS);
   };
   const timer = setTimeout(() => stop("timeout"), program.timeoutMs);
@@ -81,9 +90,15 @@ export async function runProgram(program: Program): Promise<Ended> {
   clearTimeout(timer);
   clearTimeout(grace);
   forget?.();
-  if (exit instanceof Error) return { kind: "not_started", reason: exit.message, logs: [], lastLine: undefined };
-  if (stopped !== undefined) program.onKill?.();
+  if (exit instanceof Error) {
+    program.journal?.forget(mark);
+    return { kind: "not_started", reason: exit.message, logs: [], lastLine: undefined };
+  }
   signal("SIGKILL");
+  // Only success is surely the container's own word that it has ended: any other may be of a client that it has outlived.
+  const { tried, gone } = endContainer(stopped === undefined && exit.code === 0 ? [] : kill);
+  await tried;
+  void gone.then(() => program.journal?.forget(mark));
   await within(closed, DRAIN_MS);
   child.stdout.destroy();
   child.stderr.destroy();

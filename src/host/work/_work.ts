@@ -3,12 +3,15 @@ import type { Cancellation } from "../../core/cancellation.ts";
 import type { ErrorCode } from "../../core/errors.ts";
 import { findJsonError } from "../../core/json-error.ts";
 import type { InvocationMeta, InvocationResult, LogLine, RetryAdvice } from "../../model/invocation.ts";
+import type { Journal } from "./journal.node.ts";
 
 export type WorkOrder = { meta: InvocationMeta; input: string };
 export type WorkOptions = {
   cancellation?: Cancellation;
   /** Called as lines come; the result has them too. */
   log: (level: LogLine["level"], message: string) => void;
+  /** Where what was started is noted, so that it does not outlive a runner that is killed. */
+  journal?: Journal | undefined;
 };
 
 export function failed(

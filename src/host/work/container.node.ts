@@ -9,9 +9,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import type { ContainerImplementation } from "../../model/implementations.ts";
-import type { InvocationMeta, InvocationResult } from "../../model/invocation.ts";
+import type { InvocationMeta, InvocationResult, LogLine } from "../../model/invocation.ts";
 import { runProgram } from "./_program.node.ts";
 import { failed, type WorkOptions, type WorkOrder } from "./_work.ts";
+import { dockerFailure, dockerVariables, type DockerFailure } from "./docker.node.ts";
+import type { EndCommands } from "./end-container.node.ts";
 import { locateProgram } from "./locate-program.node.ts";
 import { environmentOf, resultOf } from "./process.node.ts";
 
@@ -22,10 +24,20 @@ const KILLED = 137;
 export type Engine = "docker" | "runc";
 
 let known: Promise<Engine | undefined> | undefined;
+let lookAgainAt = 0;
+/** Docker may be started after the runner. */
+const LOOK_AGAIN_MS = 5_000;
 
-/** Which engine this machine has; undefined: none. Looked for once. */
+/** Which engine this machine has; undefined: none. Docker, once it has answered, for good. */
 export function containerEngine(): Promise<Engine | undefined> {
-  return (known ??= findEngine());
+  if (known === undefined || Date.now() >= lookAgainAt) {
+    lookAgainAt = Number.POSITIVE_INFINITY;
+    known = findEngine().then((engine) => {
+      if (engine !== "docker") lookAgainAt = Date.now() + LOOK_AGAIN_MS;
+      return engine;
+    });
+  }
+  return known;
 }
 
 async function findEngine(): Promise<Engine | undefined> {
@@ -56,18 +68,21 @@ export async function runContainer(
       engine === "docker" ? docker(work, id, variables) : await runcCommands(work, id, { variables, folder });
     if (typeof command === "string") return misconfigured(command);
     const ended = await runProgram({
+      what: `the operation "${meta.operation}"`,
       file: engine,
       args: command.args,
       cwd: folder,
-      env: environmentOf(meta, folder),
+      env: { ...environmentOf(meta, folder), ...(engine === "docker" ? dockerVariables() : {}) },
       input,
       timeoutMs: meta.timeout_ms,
-      cancellation: options.cancellation,
-      log: options.log,
-      onKill: () => void end(command.kill),
+      kill: command.kill,
+      ...options,
     });
     if (ended.kind === "not_started") return misconfigured(`${engine} must start; ${ended.reason}`);
-    if (ended.kind !== "exit") await end(command.kill);
+    if (engine === "docker" && ended.kind === "exit") {
+      const failure = dockerFailure(ended.code, [...ended.logs.map(({ message }) => message), ended.lastLine ?? ""]);
+      if (failure !== undefined) return failedByDocker(failure, { work, meta, logs: ended.logs });
+    }
     if (ended.kind === "exit" && ended.code === KILLED) {
       const detail = `Cannot finish "${meta.operation}": its container must not be killed; it was, most likely for want of memory`;
       return failed("executor_lost", detail, { logs: ended.logs });
@@ -84,18 +99,26 @@ function containerVariables(meta: InvocationMeta): [string, string][] {
   );
 }
 
-async function end(commands: Commands["kill"]): Promise<void> {
-  for (const [file, args] of commands) await run(file, args, { timeout: 10_000 }).catch(() => {});
+type Failed = { work: ContainerImplementation; meta: InvocationMeta; logs: readonly LogLine[] };
+
+function failedByDocker({ kind, said }: DockerFailure, { work, meta, logs }: Failed): InvocationResult {
+  if (kind === "lost") {
+    const rule = `Docker must answer until its container has ended; it broke off: ${said}`;
+    return failed("executor_lost", `Cannot finish "${meta.operation}": ${rule}`, { logs });
+  }
+  const code = kind === "refused" ? "environment_misconfigured" : "environment_unavailable";
+  const rule = `Docker must be able to start it; it says: ${said}`;
+  return failed(code, `Cannot run "${meta.operation}" as the container ${work.image}: ${rule}`, { logs });
 }
 
 /** A container of a Docker engine or of runc as a command line, or the rule that it breaks. `kill` ends it from outside. */
-export type Commands = { args: string[]; kill: [file: string, args: string[]][] };
+export type Commands = { args: string[]; kill: EndCommands };
 
 function docker(work: ContainerImplementation, id: string, variables: [string, string][]): Commands | string {
   if (work.image.startsWith("-")) return "an image must not look like an option; it does";
   const env = variables.flatMap(([name, value]) => ["--env", `${name}=${value}`]);
   const args = ["run", "--rm", "-i", "--name", id, "--network", "none", "--pull", "missing", ...env, work.image];
-  return { args: [...args, ...(work.command ?? [])], kill: [["docker", ["rm", "--force", id]]] };
+  return { args: [...args, ...(work.command ?? [])], kill: [["docker", "rm", "--force", id]] };
 }
 
 type BundleConfig = {
@@ -148,8 +171,8 @@ export async function runcCommands(
   return {
     args: ["run", "-b", folder, id],
     kill: [
-      ["runc", ["kill", id, "KILL"]],
-      ["runc", ["delete", "-f", id]],
+      ["runc", "kill", id, "KILL"],
+      ["runc", "delete", "-f", id],
     ],
   };
 }

@@ -13,12 +13,29 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { anOrder } from "./_order.test-help.node.ts";
 import { containerEngine } from "./container.node.ts";
 import { runExternalWork } from "./run-work.node.ts";
 
 const engine = await containerEngine();
+
+test("containerEngine() finds a Docker that comes to answer after the first look", async () => {
+  const bin = mkdtempSync(path.join(tmpdir(), "switchyard-bin-"));
+  onTestFinished(() => rmSync(bin, { recursive: true, force: true }));
+  writeFileSync(path.join(bin, "docker"), `#!/bin/sh\n[ -e ${bin}/answers ]\n`, { mode: 0o755 });
+  vi.stubEnv("PATH", bin);
+  vi.resetModules();
+  const fresh = await import("./container.node.ts");
+  expect(await fresh.containerEngine()).toBeUndefined();
+  writeFileSync(path.join(bin, "answers"), "");
+  expect(await fresh.containerEngine()).toBeUndefined();
+  const now = Date.now() + 10_000;
+  vi.spyOn(Date, "now").mockReturnValue(now);
+  expect(await fresh.containerEngine()).toBe("docker");
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
 if (engine !== "runc")
   console.warn(`SKIPPED: containers by runc: runc and root are needed; here is ${engine ?? "neither"}.`);
 

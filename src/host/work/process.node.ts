@@ -29,14 +29,14 @@ export async function runProcess(
   const folder = await mkdtemp(path.join(tmpdir(), "switchyard-run-"));
   try {
     const ended = await runProgram({
+      what: `the operation "${meta.operation}"`,
       file: located.path,
       args,
       cwd: folder,
       env: environmentOf(meta, folder),
       input,
       timeoutMs: meta.timeout_ms,
-      cancellation: options.cancellation,
-      log: options.log,
+      ...options,
     });
     if (ended.kind === "not_started") return notThere(meta, program, ended.reason);
     return resultOf(ended, meta);

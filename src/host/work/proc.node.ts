@@ -1,6 +1,6 @@
 /** What Linux says of processes in /proc: when one began, and what a group of them has used. Nothing on other systems. */
 import { readFileSync } from "node:fs";
-import { processIds } from "../work/kill-processes.node.ts";
+import { processIds } from "./kill-processes.node.ts";
 
 type Stat = { state: string; group: number; ticks: number; startedAt: string };
 

@@ -6,8 +6,9 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import path from "node:path";
-import { killAll } from "../work/kill-processes.node.ts";
-import { startOf } from "./_proc.node.ts";
+import { END_WITHIN_MS, isUnanswered, type EndCommands } from "./end-container.node.ts";
+import { killAll } from "./kill-processes.node.ts";
+import { startOf } from "./proc.node.ts";
 
 export type Note = {
   mark: string;
@@ -17,7 +18,7 @@ export type Note = {
   pid?: number;
   startedAt?: string;
   /** Ends what is not a descendant: a container. */
-  kill: readonly (readonly string[])[];
+  kill: EndCommands;
 };
 type Entry = Note & { owner: { machine: string; pid: number; startedAt: string } };
 
@@ -29,20 +30,29 @@ export class Journal {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
 
-  /** Written before the start, and once more when the pid is known: a runner may be killed between the two. */
+  /** Written before the start, and once more when the pid is known: a runner may be killed between the two. Where it cannot be, it is not. */
   note(note: Note): void {
     const owner = { machine: hostname(), pid: process.pid, startedAt: startOf(process.pid) ?? "" };
     const entry: Entry = { ...note, owner };
     const file = this.#fileOf(note.mark);
-    writeFileSync(`${file}.new`, JSON.stringify(entry), { mode: 0o600 });
-    renameSync(`${file}.new`, file);
+    try {
+      writeFileSync(`${file}.new`, JSON.stringify(entry), { mode: 0o600 });
+      renameSync(`${file}.new`, file);
+    } catch {
+      // A full disk keeps nobody from running what was asked for.
+    }
+  }
+
+  noteStarted(note: Note, pid: number): void {
+    const startedAt = startOf(pid);
+    this.note({ ...note, pid, ...(startedAt === undefined ? {} : { startedAt }) });
   }
 
   forget(mark: string): void {
     rmSync(this.#fileOf(mark), { force: true });
   }
 
-  /** Ends what runners that are gone have left. Answers what it found, a sentence each. */
+  /** Ends what runners that are gone have left. Answers what it found, a sentence each. A container whose engine does not answer is left to the next. */
   sweep(): string[] {
     const found: string[] = [];
     for (const name of readdirSync(this.#folder)) {
@@ -53,10 +63,12 @@ export class Journal {
       const isSame = pid !== undefined && startedAt !== undefined && startOf(pid) === startedAt;
       // Where its first process has ended, the number may be another's by now: only the mark tells the others.
       killAll({ pid: isSame ? pid : NOBODY, mark }, "SIGKILL");
-      for (const [program = "", ...args] of entry.kill) quietly(program, args);
+      const left = entry.kill.filter(([program = "", ...args]) => !isEnded(program, args));
       rmSync(entry.folder, { recursive: true, force: true });
-      rmSync(file, { force: true });
-      found.push(`${entry.what} of a runner that is gone was ended`);
+      if (left.length === 0) rmSync(file, { force: true });
+      found.push(
+        `${entry.what} of a runner that is gone ${left.length === 0 ? "was ended" : "cannot be ended yet: its engine does not answer"}`,
+      );
     }
     return found;
   }
@@ -88,10 +100,24 @@ function read(file: string): Entry | undefined {
   }
 }
 
-function quietly(program: string, args: readonly string[]): void {
+function isEnded(program: string, args: readonly string[]): boolean {
   try {
-    execFileSync(program, args, { timeout: 10_000, stdio: "ignore" });
-  } catch {
-    // It is gone already.
+    execFileSync(program, args, { timeout: END_WITHIN_MS, stdio: ["ignore", "ignore", "pipe"] });
+    return true;
+  } catch (thrown) {
+    return !isUnanswered(thrown);
+  }
+}
+
+/** A folder that cannot be written keeps nobody from running anything. */
+export function openJournal(folder: string, log: (line: string) => void): Journal | undefined {
+  try {
+    const journal = new Journal(folder);
+    for (const sentence of journal.sweep()) log(sentence);
+    return journal;
+  } catch (thrown) {
+    const why = thrown instanceof Error ? thrown.message : String(thrown);
+    log(`what this runner starts is not noted, so nobody ends it if the runner is killed: ${why}`);
+    return undefined;
   }
 }
