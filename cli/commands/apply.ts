@@ -1,6 +1,6 @@
 /**
  * `opctl apply`: makes the registry match manifests. Not one transaction: each entry is a write of its own, reported
- * when it is done, and a refused one stops the rest; running it again goes on from there.
+ * when it is done, and one that is refused for good stops the rest; running it again goes on from there.
  */
 import type { Command } from "commander";
 import { collect, contextOf, examples, type CommandModule } from "../command.ts";

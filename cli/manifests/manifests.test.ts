@@ -40,6 +40,25 @@ function opctl(words: string[], input = ""): Promise<Run> {
   return runOpctl(words, { cwd: folder, input, env: { SWITCHYARD_URL: platform.url, SWITCHYARD_TOKEN: "sy_test" } });
 }
 
+/** A service and the state machine that it goes by. */
+function rows(most: number, wanted: number): string {
+  const machine = `kind: state_machine\nname: m\ninitial: a\nstates: {a: {replicas: ${wanted}}}\ntransitions: []\n`;
+  const run = "run: {process: {command: [s]}}";
+  return `${machine}---\nkind: service\nname: s\nenvironment: e\nstate_machine: m\n${run}\nreplicas: {max: ${most}}\n`;
+}
+
+/** As the registry has it: no state with more replicas than the service may have. */
+function held({ path: at, body }: { path: string; body: string }): string | undefined {
+  const said = (kind: string, name: string): object =>
+    at === `/registry/${kind}s/${name}`
+      ? (JSON.parse(body) as object)
+      : (platform.entries.get(`${kind} ${name}`)?.content ?? {});
+  const { states } = said("state_machine", "m") as { states?: { a?: { replicas: number } } };
+  const { replicas } = said("service", "s") as { replicas?: { max: number } };
+  const [most, wanted] = [replicas?.max ?? 5, states?.a?.replicas ?? 0];
+  return wanted <= most ? undefined : `it may have ${most}, and is to have ${wanted}`;
+}
+
 const writes = (): string[] =>
   platform.seen.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path}`);
 
@@ -136,6 +155,42 @@ describe("opctl apply", () => {
       "token desk",
       "type point",
     ]);
+  });
+
+  describe("of rows that are held against each other", () => {
+    const changed = "state_machine m: changed (revision 2)\nservice s: changed (revision 2)\n";
+
+    test.each([
+      ["raised together", rows(3, 2), rows(9, 8), changed.split("\n").toReversed().join("\n").trim() + "\n"],
+      ["lowered together", rows(9, 8), rows(3, 2), changed],
+    ])("writes those that are %s, whichever must come first", async (_what, before, after, stdout) => {
+      await opctl(["apply", "-f", "-"], before);
+      platform.rule = held;
+      expect(await opctl(["apply", "-f", "-"], after)).toMatchObject({ code: 0, stdout });
+    });
+
+    test("says what is still refused when all else is written, and has pruned nothing", async () => {
+      await opctl(["apply", "-f", "-"], rows(3, 2));
+      platform.put("service", { name: "old" });
+      platform.rule = held;
+      const run = await opctl(["apply", "-f", "-", "--prune"], rows(6, 8));
+      expect([run.code, run.stdout]).toEqual([1, "service s: changed (revision 2)\n"]);
+      expect(run.stderr).toContain("it may have 6, and is to have 8");
+      expect(run.stderr).toContain("Stopped at state_machine m, 1 of 3 done");
+      expect(platform.entries.has("service old")).toBe(true);
+    });
+
+    test("stops at once where nothing that is still to be written has to do with it", async () => {
+      await opctl(
+        ["apply", "-f", "-"],
+        `${rows(3, 2)}---\nkind: state_machine\nname: other\ninitial: a\nstates: {a: {}}\ntransitions: []\n`,
+      );
+      platform.rule = held;
+      const unrelated = `${rows(3, 8)}---\nkind: state_machine\nname: other\ninitial: b\nstates: {b: {}}\ntransitions: []\n`;
+      const run = await opctl(["apply", "-f", "-"], unrelated);
+      expect(run).toMatchObject({ code: 1, stdout: "" });
+      expect(run.stderr).toContain("Stopped at state_machine m, 0 of 3 done");
+    });
   });
 
   test("an entry changed between plan and write is a conflict that says how far it came", async () => {

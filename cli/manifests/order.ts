@@ -29,6 +29,11 @@ export function inOrder<T extends Named>(documents: readonly T[]): T[] {
   return ordered;
 }
 
+/** Whether the name is among the strings in there, whatever it is of. */
+export function isNamedIn(content: unknown, name: string): boolean {
+  return [...stringsIn(content)].includes(name);
+}
+
 function keyOf(kind: Kind, name: string): string {
   return `${kind} ${name}`;
 }

@@ -30,6 +30,8 @@ export type FakePlatform = {
   services: Map<string, ServiceStatusView>;
   /** Of routes that it knows nothing of: `POST /agents/counters/plan` → its answer. */
   answers: Map<string, unknown>;
+  /** Why a write is refused, by a rule over what is stored; undefined: it is not. */
+  rule: (seen: Seen) => string | undefined;
   /** Runs before each request is answered: to get in between. */
   before: (seen: Seen) => void | Promise<void>;
   put(kind: string, content: Json & { name: string }, by?: string): void;
@@ -47,6 +49,7 @@ export async function startFakePlatform(): Promise<FakePlatform> {
     checks: new Map(),
     services: new Map(),
     answers: new Map(),
+    rule: () => undefined,
     before: () => undefined,
     put: (kind, content, by = "tok_1") => {
       const old = platform.entries.get(`${kind} ${content.name}`);
@@ -145,6 +148,8 @@ async function answerRegistry(platform: FakePlatform, seen: Seen, { parts, url, 
     return problem(response, "precondition_failed", `Cannot change the ${key}: it has changed`);
   if (stored === undefined && seen.method !== "PUT")
     return problem(response, "entity_not_found", `Cannot find the ${key}`);
+  const refusal = seen.method === "GET" ? undefined : platform.rule(seen);
+  if (refusal !== undefined) return problem(response, "definition_invalid", refusal);
   if (verb === "revisions") return send(response, 200, { items: [await view(stored as Stored)], next_cursor: null });
   if (seen.method === "DELETE") {
     platform.entries.delete(key);

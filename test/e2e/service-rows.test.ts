@@ -89,6 +89,29 @@ describe("manifests of a service", () => {
   });
 });
 
+test("a state machine's replicas and its service's bounds are raised, and lowered, in one go", async () => {
+  const file = path.join(folder, "bounds.yaml");
+  const apply = (replicas: number, max: number) => {
+    const own = MANIFESTS.replaceAll("albums", "wide").replaceAll("when_open", "when_wide");
+    const fitting = own.replace("state-machine: none", `state_machine: when_wide\nreplicas: {max: ${max}}`);
+    writeFileSync(file, fitting.replace("hot: {replicas: 2}", `hot: {replicas: ${replicas}}`));
+    return dev.opctl(["apply", "-f", file]);
+  };
+  expect(await apply(2, 5)).toMatchObject({ code: 0 });
+  expect(await apply(8, 9)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/service wide: changed .*\n(?:.*\n)*state_machine when_wide: changed/) as string,
+  });
+  expect(await apply(3, 4)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/state_machine when_wide: changed .*\n(?:.*\n)*service wide: changed/) as string,
+  });
+  const refused = await apply(9, 8);
+  expect([refused.code, refused.stdout]).toEqual([1, expect.stringContaining("service wide: changed")]);
+  expect(refused.stderr).toContain('it may have 8, and the state "hot" of "when_wide" wants 9');
+  expect(refused.stderr).toContain("Stopped at state_machine when_wide, 5 of 6 done");
+});
+
 describe("what is refused", () => {
   test.each<[string, object, number, string, RegExp]>([
     [

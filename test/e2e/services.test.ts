@@ -1,4 +1,5 @@
 /** Services on the real platform and a real runner: they become hot when asked, cold when not, and what breaks is mended or said. */
+import { createServer, type AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitUntil, type Dev } from "./_platform.ts";
 import {
@@ -23,6 +24,14 @@ afterAll(async () => {
   await runner.end();
   await dev.stop();
 });
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 
 type Answer = { pid: number; version: string };
 const call = async (name: string, input: unknown = {}): Promise<Answer> => {
@@ -144,6 +153,24 @@ test("a new revision rolls without a failed request", async () => {
   over.abort();
   await Promise.all(load);
   expect([...seen].toSorted()).toEqual(["1", "2"]);
+});
+
+test("a new revision that needs the port of the one before says so at a glance, and what to do", async () => {
+  const port = await freePort();
+  await install(dev, "pinned", { port });
+  const first = await call("pinned");
+  expect(await dev.opctl(["edit", "service", "pinned", "-s", 'variables={"VERSION":"2"}'])).toMatchObject({ code: 0 });
+  await untilService(dev, "pinned", ({ crashes }) => crashes.failures > 0);
+  const { stdout } = await dev.opctl(["get", "service", "pinned"]);
+  const [{ replica } = { replica: "" }] = (await observe(dev, "pinned")).replicas;
+  expect(stdout).toMatch(/Crashes|It does not come up/);
+  expect(stdout).toContain(
+    `Cannot listen on port ${port}: it must be free on the runner; the service's own ${replica} has it until another is ready: start a second runner, or let the row's port be null`,
+  );
+  expect(await call("pinned")).toEqual(first);
+
+  expect(await dev.opctl(["edit", "service", "pinned", "-s", "port=null"])).toMatchObject({ code: 0 });
+  await expect.poll(async () => (await call("pinned")).version, { timeout: 20_000 }).toBe("2");
 });
 
 test("is refused while it is switched off, and stopped", async () => {

@@ -5,8 +5,10 @@ import { SwitchyardError } from "../../core/errors.ts";
 
 const TRIES = 20;
 
+type Taker = { service: string; replica: string };
+
 export class Ports {
-  readonly #taken = new Set<number>();
+  readonly #taken = new Map<number, Taker>();
   readonly #host: string;
 
   constructor(host: string) {
@@ -14,18 +16,18 @@ export class Ports {
   }
 
   /** One that is free; or the one that is wanted, else it throws environment_unavailable. */
-  async take(wanted: number | null): Promise<number> {
+  async take(wanted: number | null, taker: Taker): Promise<number> {
     if (wanted !== null) {
-      if (this.#taken.has(wanted) || !(await this.#isFree(wanted))) throw taken(wanted);
+      const isFree = !this.#taken.has(wanted) && (await this.#isFree(wanted));
       // Another may have asked for it meanwhile.
-      if (this.#taken.has(wanted)) throw taken(wanted);
-      this.#taken.add(wanted);
+      if (!isFree || this.#taken.has(wanted)) throw taken(wanted, { by: this.#taken.get(wanted), taker });
+      this.#taken.set(wanted, taker);
       return wanted;
     }
     for (let look = 0; look < TRIES; look++) {
       const port = await this.#anyFree();
       if (port === undefined || this.#taken.has(port)) continue;
-      this.#taken.add(port);
+      this.#taken.set(port, taker);
       return port;
     }
     throw new SwitchyardError("environment_unavailable", "Cannot find a free port: one must be free; none is");
@@ -57,10 +59,17 @@ export class Ports {
   }
 }
 
-function taken(port: number): SwitchyardError {
+/** The one before gives it back when the new one is ready, which here it never is: whoever reads this must be told. */
+function taken(port: number, { by, taker: { service } }: { by: Taker | undefined; taker: Taker }): SwitchyardError {
+  const who =
+    by === undefined
+      ? "a program has it that no runner of ours has started"
+      : by.service === service
+        ? `the service's own ${by.replica} has it until another is ready`
+        : `${by.replica} of the service "${by.service}" has it`;
   return new SwitchyardError(
     "environment_unavailable",
-    `Cannot listen on port ${port}: it must be free on the runner; another has it`,
-    { hint: "leave the service's port null, or have a runner for each replica" },
+    `Cannot listen on port ${port}: it must be free on the runner; ${who}: start a second runner, or let the row's port be null`,
+    { hint: `opctl edit service ${service} -s port=null` },
   );
 }

@@ -139,7 +139,7 @@ export class Replica {
   /** Why it did not become ready, once nothing of it is left. */
   async #launch(): Promise<string | undefined> {
     const { ports, host, journal } = this.#deps;
-    const port = await ports.take(await portWanted(this.#spec));
+    const port = await ports.take(await portWanted(this.#spec), { service: this.service, replica: this.name });
     this.#port = port;
     const folder = await mkdtemp(path.join(tmpdir(), "switchyard-replica-"));
     try {

@@ -94,6 +94,19 @@ describe("start()", () => {
     expect(new Set(ports).size).toBe(3);
   });
 
+  test("says who has the port that it must have", async () => {
+    const { replicas } = setUp();
+    const server = net.createServer();
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const { port } = server.address() as net.AddressInfo;
+    const start = (replica: string, service = "shop") => replicas.start({ ...anOrder(replica, [], { port }), service });
+    await expect(start("a")).rejects.toThrow("a program has it that no runner of ours has started: start a second");
+    await new Promise((resolve) => server.close(resolve));
+    await start("a");
+    await expect(start("b")).rejects.toThrow("the service's own a has it until another is ready: start a second");
+    await expect(start("c", "store")).rejects.toThrow('a of the service "shop" has it: start a second runner');
+  });
+
   test("gives it nothing of the runner's, and keeps secrets out of what it says", async () => {
     process.env["TEST_OF_RUNNER"] = "x";
     const { replicas, lines } = setUp();
