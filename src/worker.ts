@@ -399,6 +399,7 @@ function wire(env: Bindings): Wired {
     host,
     dispatch: platform.dispatch,
     stop: (order: Parameters<typeof services.stopGone>[0]) => services.stopGone(order),
+    reported: async (service: string, report: string) => env.SERVICES.getByName(service).reported(report),
     look: () => services.look(),
   };
   return { platform, runner, triggers, agents: directed, services: kept };
@@ -487,6 +488,10 @@ export class ServiceRunner extends WorkerEntrypoint<Bindings> {
 
   ask(text: string): Promise<string> {
     return serviceRunner.askText(text, this.#ports());
+  }
+
+  reported(service: string, text: string): Promise<void> {
+    return serviceRunner.passOn(service, text, this.#ports());
   }
 
   #ports(): serviceRunner.ServiceRunnerPorts {
