@@ -56,7 +56,8 @@ function startRunner(served: Served, more: readonly string[]): ChildProcess {
 }
 
 async function install(served: Served, starts: string): Promise<void> {
-  await opctl(served, "create", "environment", "-s", "name=rack-bench", "-s", "adapter=runner");
+  const config = `config={"service_hosts":["127.0.0.1"]}`;
+  await opctl(served, "create", "environment", "-s", "name=rack-bench", "-s", "adapter=runner", "-s", config);
   const put = async (target: string, body: unknown): Promise<void> => {
     const response = await request(served, target, body, "PUT");
     if (!response.ok) throw new Error(`${target}: ${await response.text()}`);

@@ -225,6 +225,15 @@ describe("opctl create, duplicate, delete, token, secret", () => {
     });
   });
 
+  test.each([
+    ["operation", "\noperation gone: deleted; `opctl rollback operation gone --to 1` brings it back\n"],
+    ["token", "\ntoken gone: deleted\n"],
+  ])("delete says how a %s comes back, where it does", async (kind, said) => {
+    platform.put(kind, { name: "gone" });
+    const run = await opctl(["delete", kind, "gone", "--yes"]);
+    expect([run.code, `\n${run.stderr}`]).toEqual([0, said]);
+  });
+
   test("token create prints the token alone on stdout", async () => {
     const run = await opctl(["token", "create", "ci", "--scope", "ops:invoke", "--expires", "30d"]);
     expect(run).toMatchObject({ code: 0, stdout: "sy_new_secret\n" });

@@ -334,6 +334,7 @@ export function wire(env: Bindings): Wired {
     host,
     dispatch: platform.dispatch,
     stop: (order: Parameters<typeof services.stopGone>[0]) => services.stopGone(order),
+    reported: async (service: string, report: string) => env.SERVICES.getByName(service).reported(report),
     look: () => services.look(),
   };
   const clockWasSet = (was: number) => tellOfClock(env, registry, was);

@@ -118,6 +118,10 @@ export class ServiceRunner extends WorkerEntrypoint<Bindings> {
     return serviceRunner.askText(text, this.#ports());
   }
 
+  reported(service: string, text: string): Promise<void> {
+    return serviceRunner.passOn(service, text, this.#ports());
+  }
+
   #ports(): serviceRunner.ServiceRunnerPorts {
     return (wired ??= wire(this.env)).services;
   }

@@ -1,9 +1,13 @@
-/** `opctl delete`: takes an entry away. Its revisions stay in the registry's history; the name is free again. */
+/** `opctl delete`: takes an entry away. Its revisions stay in the registry's history, from which it can be brought back; the name is free. */
 import type { Command } from "commander";
+import type { Kind } from "../../src/model/entities.ts";
 import { confirm, isInteractive } from "../ask.ts";
 import { contextOf, examples, type CommandModule } from "../command.ts";
 import { KIND_NAMES, parseKind } from "../kinds.ts";
 import { deleteEntry, readEntry } from "../registry.ts";
+
+/** What was secret of them goes with them. */
+const FOR_GOOD: ReadonlySet<Kind> = new Set(["token", "secret"]);
 
 export const command: CommandModule = {
   define(command: Command) {
@@ -22,7 +26,8 @@ export const command: CommandModule = {
           }
         }
         await deleteEntry(context.client, kind, name, etag);
-        context.output.say(`${kind} ${name}: deleted`);
+        const back = `; \`opctl rollback ${kind} ${name} --to ${entry.meta.revision}\` brings it back`;
+        context.output.say(`${kind} ${name}: deleted${FOR_GOOD.has(kind) ? "" : back}`);
       });
     examples(command, [
       ["opctl delete operation my_demo_operation", "asks first"],

@@ -1,4 +1,4 @@
-/** `opctl rollback`: an earlier revision becomes the newest again, with the very code and types it had. */
+/** `opctl rollback`: an earlier revision becomes the newest again, with the very code and types it had; also of what was deleted. */
 import type { Command } from "commander";
 import { contextOf, examples, type CommandModule } from "../command.ts";
 import { KIND_NAMES, parseKind } from "../kinds.ts";

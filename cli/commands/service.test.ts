@@ -2,8 +2,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import { SwitchyardError } from "../../src/core/errors.ts";
 import { READY_MADE } from "../../src/machines/ready-made.ts";
-import { replicaView, statusView } from "../services/_statuses.test-util.ts";
+import { statusView } from "../services/_statuses.test-util.ts";
 import { opctlOnFake } from "../testing/opctl-on-fake.ts";
 import { runOpctl } from "../testing/run-opctl.ts";
 
@@ -76,7 +77,7 @@ describe("opctl service", () => {
 
   it("--wait tells what happens until it is so", async () => {
     let looks = 0;
-    fake.platform.services.set("albums", statusView({ replicas: [], events: [] }));
+    fake.platform.services.set("albums", statusView({ replicas: [], ready: 0, settled: false, events: [] }));
     fake.platform.before = ({ method }) => {
       if (method === "GET" && ++looks === 3) fake.platform.services.set("albums", statusView());
     };
@@ -90,12 +91,33 @@ describe("opctl service", () => {
   });
 
   it("--wait ends with 1 where it does not come up, and with 7 after --timeout", async () => {
-    fake.platform.services.set("albums", statusView({ problem: "no runner is connected", replicas: [] }));
+    fake.platform.services.set(
+      "albums",
+      statusView({ problem: "no runner is connected", settled: false, stuck: true }),
+    );
     const stuck = await fake.opctl("service", "deploy", "albums", "--wait");
     expect(stuck.code).toBe(1);
     expect(stuck.stderr).toContain("does not get there by itself: no runner is connected");
-    fake.platform.services.set("albums", statusView({ replicas: [replicaView("a", { phase: "starting", ready: 0 })] }));
+    fake.platform.services.set("albums", statusView({ settled: false }));
     expect((await fake.opctl("service", "deploy", "albums", "--wait", "--timeout", "100ms")).code).toBe(7);
+  });
+
+  it("shows and waits for as much as a token may see that directs services and may not look at them", async () => {
+    const { name, active, state, since, revision, outdated, wanted, ready, stuck } = statusView();
+    const part = { name, active, state, since, revision, outdated, wanted, ready, stuck };
+    let looks = 0;
+    fake.platform.before = ({ path: at }) => {
+      const isLook = at === "/services/albums/progress";
+      if (isLook) looks++;
+      fake.platform.answers.set("GET /services/albums/progress", { ...part, settled: looks === 3 });
+    };
+    fake.platform.answers.set("POST /services/albums/deploy", { ...part, settled: false });
+    fake.platform.answers.set("GET /services/albums/status", new SwitchyardError("forbidden", "Cannot look"));
+    const { stdout, stderr, code } = await fake.opctl("service", "deploy", "albums", "--wait");
+    expect([code, stderr, looks]).toEqual([0, "", 3]);
+    expect(stdout).toBe(
+      "albums\n  state     hot, since 2026-11-29T12:00:00Z\n  revision  3fa2b1c4\n  replicas  1 of 1 ready\n",
+    );
   });
 
   it.each([

@@ -3,16 +3,9 @@ import type { Command } from "commander";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
 import { parseDuration } from "../duration.ts";
-import {
-  commandService,
-  lastSeq,
-  lookAt,
-  readStatus,
-  type ServiceCommand,
-  type ServiceStatusView,
-} from "../services/api.ts";
+import { commandService, lastSeq, lookAt, readSeen, type ServiceCommand, type ServiceSeen } from "../services/api.ts";
 import { settledOf } from "../services/settled.ts";
-import { eventLine, statusText } from "../services/status-text.ts";
+import { eventLine, seenText } from "../services/status-text.ts";
 
 type Options = { wait?: boolean; timeout?: string };
 
@@ -45,7 +38,7 @@ export const command: CommandModule = {
       .argument("<name>", "the service")
       .action(async (name: string) => {
         const context = contextOf(status);
-        print(context, await readStatus(context.client, name));
+        print(context, await readSeen(context.client, name));
       });
     examples(service, [
       ["opctl service deploy albums --wait", "warm it before the first request; exit 1 where it does not come up"],
@@ -71,14 +64,13 @@ async function direct(context: Context, name: string, { options, ...wanted }: Wa
   if (limitMs !== undefined && options.wait !== true) {
     throw new SwitchyardError("usage", "Cannot use --timeout without --wait: nothing is waited for");
   }
-  const before = await readStatus(client, name);
+  const before = await readSeen(client, name);
   const answered = await commandService(client, name, wanted);
   if (options.wait !== true) return print(context, answered);
-  const wish = { command: wanted.command, before: new Set(before.replicas.map(({ replica }) => replica)) };
   const giveUpAt = limitMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + limitMs;
   for await (const { status, events } of lookAt(client, name, lastSeq(before))) {
     for (const event of events) context.output.say(eventLine(event));
-    const settled = settledOf(status, wish);
+    const settled = settledOf(status, wanted.command);
     if (settled.done) return print(context, status);
     if (settled.stuck !== undefined) {
       print(context, status);
@@ -95,9 +87,9 @@ async function direct(context: Context, name: string, { options, ...wanted }: Wa
   }
 }
 
-function print({ globals, output }: Context, status: ServiceStatusView): void {
-  if (globals.json) output.value(status);
-  else output.data(statusText(status));
+function print({ globals, output }: Context, seen: ServiceSeen): void {
+  if (globals.json) output.value(seen);
+  else output.data(seenText(seen));
 }
 
 function parseReplicas(text: string): number {

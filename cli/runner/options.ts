@@ -4,6 +4,7 @@ import os from "node:os";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import type { Capabilities } from "../../src/model/environment.ts";
 import { parseAllow, type Allow } from "../../src/host/allow.ts";
+import { machineAddressOf } from "../../src/model/destination.ts";
 import { NAME_PATTERN } from "../../src/model/names.ts";
 import { capabilitiesOf } from "./capabilities.ts";
 
@@ -86,7 +87,8 @@ export function readRunnerWords(words: RunnerWords): RunnerSettings {
 function serviceHostOf(word: string | undefined): string | undefined {
   if (word === undefined) return undefined;
   const own = Object.values(os.networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
-  if (net.isIP(word) !== 0 && own.includes(word)) return word;
+  const address = `http://${net.isIPv6(word) ? `[${word}]` : word}:80`;
+  if (own.includes(word) && machineAddressOf(address) !== undefined) return word;
   throw new SwitchyardError(
     "usage",
     `Cannot have services listen on "${word}": --service-host must be an address of this machine; it is none`,

@@ -1,10 +1,17 @@
 /** Services over HTTP: what they are at, what is wanted of them, and what happens to them as it happens. */
 import { setTimeout as pause } from "node:timers/promises";
-import type { ServiceStatusView } from "../../src/registry/builtins/service-functions.ts";
+import { SwitchyardError } from "../../src/core/errors.ts";
+import type {
+  ServiceDirectedView,
+  ServiceProgressView,
+  ServiceStatusView,
+} from "../../src/registry/builtins/service-functions.ts";
 import { parseAnswer, type Client } from "../client.ts";
 import { createPatience } from "../executions/patience.ts";
 
-export type { ServiceStatusView };
+export type { ServiceProgressView, ServiceStatusView };
+/** With the details, where the token may look at services. */
+export type ServiceSeen = ServiceProgressView | ServiceStatusView;
 export type ServiceEvent = ServiceStatusView["events"][number];
 export type ServiceCommand = "deploy" | "undeploy" | "restart" | "scale";
 
@@ -19,14 +26,32 @@ export async function readStatus(client: Client, name: string): Promise<ServiceS
   return parseAnswer(await client.request("GET", routeOf(name, "status"))) as ServiceStatusView;
 }
 
+/** As much as the token may see. Whoever directs a service need not be one who may look at it. */
+export async function readSeen(client: Client, name: string): Promise<ServiceSeen> {
+  try {
+    return await readStatus(client, name);
+  } catch (error) {
+    if (!(error instanceof SwitchyardError) || error.code !== "forbidden") throw error;
+    return readProgress(client, name);
+  }
+}
+
+async function readProgress(client: Client, name: string): Promise<ServiceProgressView> {
+  return parseAnswer(await client.request("GET", routeOf(name, "progress"))) as ServiceProgressView;
+}
+
+export function isWhole(seen: ServiceDirectedView): seen is ServiceStatusView {
+  return seen.replicas !== undefined;
+}
+
 /** `replicas` only for scale. */
 export async function commandService(
   client: Client,
   name: string,
   { command, replicas }: { command: ServiceCommand; replicas?: number },
-): Promise<ServiceStatusView> {
+): Promise<ServiceSeen> {
   const body = replicas === undefined ? {} : { body: JSON.stringify({ replicas }) };
-  return parseAnswer(await client.request("POST", routeOf(name, command), body)) as ServiceStatusView;
+  return parseAnswer(await client.request("POST", routeOf(name, command), body)) as ServiceSeen;
 }
 
 /**
@@ -37,24 +62,27 @@ export async function* lookAt(
   client: Client,
   name: string,
   after: number,
-): AsyncGenerator<{ status: ServiceStatusView; events: readonly ServiceEvent[] }> {
+): AsyncGenerator<{ status: ServiceSeen; events: readonly ServiceEvent[] }> {
   const patience = createPatience();
+  let read: typeof readSeen = readSeen;
   for (let known = after; ;) {
-    let status: ServiceStatusView;
+    let status: ServiceSeen;
     try {
-      status = await readStatus(client, name);
+      status = await read(client, name);
       patience.restore();
     } catch (error) {
       await pause(patience.afterFailure(error));
       continue;
     }
-    const events = status.events.filter(({ seq }) => seq > known).toSorted((a, b) => a.seq - b.seq);
+    if (!isWhole(status)) read = readProgress;
+    const all = isWhole(status) ? status.events : [];
+    const events = all.filter(({ seq }) => seq > known).toSorted((a, b) => a.seq - b.seq);
     known = events.at(-1)?.seq ?? known;
     yield { status, events };
     await pause(LOOK_MS);
   }
 }
 
-export function lastSeq({ events }: ServiceStatusView): number {
-  return Math.max(0, ...events.map(({ seq }) => seq));
+export function lastSeq(seen: ServiceSeen): number {
+  return isWhole(seen) ? Math.max(0, ...seen.events.map(({ seq }) => seq)) : 0;
 }

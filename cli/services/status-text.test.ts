@@ -35,6 +35,7 @@ test("statusText() says what somebody must mend, and the last words of what does
   const text = statusText(
     statusView({
       problem: "the environment rack-1 has no runner",
+      ready: 0,
       replicas: [replicaView("albums-2", { phase: "ended", ended: "exit code 1", ready: 0, cpu: 0.256, count: 3 })],
       crashes: {
         failures: 3,
@@ -61,7 +62,7 @@ test("statusText() says what somebody must mend, and the last words of what does
 
 test.each([
   ["Before it came up", statusView()],
-  ["It does not come up", statusView({ replicas: [] })],
+  ["It does not come up", statusView({ replicas: [], ready: 0 })],
   ["It does not come up", statusView({ facts: { new_revision: true } })],
 ])("statusText() heads starts that failed with %j", (title, status) => {
   const crashes = { failures: 5, looping: true, reason: "no runner is connected", lines: [], next_at: null };

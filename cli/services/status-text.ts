@@ -1,6 +1,6 @@
 /** What a service is at, laid out for people: first what it does, then how it is reached, then what would change that. */
 import { renderTable } from "../render/table.ts";
-import type { ServiceEvent, ServiceStatusView } from "./api.ts";
+import { isWhole, type ServiceEvent, type ServiceSeen, type ServiceStatusView } from "./api.ts";
 
 /** How many events the view shows; JSON has them all. */
 const LAST_EVENTS = 8;
@@ -28,24 +28,30 @@ export function eventLine({ at, what }: ServiceEvent): string {
   return `${at}  ${what}`;
 }
 
-/** `2 of 3`: ready, of those that are wanted. */
-export function readyOf({ replicas: all, wanted }: ServiceStatusView): string {
-  return `${readyCount(all)} of ${wanted}`;
+/** As much as there is of it. */
+export function seenText(seen: ServiceSeen): string {
+  if (isWhole(seen)) return statusText(seen);
+  return layOut(seen.name, [
+    ["state", stateOf(seen)],
+    ["revision", seen.revision],
+    ["replicas", `${readyOf(seen)} ready`],
+  ]);
 }
 
-export function readyCount(all: ServiceStatusView["replicas"]): number {
-  return all.filter(({ phase }) => phase === "ready").reduce((sum, { ready }) => sum + ready, 0);
+/** `2 of 3`: ready, of those that are wanted. */
+export function readyOf({ ready, wanted }: ServiceSeen): string {
+  return `${ready} of ${wanted}`;
 }
 
 /** Whether all that is wanted of it serves: what failed before is then of the past, though it is remembered for a minute. */
-export function isUp({ replicas: all, wanted, facts }: ServiceStatusView): boolean {
-  return wanted > 0 && readyCount(all) >= wanted && facts["new_revision"] !== true;
+export function isUp({ ready, wanted, facts }: ServiceStatusView): boolean {
+  return wanted > 0 && ready >= wanted && facts["new_revision"] !== true;
 }
 
 function heading(status: ServiceStatusView): string {
-  const { name, active, state, since, because, state_machine: machine, revision, waiting, facts, problem } = status;
+  const { name, because, state_machine: machine, revision, waiting, facts, problem } = status;
   const lines: [string, string][] = [
-    ["state", `${state}${since === null ? "" : `, since ${since}`}${active ? "" : "; switched off"}`],
+    ["state", stateOf(status)],
     ...because.map((sentence): [string, string] => ["because", sentence]),
     ["state machine", machine],
     ["revision", revision],
@@ -59,6 +65,14 @@ function heading(status: ServiceStatusView): string {
     ],
     ...(problem === null ? [] : ([["problem", problem]] as [string, string][])),
   ];
+  return layOut(name, lines);
+}
+
+function stateOf({ active, state, since }: ServiceSeen): string {
+  return `${state}${since === null ? "" : `, since ${since}`}${active ? "" : "; switched off"}`;
+}
+
+function layOut(name: string, lines: readonly [string, string][]): string {
   const width = Math.max(...lines.map(([word]) => word.length));
   return [
     name,

@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { digestOf } from "../../src/core/hash.ts";
-import type { ErrorCode } from "../../src/core/errors.ts";
+import { SwitchyardError, type ErrorCode } from "../../src/core/errors.ts";
 import { problem, send, type Seen, type Target } from "./_answer.ts";
 import type { ServiceStatusView } from "../../src/registry/builtins/service-functions.ts";
 import { kindOfPlural } from "../../src/model/entities.ts";
@@ -28,7 +28,7 @@ export type FakePlatform = {
   checks: Map<string, Json>;
   /** What services are at, by name. */
   services: Map<string, ServiceStatusView>;
-  /** Of routes that it knows nothing of: `POST /agents/counters/plan` → its answer. */
+  /** Of routes that it knows nothing of: `POST /agents/counters/plan` → its answer, or its refusal. */
   answers: Map<string, unknown>;
   /** Why a write is refused, by a rule over what is stored; undefined: it is not. */
   rule: (seen: Seen) => string | undefined;
@@ -77,6 +77,7 @@ async function answer(platform: FakePlatform, request: IncomingMessage, response
     return problem(response, "token_unknown", "Cannot accept the token");
   const url = new URL(seen.path, platform.url);
   const given = platform.answers.get(`${seen.method} ${url.pathname}`);
+  if (given instanceof SwitchyardError) return problem(response, given.code, given.message);
   if (given !== undefined) return send(response, 200, given);
   const parts = url.pathname.split("/").slice(1).map(decodeURIComponent);
   if (parts[0] === "health") return send(response, 200, { status: "ok", registry: "ok", version: "0.1.0" });

@@ -70,6 +70,8 @@ export interface ServiceHost {
     of: { service: string; run: Run | null; replicas: readonly ReplicaRef[]; health?: ReplicaSpec["health"] },
     environment: EnvironmentHandle,
   ): Promise<readonly ReplicaReport[]>;
+  /** Whether requests may go straight to an address that the place has reported. Left out: to any. */
+  mayReach?(address: string, environment: EnvironmentHandle): boolean;
   /** Carries one request there. Never throws. `via` "direct" only where `address` is known. */
   send(
     to: ReplicaRef & { via: "direct" | "environment" },

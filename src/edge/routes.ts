@@ -20,7 +20,14 @@ import { getDelivery, listDeliveries, receiveWebhook, replayDelivery, testWebhoo
 import { callOperation, describeOperation } from "./routes/ops.ts";
 import * as registry from "./routes/registry.ts";
 import { getSchedule, listFirings, listSchedules, triggerSchedule } from "./routes/schedules.ts";
-import { deployService, restartService, scaleService, serviceStatus, undeployService } from "./routes/services.ts";
+import {
+  deployService,
+  restartService,
+  scaleService,
+  serviceProgress,
+  serviceStatus,
+  undeployService,
+} from "./routes/services.ts";
 import { connectRunner, listRunners } from "./routes/runners.ts";
 import type { Route } from "./context.ts";
 
@@ -214,6 +221,13 @@ const SERVICE_ROUTES: readonly Route[] = [
     access: "registry:read",
     summary: "What a service is at: its state and why, its replicas, how it is reached",
     handle: serviceStatus,
+  },
+  {
+    method: "GET",
+    path: `${SERVICE}/progress`,
+    access: "invoke",
+    summary: "How far it is with what is wanted of it, for whoever may direct it",
+    handle: serviceProgress,
   },
   {
     method: "POST",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { destinationFault } from "./destination.ts";
+import { destinationFault, machineAddressOf } from "./destination.ts";
 
 describe("destinationFault()", () => {
   test.each([
@@ -78,4 +78,33 @@ describe("destinationFault()", () => {
   ])("keeps %s off the private network", (url, rule) => {
     expect(destinationFault(url, "private")).toContain(rule);
   });
+});
+
+test.each([
+  ["http://10.0.0.5:41234", { host: "10.0.0.5", isLoopback: false }],
+  ["http://203.0.113.9:80", { host: "203.0.113.9", isLoopback: false }],
+  ["http://[fd00::5]:80", { host: "[fd00::5]", isLoopback: false }],
+  ["http://127.0.0.2:80", { host: "127.0.0.2", isLoopback: true }],
+  ["http://0127.0.0.1:80", undefined],
+  ["http://[::1]:80", { host: "[::1]", isLoopback: true }],
+  ["http://[::ffff:127.0.0.1]:80", { host: "[::ffff:7f00:1]", isLoopback: true }],
+  ["http://10.0.0.5", undefined],
+  ["http://10.0.0.5:80/", undefined],
+  ["http://me@10.0.0.5:80", undefined],
+  ["https://10.0.0.5:80", undefined],
+  ["http://10.5:80", undefined],
+  ["http://167772165:80", undefined],
+  ["http://10.0.0.5:99999", undefined],
+  ["http://metadata.internal:80", undefined],
+  ["http://0.0.0.0:80", undefined],
+  ["http://224.0.0.1:80", undefined],
+  ["http://255.255.255.255:80", undefined],
+  ["http://169.254.169.254:80", undefined],
+  ["http://[fe80::1]:80", undefined],
+  ["http://[ff02::1]:80", undefined],
+  ["http://[::]:80", undefined],
+  ["http://[::ffff:169.254.169.254]:80", undefined],
+  ["http://[64:ff9b::7f00:1]:80", undefined],
+])("machineAddressOf(%j) is %j", (text, address) => {
+  expect(machineAddressOf(text)).toEqual(address);
 });

@@ -37,6 +37,31 @@ export function destinationFault(text: string, network: Network): string | undef
   return undefined;
 }
 
+/** What an address of a machine that has replicas is: `http://10.0.0.5:41234`, never a name, nor what no one machine has of its own. */
+export type MachineAddress = { host: string; isLoopback: boolean };
+
+const MACHINE = /^http:\/\/(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]{2,45}\]):\d{1,5}$/i;
+
+/** undefined: it is none. `host`: as a URL has it. */
+export function machineAddressOf(text: string): MachineAddress | undefined {
+  const url = MACHINE.test(text) ? URL.parse(text) : null;
+  if (url === null) return undefined;
+  const address = embedded(addressOf(url.hostname) ?? []);
+  const [a = 0, b = 0] = address;
+  if (isLinkLocal(address)) return undefined;
+  if (address.length === 4) return a === 0 || a >= 224 ? undefined : { host: url.hostname, isLoopback: a === 127 };
+  const isLoopback = address.slice(0, 15).every((byte) => byte === 0) && address[15] === 1;
+  // Multicast; and what begins with zeros but for ::1, or with 64:ff9b, is no address of a machine.
+  if (a === 0xff || (a === 0 && (b === 0 || b === 0x64) && !isLoopback)) return undefined;
+  return { host: url.hostname, isLoopback };
+}
+
+/** The IPv4 address that an IPv6 one stands for. */
+function embedded(address: readonly number[]): readonly number[] {
+  const isMapped = address.slice(0, 10).every((byte) => byte === 0) && address[10] === 255 && address[11] === 255;
+  return isMapped ? address.slice(12) : address;
+}
+
 function isPrivateName(host: string): boolean {
   return !host.includes(".") || PRIVATE_NAME.test(host);
 }

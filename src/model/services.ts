@@ -3,6 +3,7 @@
  * state machine it becomes hot and cold; an **exposure** is what operations name, and leads to the service that provides them now.
  */
 import * as v from "valibot";
+import { machineAddressOf } from "./destination.ts";
 import { CapabilitiesSchema, ContainerSchema, ProcessSchema } from "./implementations.ts";
 import { NameSchema } from "./names.ts";
 import { ScopeSchema } from "./scope.ts";
@@ -173,6 +174,16 @@ export const REPLICA_PHASES = ["starting", "candidate", "ready", "draining", "st
 export type ReplicaPhase = (typeof REPLICA_PHASES)[number];
 
 export const REPLICA_STATUSES = ["starting", "ready", "unready", "ended"] as const;
+
+/** Where a replica on a runner can be reached without it. A runner is not trusted to name just anything. */
+export const RunnerAddressSchema = v.pipe(
+  v.string(),
+  v.maxLength(64),
+  v.check(
+    (text) => machineAddressOf(text) !== undefined,
+    "must be http://ADDRESS:PORT, of an address that a machine can have",
+  ),
+);
 
 /** What a place says of a replica that it has, or had. */
 export type ReplicaReport = {

@@ -81,6 +81,18 @@ export async function manifestsOf(
   return new Map(rows.map(({ name, ...row }) => [name, row]));
 }
 
+/** Whether there is, or ever was, an entry of that name: the revisions of a deleted one stay. */
+export async function wasThere(database: Database, kind: Kind, name: string): Promise<boolean> {
+  const found = await answered(
+    database
+      .select({ revision: revisions.revision })
+      .from(revisions)
+      .where(and(eq(revisions.kind, kind), eq(revisions.name, name)))
+      .limit(1),
+  );
+  return found.length > 0;
+}
+
 /** Newest first. The revisions of a deleted entry stay readable. */
 export async function listRevisions(
   database: Database,

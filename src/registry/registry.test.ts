@@ -141,6 +141,25 @@ describe("an operation", () => {
     });
   });
 
+  test("comes back by rollback after it was deleted, to the next revision, for who may write it anew", async () => {
+    const first = await storeModule(base, "echo");
+    await put("demo", { description: "one" });
+    await base.run("delete_operation", { name: "demo" });
+    await expect(base.run("rollback_operation", { name: "demo", to: 9 })).rejects.toMatchObject({
+      code: "entity_not_found",
+    });
+    await expect(base.run("rollback_operation", { name: "never", to: 1 })).rejects.toMatchObject({
+      code: "entity_not_found",
+    });
+    const match = { name: "demo", to: 1, if_match: "another" };
+    await expect(base.run("rollback_operation", match)).rejects.toMatchObject({ code: "precondition_failed" });
+    expect(await base.run("rollback_operation", { name: "demo", to: 1 })).toMatchObject({
+      description: "one",
+      meta: { revision: 2, resolved: { code_sha256: first } },
+    });
+    expect((await base.registry.resolve("demo")).operation.implementation).toMatchObject({ sha256: first });
+  });
+
   test("is duplicated with its code and the patch", async () => {
     const first = await storeModule(base, "echo");
     await put("demo");

@@ -22,7 +22,7 @@ import { install, type Installable } from "./install.ts";
 import { loadIsolate, readModuleCode, writeModuleCode } from "./modules.ts";
 import { Operations } from "./operations.ts";
 import type { PathTable } from "./path-table.ts";
-import { manifestsOf } from "./read.ts";
+import { manifestsOf, wasThere } from "./read.ts";
 import { RestPaths } from "./rest-paths.ts";
 import { Rows } from "./rows.ts";
 import { importMasterKey, type MasterKey } from "./seal.ts";
@@ -179,6 +179,9 @@ export function createRegistry(options: RegistryOptions) {
 
     /** The definitions of those of the names that there are, and their revisions, from the database and not from a cache. */
     manifests: (kind: Kind, names: readonly string[]) => manifestsOf(database, kind, names),
+
+    /** Whether there is, or ever was, an entry of that name. */
+    wasThere: (kind: Kind, name: string) => wasThere(database, kind, name),
 
     /** Values of the secrets that a trigger's row names, in its order. Throws secret_unavailable. */
     triggerSecrets: (handle: TriggerHandle<"webhook"> | TriggerHandle<"subscription">): Promise<readonly string[]> =>

@@ -11,7 +11,7 @@ import type { Caller, Principal } from "../model/principal.ts";
 import type { View } from "../model/view.ts";
 import type { Database } from "./database.ts";
 import { attempt } from "./attempt.ts";
-import type { Change, Draft, Row } from "./draft.ts";
+import type { Change, Row } from "./draft.ts";
 import { RULES } from "./kinds/index.ts";
 import { listUsers } from "./kinds/module.ts";
 import type { KindRules, RegistryPorts, Settled, WriteContext } from "./kinds/rules.ts";
@@ -75,7 +75,13 @@ async function workOut(write: Write, base: Base): Promise<Landed> {
     const context: WriteContext = { ...base, before, basis: undefined, touched: new Set(Object.keys(manifest)) };
     return land(kind, manifest, { context, action: before === undefined ? "create" : "edit" });
   }
-  const before = await existing(draft, kind, write.name);
+  const before = await draft.stored(kind, write.name);
+  if (before === undefined) {
+    // What was secret of a token or a secret went with it. All else that was deleted is there to be brought back.
+    if (write.action !== "rollback" || rulesOf(kind).remove !== undefined) throw notFound(kind, write.name);
+    checkMatch(write.ifMatch, kind, write.name, before);
+    return rollback(write, { ...base, before, basis: before, touched: new Set() });
+  }
   if (write.action === "duplicate") {
     const manifest = parseManifest(kind, mergePatch(before.manifest, write.patch));
     if (manifest.name === write.name || (await draft.stored(kind, manifest.name)) !== undefined)
@@ -143,6 +149,7 @@ async function rollback(write: Write & { action: "rollback" }, context: WriteCon
     .from(revisions)
     .where(and(eq(revisions.kind, kind), eq(revisions.name, name), eq(revisions.revision, to)));
   if (stored === undefined) {
+    if (context.before === undefined) throw notFound(kind, name);
     throw new SwitchyardError(
       "entity_not_found",
       `Cannot roll the ${kind} "${name}" back to revision ${to}: it must be stored; it is not`,
@@ -176,12 +183,6 @@ export function parseManifest(kind: Kind, value: unknown): Json & { name: string
     `Cannot store the ${kind}: its definition must follow the rules; ${first.pointer || "it"}: ${first.detail}`,
     { errors: issues, ...hint },
   );
-}
-
-async function existing(draft: Draft, kind: Kind, name: string): Promise<Row> {
-  const row = await draft.stored(kind, name);
-  if (row === undefined) throw notFound(kind, name);
-  return row;
 }
 
 export function notFound(kind: Kind, name: string): SwitchyardError {

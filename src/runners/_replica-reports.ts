@@ -4,7 +4,7 @@
  * told with the next.
  */
 import * as v from "valibot";
-import { REPLICA_STATUSES, type PoolReport, type ReplicaReport } from "../model/services.ts";
+import { REPLICA_STATUSES, RunnerAddressSchema, type PoolReport, type ReplicaReport } from "../model/services.ts";
 
 const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
 const share = v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));
@@ -16,7 +16,7 @@ const ReportSchema = v.object({
   revision: text(256),
   place: text(64),
   status: v.picklist(REPLICA_STATUSES),
-  address: v.nullable(text(256)),
+  address: v.nullable(RunnerAddressSchema),
   cpu: share,
   count,
   ready: count,

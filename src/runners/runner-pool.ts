@@ -2,7 +2,7 @@
  * The Durable Object of one environment's runners. Sockets hibernate: signs of life are answered by the runtime, so idle
  * runners wake nobody; what each has declared is attached to its socket.
  */
-import { DurableObject } from "cloudflare:workers";
+import { DurableObject, exports } from "cloudflare:workers";
 import type { Outcome } from "../model/outcome.ts";
 import {
   CLOSE,
@@ -21,12 +21,8 @@ import {
 } from "../model/runner-protocol.ts";
 import { Pool, type Socket } from "./pool.ts";
 
-/** Of services, as much as a pool needs. Installations and tests without services have none. */
-type Env = { SERVICES?: DurableObjectNamespace<TellsOfReplicas> };
-interface TellsOfReplicas extends Rpc.DurableObjectBranded {
-  /** PoolReport as JSON. */
-  reported(report: string): Promise<void>;
-}
+/** Of services, as much as a pool needs. Tests without services have none. */
+type Loopback = { ServiceRunner?: { reported(service: string, report: string): Promise<void> } };
 
 /**
  * Names no extension that there is, so none is agreed on; without it the runtime takes what the client offers, and compresses. Orders
@@ -49,7 +45,7 @@ export class RunnerPool extends DurableObject implements RunnerPoolPort {
         return () => clearTimeout(timer);
       },
       tellService: async (service, report) => {
-        await (env as Env).SERVICES?.getByName(service).reported(JSON.stringify(report));
+        await (exports as unknown as Loopback).ServiceRunner?.reported(service, JSON.stringify(report));
       },
     });
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));

@@ -3,13 +3,14 @@
  * on the way is in memory; what was on the way when an object ended, the next one asks for again.
  */
 import type { ErrorCode } from "../core/errors.ts";
-import { STEP_DEFAULTS, STOP_MS_DEFAULT, type ReplicaReport } from "../model/services.ts";
+import type { ReplicaReport } from "../model/services.ts";
 import { complain } from "./_complain.ts";
 import type { Head, Replica } from "./_kept.ts";
 import type { Ledger } from "./_ledger.ts";
 import { observeAt, tellsByItself } from "./_observing.ts";
 import type { ServiceStore } from "./_service-store.ts";
-import type { GoneRow, PoolReport, StepAnswer, StepOrder } from "./messages.ts";
+import { rowOfGone, STRAYS_AT_ONCE, STRAYS_MS } from "./_strays.ts";
+import type { PoolReport, StepAnswer, StepOrder } from "./messages.ts";
 
 /** Until whoever was lost is made up for. */
 const AGAIN_MS = 1_000;
@@ -261,14 +262,20 @@ export class Errands {
     this.#deps.write((at) => this.#deps.ledger.saw(replica, report, at));
   }
 
-  /** It came back after it was given up, or was started by an object that ended before it could know: it is in nobody's count. */
+  /**
+   * It came back after it was given up, or was started by an object that ended before it could know: it is in nobody's count. A runner
+   * that makes up names is asked to stop them, a few at a time, and nothing is written of it: names that were given out begin alike.
+   */
   #stopStray({ replica, place, address }: ReplicaReport, environment: string): void {
     const now = Date.now();
-    if (now - (this.#strays.get(replica) ?? 0) < 10 * AGAIN_MS) return;
+    for (const [name, at] of this.#strays) if (now - at >= STRAYS_MS) this.#strays.delete(name);
+    if (this.#strays.has(replica) || this.#strays.size >= STRAYS_AT_ONCE) return;
     this.#strays.set(replica, now);
-    this.#deps.write((at) =>
-      this.#deps.store.tell(at, `${replica}: it runs on ${place} and nobody knows it: it is stopped`),
-    );
+    const head = this.#deps.store.head();
+    if (head !== undefined && replica.startsWith(`${head.life}-`)) {
+      const what = `${replica}: it runs on ${place} and nobody knows it: it is stopped`;
+      this.#deps.write((at) => this.#deps.store.tell(at, what));
+    }
     const order: StepOrder = {
       do: "stop",
       service: this.#deps.name(),
@@ -276,7 +283,8 @@ export class Errands {
       replica,
       place,
       address,
-      row: this.#deps.store.head()?.settings.row ?? rowOfGone(this.#deps.name()),
+      row: head?.settings.row ?? rowOfGone(this.#deps.name()),
+      isStray: true,
     };
     void this.#deps
       .runner()
@@ -292,11 +300,6 @@ function orderOf(
   const base = { service: row.name, environment, replica };
   if (step === "stop") return { ...base, do: "stop", place, address, row };
   return { ...base, do: "start", revision, count, place: place === "" ? null : place };
-}
-
-/** Deleted while its runner was away: what that brings back is stopped all the same. */
-function rowOfGone(name: string): GoneRow {
-  return { name, run: null, stop_ms: STOP_MS_DEFAULT, operations: STEP_DEFAULTS, scopes: ["ops:invoke"] };
 }
 
 /** Known to have been there, and not only just. */

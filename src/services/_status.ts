@@ -4,7 +4,7 @@ import type { ServiceStatusView } from "../registry/builtins/service-functions.t
 import { isLooping } from "./_crashes.ts";
 import type { Holders } from "./_holders.ts";
 import type { Head, Replica, StoredEvent } from "./_kept.ts";
-import { revisionOf, wantedCount } from "./_wanted.ts";
+import { progressOf } from "./_progress.ts";
 import type { Way } from "./drive.ts";
 
 export type ObjectStatus = Omit<ServiceStatusView, "exposures"> & { environments: Readonly<Record<string, string>> };
@@ -31,12 +31,11 @@ export function statusOf({
   return {
     name: settings.row.name,
     active: settings.row.active,
-    state_machine: settings.row.state_machine,
     state: head.state,
     since: timeOf(head.since),
+    ...progressOf(head, replicas),
+    state_machine: settings.row.state_machine,
     because: [...head.because],
-    wanted: wantedCount(head),
-    revision: revisionOf(head),
     replicas: replicas.map((replica) => viewOf(replica, holders)),
     waiting: holders.waiting(now),
     facts: { ...facts },

@@ -64,10 +64,11 @@ export type LookAnswer = { settings: ServiceSettings | null } | { error: ErrorDa
 /**
  * One step for a stateless invocation (ServiceRunner.step). `place`: where it is, when that is known already. `environment`: where it
  * was started, whatever the row says by now. `row`: as it was known last, since what is to be stopped may have none any more.
+ * `isStray`: only its runner knows of it, so that it is stopped there and nobody is called.
  */
 export type StepOrder = { service: string; environment: string } & (
   | { do: "start"; replica: string; revision: string; count: number; place: string | null }
-  | { do: "stop"; replica: string; place: string; address: string | null; row: GoneRow }
+  | { do: "stop"; replica: string; place: string; address: string | null; row: GoneRow; isStray?: true }
   | { do: "observe"; replicas: readonly ReplicaRef[] }
 );
 

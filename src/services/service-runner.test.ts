@@ -4,7 +4,7 @@ import type { ServiceHost } from "../adapters/service-host.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { ServiceSchema } from "../model/services.ts";
 import type { LookAnswer, ServiceSettings, StepAnswer, StepOrder } from "./messages.ts";
-import { askText, lookFor, stepText, type ServiceRunnerPorts } from "./service-runner.ts";
+import { askText, lookFor, passOn, stepText, type ServiceRunnerPorts } from "./service-runner.ts";
 
 type Call = { name: string; principal: unknown; caller: unknown; input: unknown; key: string | undefined };
 
@@ -146,7 +146,7 @@ describe("a step", () => {
     expect(await step(START, of)).toMatchObject({ kind: "failed", error: { code }, again });
   });
 
-  test("that stops one whose row is gone calls nobody for it", async () => {
+  test("that stops one whose row is gone, or that only its runner knows, calls nobody for it", async () => {
     const of = world({}, { isGone: true });
     const stop: StepOrder = {
       do: "stop",
@@ -159,6 +159,9 @@ describe("a step", () => {
     };
     expect(await step(stop, of)).toEqual({ kind: "stopped" });
     expect([of.stopped.length, of.calls.length]).toEqual([1, 0]);
+    const stray = world({});
+    expect(await step({ ...stop, isStray: true }, stray)).toEqual({ kind: "stopped" });
+    expect([stray.stopped.length, stray.calls.length]).toEqual([1, 0]);
     expect(await step(START, of)).toMatchObject({ kind: "failed", error: { code: "entity_not_found" }, again: false });
   });
 });
@@ -242,4 +245,39 @@ test("a look finds no row, or that nobody says", async () => {
     registry: { ...silent.registry, triggersNamed: async () => Promise.reject(new Error("down")) },
   };
   expect(JSON.parse(await lookFor("albums", ports))).toMatchObject({ error: { code: "internal" } });
+});
+
+const replicaOf = (name: string, status = "ready") => ({
+  ...REPORT,
+  replica: name,
+  place: "desk",
+  address: null,
+  status,
+});
+const pass = async (service: string, replicas: readonly object[]) => {
+  const done: unknown[] = [];
+  const ports = {
+    registry: {
+      trigger: async (_kind: string, name: string) => (name === "albums" ? {} : undefined),
+      wasThere: async (_kind: string, name: string) => name === "deleted",
+    },
+    reported: async (name: string) => void done.push(name),
+    stop: async ({ replica: name, isStray }: { replica: string; isStray: boolean }) => void done.push([name, isStray]),
+  };
+  const text = JSON.stringify({ environment: "rack", place: "desk", replicas, lost: null });
+  await passOn(service, text, ports as unknown as ServiceRunnerPorts);
+  return done;
+};
+
+describe("passOn()", () => {
+  test("tells the object of what is a service, or was one", async () => {
+    expect(await pass("albums", [replicaOf("r-1")])).toEqual(["albums"]);
+    expect(await pass("deleted", [replicaOf("r-1")])).toEqual(["deleted"]);
+  });
+
+  test("makes none for a name that never was one, and has a few of what runs under it stopped", async () => {
+    expect(await pass("made_up", [replicaOf("a"), replicaOf("b", "ended")])).toEqual([["a", true]]);
+    const many = Array.from({ length: 500 }, (_, at) => replicaOf(`r-${at}`));
+    expect(await pass("made_up", many)).toHaveLength(32);
+  });
 });

@@ -18,14 +18,17 @@ import { STEP_DEFAULTS, type ServiceRow } from "../model/services.ts";
 import { triggerPrincipalId } from "../model/triggers.ts";
 import { observeOutput, reportOutput } from "../registry/builtins/service-functions.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { AskAnswer, AskOrder, GoneRow, LookAnswer, StepAnswer, StepOrder } from "./messages.ts";
+import { rowOfGone, STRAYS_AT_ONCE } from "./_strays.ts";
+import type { AskAnswer, AskOrder, GoneRow, LookAnswer, PoolReport, StepAnswer, StepOrder } from "./messages.ts";
 import { settingsOf, type SettingsPorts } from "./settings.ts";
 
 export type ServiceRunnerPorts = SettingsPorts & {
-  registry: SettingsPorts["registry"] & Pick<Registry, "trigger">;
+  registry: SettingsPorts["registry"] & Pick<Registry, "trigger" | "wasThere">;
   dispatch: DispatchPorts;
   /** Stops one whose row is gone, so that nobody can be called for it. */
   stop(order: StepOrder & { do: "stop" }): Promise<void>;
+  /** Tells a service's object what a runner has of it. */
+  reported(service: string, report: string): Promise<void>;
 };
 
 /** An operation that is asynchronous by its row is waited for. */
@@ -75,12 +78,30 @@ export async function askText(text: string, ports: ServiceRunnerPorts): Promise<
   return JSON.stringify(answer);
 }
 
+/**
+ * PoolReport of what a runner says is a service's. Only what is one, or was, has an object: whoever makes up names leaves nothing behind.
+ * What it has under such a name is stopped, for nobody could.
+ */
+export async function passOn(service: string, text: string, ports: ServiceRunnerPorts): Promise<void> {
+  const isKnown = (await ports.registry.trigger("service", service)) !== undefined;
+  if (isKnown || (await ports.registry.wasThere("service", service))) return ports.reported(service, text);
+  const { environment, replicas } = JSON.parse(text) as PoolReport;
+  const strays = replicas.filter(({ status }) => status !== "ended").slice(0, STRAYS_AT_ONCE);
+  const row = rowOfGone(service);
+  await Promise.all(
+    strays.map(({ replica, place, address }) =>
+      ports.stop({ do: "stop", service, environment, replica, place, address, row, isStray: true }),
+    ),
+  );
+}
+
 async function carryOut(order: StepOrder, ports: ServiceRunnerPorts): Promise<StepAnswer> {
   const row = await ports.registry.trigger("service", order.service);
   const by: GoneRow | undefined = row ?? (order.do === "stop" ? order.row : undefined);
   if (by === undefined) throw gone(order.service);
   const operation = by.operations[order.do];
-  if (row === undefined && order.do === "stop" && operation === STEP_DEFAULTS.stop) {
+  const isOurs = row === undefined && operation === STEP_DEFAULTS.stop;
+  if (order.do === "stop" && (isOurs || order.isStray === true)) {
     await ports.stop(order);
     return { kind: "stopped" };
   }

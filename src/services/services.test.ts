@@ -178,6 +178,13 @@ test("status() says how requests reach it through each of its exposures", async 
   ]);
 });
 
+test("status() says of no address that requests go there where nothing may be sent to it", async () => {
+  const { services, row } = world({}, { host: { mayReach: (address) => !address.startsWith("http://10.") } });
+  const { exposures, replicas } = await services.status(row);
+  expect(exposures[0]?.ways).toEqual(['r-1: through the environment "rack" on desk']);
+  expect(replicas[0]?.address).toBe("http://10.0.0.5:80");
+});
+
 test("command() throws what the object refuses", async () => {
   const { services, row } = world();
   await expect(services.command(row, { do: "undeploy" })).rejects.toMatchObject({ code: "command_refused" });

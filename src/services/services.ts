@@ -43,8 +43,20 @@ export function createServices({ object, registry, host }: ServicesOptions): Ser
     if (text === undefined) throw notThere(row.name);
     const { environments, ...view } = JSON.parse(text) as ObjectStatus;
     const exposures = (await registry.exposures()).filter(({ service }) => service === row.name);
-    return { ...view, exposures: exposures.map((exposure) => exposureView(exposure, { ...view, environments })) };
+    const known = { replicas: await reachable(view.replicas, environments), environments };
+    return { ...view, exposures: exposures.map((exposure) => exposureView(exposure, known)) };
   };
+
+  /** Without the addresses that nothing may be sent to. */
+  const reachable = (replicas: ObjectStatus["replicas"], environments: ObjectStatus["environments"]) =>
+    Promise.all(
+      replicas.map(async (replica) => {
+        const environment = await registry.environment(environments[replica.replica] ?? "");
+        if (environment === undefined || replica.address === null) return replica;
+        const isReached = host(environment.adapter)?.mayReach?.(replica.address, environment) ?? true;
+        return isReached ? replica : { ...replica, address: null };
+      }),
+    );
 
   /** Whoever asks names them; where they are is not for them to say, for it is acted on with the environment's own rights. */
   const whereabouts = (service: string, { environment, replicas }: { environment: string; replicas: string[] }) =>

@@ -2,10 +2,13 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startDev, type Dev } from "./_platform.ts";
-import { put } from "./_services.ts";
+import { ROOT, startDev, type Dev } from "./_platform.ts";
+import { install, put, startRunner, type Runner } from "./_services.ts";
+
+const PROGRESS = ["active", "name", "outdated", "ready", "revision", "settled", "since", "state", "stuck", "wanted"];
 
 let dev: Dev;
+let runner: Runner;
 let server: Server;
 let token: string;
 let asked = 0;
@@ -18,10 +21,14 @@ beforeAll(async () => {
   await put(dev, "/registry/environments/rack-1", { adapter: "runner" });
   await put(dev, "/registry/environments/beside", { adapter: "http", config: { network: "private" } });
   await put(dev, "/registry/services/albums", { environment: "rack-1", run: { process: { command: ["albums"] } } });
+  const noisy = `console.log("it says this"); import("${ROOT}/test/e2e/_service-server.ts")`;
+  await install(dev, "shop", { run: { process: { command: [process.execPath, "--eval", noisy] } } });
+  runner = await startRunner(dev, "desk");
   const made = await dev.request("/registry/tokens/caller", { method: "PUT", body: '{"scopes":["ops:invoke"]}' });
   ({ token } = (await made.json()) as { token: string });
 });
 afterAll(async () => {
+  await runner.end();
   await dev.stop();
   server.close();
 });
@@ -38,4 +45,57 @@ test("start_replica starts none that its controller does not want", async () => 
   const input = { service: "albums", replica: "made_up", revision: "1", place: "desk" };
   const { status, body } = await dev.call("start_replica", input, { token });
   expect([status, body]).toEqual([409, expect.objectContaining({ code: "command_refused" })]);
+});
+
+test("who directs a service and may not look at it is told how far it is, and nothing that it says or runs on", async () => {
+  const waited = await dev.opctl(["service", "deploy", "shop", "--wait"], { env: { SWITCHYARD_TOKEN: token } });
+  expect([waited.code, waited.stderr]).toEqual([0, ""]);
+  expect(waited.stdout).toMatch(
+    /^shop\n {2}state {5}hot, since .*\n {2}revision {2}.*\n {2}replicas {2}1 of 1 ready\n$/,
+  );
+  const commands = [
+    ["observe_service_progress", {}],
+    ["deploy_service", {}],
+    ["restart_service", {}],
+    ["undeploy_service", {}],
+  ] as const;
+  for (const [operation, more] of commands) {
+    const { status, body } = await dev.call(operation, { name: "shop", ...more }, { token });
+    expect([operation, status, Object.keys(body as object).toSorted()]).toEqual([operation, 200, PROGRESS]);
+    const route = operation === "observe_service_progress" ? "progress" : operation.split("_", 1)[0];
+    const method = route === "progress" ? "GET" : "POST";
+    const answer = await dev.request(`/services/shop/${route}`, { method, token });
+    expect([operation, Object.keys((await answer.json()) as object).toSorted()]).toEqual([operation, PROGRESS]);
+  }
+  expect(await dev.call("observe_service", { name: "shop" }, { token })).toMatchObject({ status: 403 });
+});
+
+test("who directs a service that its state machine lets be scaled is told no more", async () => {
+  const machine = { initial: "hot", states: { hot: { replicas: null } }, transitions: [] };
+  await put(dev, "/registry/state_machines/open", machine);
+  await install(dev, "open", { state_machine: "open" });
+  const { status, body } = await dev.call("scale_service", { name: "open", replicas: 2 }, { token });
+  expect([status, Object.keys(body as object).toSorted()]).toEqual([200, PROGRESS]);
+});
+
+test("who may look as well is answered with the whole", async () => {
+  const { status, body } = await dev.call("deploy_service", { name: "shop" });
+  expect([status, body]).toEqual([
+    200,
+    expect.objectContaining({ replicas: expect.any(Array), events: expect.any(Array) }),
+  ]);
+  const waited = await dev.opctl(["service", "restart", "shop", "--wait"]);
+  expect(waited.code).toBe(0);
+  expect(waited.stderr).toContain("it is given requests");
+  expect(waited.stdout).toContain("Reached by");
+});
+
+test("a controller's step tells what replicas say to their controller, and to who may look", async () => {
+  const { body } = await dev.call("observe_service", { name: "shop" });
+  const [{ replica, place }] = (body as { replicas: [{ replica: string; place: string }] }).replicas;
+  const input = { service: "shop", replicas: [{ service: "shop", replica, place, address: null }] };
+  const seen = async (by?: { token: string }) =>
+    ((await dev.call("probe_replicas", input, by)).body as { replicas: object[] }).replicas;
+  expect(await seen()).toEqual([expect.objectContaining({ replica, lines: ["it says this"] })]);
+  expect(await seen({ token })).toEqual([expect.objectContaining({ replica, lines: [], address: null })]);
 });

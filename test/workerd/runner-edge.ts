@@ -1,9 +1,18 @@
 /** A worker with nothing but pools of runners, for tests of the runner's own end: orders come by HTTP. Services note what they are told. */
-import { DurableObject } from "cloudflare:workers";
+import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 import type { PoolOrder } from "../../src/model/runner-protocol.ts";
 import type { RunnerPool } from "../../src/runners/runner-pool.ts";
 
 export { RunnerPool } from "../../src/runners/runner-pool.ts";
+
+type Bindings = { RUNNERS: DurableObjectNamespace<RunnerPool>; SERVICES: DurableObjectNamespace<ServiceNotes> };
+
+/** In place of the real one, which asks the registry first. */
+export class ServiceRunner extends WorkerEntrypoint<Bindings> {
+  async reported(service: string, report: string): Promise<void> {
+    await this.env.SERVICES.getByName(service).reported(report);
+  }
+}
 
 export class ServiceNotes extends DurableObject {
   readonly #told: unknown[] = [];
@@ -37,7 +46,4 @@ export default {
     if (action === "told") return new Response(await SERVICES.getByName(await request.text()).told());
     return Response.json(await pool.status());
   },
-} satisfies ExportedHandler<{
-  RUNNERS: DurableObjectNamespace<RunnerPool>;
-  SERVICES: DurableObjectNamespace<ServiceNotes>;
-}>;
+} satisfies ExportedHandler<Bindings>;

@@ -6,7 +6,7 @@ import type { EnvironmentHandle } from "../../model/environment.ts";
 import { joinFrame, parseResult, splitFrame } from "../../model/frame.ts";
 import { HOST_PROTOCOL, type HostOrder, type HttpAnswerHead, type ReplicaWork } from "../../model/host-protocol.ts";
 import type { PoolOrder } from "../../model/runner-protocol.ts";
-import { REPLICA_STATUSES, type ReplicaReport } from "../../model/services.ts";
+import { REPLICA_STATUSES, RunnerAddressSchema, type ReplicaReport } from "../../model/services.ts";
 import type { Exchanged } from "../http/exchange.ts";
 import { configOf } from "./_config.ts";
 
@@ -138,7 +138,7 @@ const ReportSchema = v.object({
   revision: v.string(),
   place: v.string(),
   status: v.picklist(REPLICA_STATUSES),
-  address: v.nullable(v.pipe(v.string(), v.regex(/^http:\/\/[^/@\s]+$/))),
+  address: v.nullable(RunnerAddressSchema),
   cpu: share,
   count,
   ready: count,

@@ -30,7 +30,7 @@ async function setUp(via: "direct" | "environment") {
   if (services === undefined) throw new TypeError("it has no services");
   return {
     host: services,
-    environment: environmentOf("rack-1", { adapter: "runner", config: { wait_ms: 200 } }),
+    environment: environmentOf("rack-1", { adapter: "runner", config: { wait_ms: 200, service_hosts: ["127.0.0.1"] } }),
     spec: {
       run: { process: { command: [process.execPath, "--eval", RELAY], working_directory: null } },
       port: null,

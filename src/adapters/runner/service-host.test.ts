@@ -254,3 +254,27 @@ describe("send()", () => {
     expect(await send(run).sent).toMatchObject({ kind });
   });
 });
+
+describe("mayReach()", () => {
+  test.each([
+    [undefined, "http://10.0.0.5:4000", true],
+    [undefined, "http://127.0.0.1:4000", false],
+    [undefined, "http://[::1]:4000", false],
+    [["127.0.0.1"], "http://127.0.0.1:4000", true],
+    [["127.0.0.1"], "http://10.0.0.5:4000", false],
+    [["fd00:0::5"], "http://[fd00::5]:4000", true],
+    [[], "http://10.0.0.5:4000", false],
+    [["10.0.0.5"], "http://metadata.internal:80", false],
+  ])("with service_hosts %j, %s: %j", async (hosts, address, may) => {
+    const row = environmentOf("rack-1", {
+      adapter: "runner",
+      config: hosts === undefined ? {} : { service_hosts: hosts },
+    });
+    const { host } = setUp([runner("a")]);
+    expect(host.mayReach?.(address, row)).toBe(may);
+    if (may) return;
+    const request = { method: "GET", path: "/", headers: {}, timeoutMs: 900, execution: "ex_1", attempt: 1 };
+    const sent = host.send({ ...ref, address, via: "direct" }, request, row);
+    expect(await sent).toMatchObject({ kind: "not_sent", reason: expect.stringContaining("service_hosts") });
+  });
+});

@@ -1,11 +1,13 @@
 /** Services on runners: which runner gets a replica, and how it is started, stopped, looked at and asked there. */
 import { fromErrorData, SwitchyardError } from "../../core/errors.ts";
+import { machineAddressOf } from "../../model/destination.ts";
 import { lacking, type EnvironmentHandle } from "../../model/environment.ts";
 import type { RunnerView } from "../../model/runner-protocol.ts";
 import type { Exchanged } from "../http/exchange.ts";
 import type { ServiceHost, StartOrder } from "../service-host.ts";
 import { reportOf } from "../service-place.ts";
 import { notSent, sendToService, urlUnder } from "../service-send.ts";
+import { configOf } from "./_config.ts";
 import { exchangedOf, orderFor, readExchange, readOutput, readReports } from "./_replica-orders.ts";
 import type { RunnerPorts } from "./runner.ts";
 
@@ -123,9 +125,11 @@ export function runnerServices(ports: RunnerPorts): Required<ServiceHost> {
       });
       return (await Promise.all(looks)).flat();
     },
+    mayReach,
     async send(to, request, environment): Promise<Exchanged> {
       const { address } = to;
       if (to.via === "direct" && address !== null) {
+        if (!mayReach(address, environment)) return notSent(`its environment's service_hosts must list ${address}`);
         return sendToService(request, () => ({ url: urlUnder(address, request.path), send: ports.fetchOn("private") }));
       }
       const { method, path, headers, body, timeoutMs, cancellation, execution, attempt } = request;
@@ -161,6 +165,14 @@ export function runnerServices(ports: RunnerPorts): Required<ServiceHost> {
 
 function step(service: string) {
   return { service, execution: `service:${service}`, attempt: 1 };
+}
+
+/** A runner names them, and must not have requests sent to whatever it likes. */
+function mayReach(address: string, environment: EnvironmentHandle): boolean {
+  const of = machineAddressOf(address);
+  const { service_hosts: listed } = configOf(environment);
+  if (of === undefined || listed === undefined) return of?.isLoopback === false;
+  return listed.some((ip) => machineAddressOf(`http://${ip.includes(":") ? `[${ip}]` : ip}:1`)?.host === of.host);
 }
 
 /** Why the runner cannot take one more, as a sentence's end. */

@@ -7,6 +7,10 @@ export function serviceStatus(context: RouteContext): Promise<Response> {
   return answer(context, "observe_service", named(context));
 }
 
+export function serviceProgress(context: RouteContext): Promise<Response> {
+  return answer(context, "observe_service_progress", named(context));
+}
+
 export function deployService(context: RouteContext): Promise<Response> {
   return answer(context, "deploy_service", named(context));
 }

@@ -207,6 +207,36 @@ describe("installBuiltins()", () => {
     await fresh.close();
   });
 
+  test.each<[Kind, string]>([
+    ["state_machine", "always_on"],
+    ["operation", "list_type"],
+    ["environment", "inline"],
+  ])("a %s that is ready-made and was deleted, as %s, comes back by a rollback", async (kind, name) => {
+    const fresh = await fixture({ builtins: true });
+    const { meta: _before, ...before } = await fresh.run(`get_${kind}`, { name });
+    await fresh.run(`delete_${kind}`, { name });
+    expect(await installBuiltins(fresh.another())).toEqual([]);
+    const back = await fresh.run(`rollback_${kind}`, { name, to: 1 });
+    expect(back).toMatchObject({ ...before, meta: { revision: 2 } });
+    expect(await installBuiltins(fresh.another())).toEqual([]);
+    for (let cursor: unknown; cursor !== null;) {
+      const page = await fresh.run("verify_audit", { limit: 1000, ...(cursor === undefined ? {} : { cursor }) });
+      expect(page).toMatchObject({ broken: null });
+      cursor = page["next_cursor"];
+    }
+    await fresh.close();
+  });
+
+  test.each([
+    ["token", { name: "gone", scopes: ["ops:invoke"] }],
+    ["secret", { name: "gone", value: "sesame" }],
+  ])("a %s that was deleted is gone for good", async (kind, manifest) => {
+    await base.run(`create_${kind}`, manifest);
+    await base.run(`delete_${kind}`, { name: "gone" });
+    const back = base.run(`rollback_${kind}`, { name: "gone", to: 1 });
+    await expect(back).rejects.toMatchObject({ code: "entity_not_found" });
+  });
+
   test("upgrades what nobody touched, and leaves alone what somebody edited or deleted", async () => {
     const fresh = await fixture({ builtins: true });
     const install = (description: string) =>

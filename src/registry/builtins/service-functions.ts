@@ -38,17 +38,29 @@ const replicaView = v.strictObject({
   lines: v.array(v.string()),
 });
 
-const statusOutput = v.strictObject({
+/** What whoever directs a service is told of it, though they may not look at it: how far it is, and nothing that it says or runs on. */
+const progressOutput = v.strictObject({
   name: v.string(),
   active: v.boolean(),
-  state_machine: v.string(),
   state: v.string(),
   since: nullableText,
+  /** What is wanted; and how many replicas are there that run another. */
+  revision: v.string(),
+  outdated: v.number(),
+  /** How many replicas are wanted, and how many are ready. */
+  wanted: v.number(),
+  ready: v.number(),
+  /** As many are ready as are wanted, and none comes or goes. */
+  settled: v.boolean(),
+  /** It does not get there by itself: somebody must mend what stands in its way. */
+  stuck: v.boolean(),
+});
+export type ServiceProgressView = v.InferOutput<typeof progressOutput>;
+
+const details = v.strictObject({
+  state_machine: v.string(),
   /** Why it is in that state, a sentence each. */
   because: v.array(v.string()),
-  /** How many replicas are wanted. */
-  wanted: v.number(),
-  revision: v.string(),
   replicas: v.array(replicaView),
   waiting: v.number(),
   /** What its requirements are held against; null: not known. */
@@ -90,7 +102,12 @@ const statusOutput = v.strictObject({
   problem: nullableText,
   events: v.array(v.strictObject({ seq: v.number(), at: v.string(), what: v.string() })),
 });
+const statusOutput = v.strictObject({ ...progressOutput.entries, ...details.entries });
 export type ServiceStatusView = v.InferOutput<typeof statusOutput>;
+
+/** With the details for who may look. */
+const directedOutput = v.strictObject({ ...progressOutput.entries, ...v.partial(details).entries });
+export type ServiceDirectedView = v.InferOutput<typeof directedOutput>;
 
 /** Where it is, whatever the row says by now: a row that is edited leaves replicas behind. Empty: as the row says. */
 const environment = v.optional(v.string(), "");
@@ -173,15 +190,27 @@ export const SERVICE_FUNCTIONS: readonly WiredFunction[] = [
       return ports.services.status(await rowOf(service, registry));
     },
   },
+  {
+    name: "observe_service_progress",
+    description: "How far a service is with what is wanted of it, for whoever may direct it.",
+    scope: "ops:invoke",
+    input: () => nameInput,
+    output: () => progressOutput,
+    async run(name, { input, principal, ports, registry }) {
+      const { name: service } = parseInput(nameInput, input, name);
+      return progressOf(await ports.services.status(await directed(service, principal, registry)));
+    },
+  },
   ...COMMANDS.map(([name, command, description]): WiredFunction => ({
     name,
     description,
     scope: "ops:invoke",
     input: () => nameInput,
-    output: () => statusOutput,
+    output: () => directedOutput,
     async run(_name, { input, principal, ports, registry }) {
       const { name: service } = parseInput(nameInput, input, name);
-      return ports.services.command(await directed(service, principal, registry), { do: command });
+      const row = await directed(service, principal, registry);
+      return shownTo(principal, await ports.services.command(row, { do: command }));
     },
   })),
   {
@@ -190,10 +219,11 @@ export const SERVICE_FUNCTIONS: readonly WiredFunction[] = [
       "Sets how many replicas a service has, in a state that leaves that open and within the service's bounds.",
     scope: "ops:invoke",
     input: () => scaleInput,
-    output: () => statusOutput,
+    output: () => directedOutput,
     async run(name, { input, principal, ports, registry }) {
       const { name: service, replicas } = parseInput(scaleInput, input, name);
-      return ports.services.command(await directed(service, principal, registry), { do: "scale", replicas });
+      const row = await directed(service, principal, registry);
+      return shownTo(principal, await ports.services.command(row, { do: "scale", replicas }));
     },
   },
   {
@@ -204,7 +234,8 @@ export const SERVICE_FUNCTIONS: readonly WiredFunction[] = [
     output: () => reportOutput,
     async run(name, { input, principal, ports, registry }) {
       const step = parseInput(startInput, input, name);
-      return ports.services.start(await directed(step.service, principal, registry), step);
+      const row = await directed(step.service, principal, registry);
+      return reportTo(principal, row)(await ports.services.start(row, step));
     },
   },
   {
@@ -227,10 +258,32 @@ export const SERVICE_FUNCTIONS: readonly WiredFunction[] = [
     output: () => observeOutput,
     async run(name, { input, principal, ports, registry }) {
       const step = parseInput(observeInput, input, name);
-      return { replicas: await ports.services.observe(await directed(step.service, principal, registry), step) };
+      const row = await directed(step.service, principal, registry);
+      const reports = await ports.services.observe(row, step);
+      return { replicas: reports.map(reportTo(principal, row)) };
     },
   },
 ];
+
+/** Directing a service takes less than looking at it. */
+function mayLook(principal: Principal): boolean {
+  return allows(principal, "registry:read");
+}
+
+function shownTo(principal: Principal, status: ServiceStatusView): ServiceDirectedView {
+  return mayLook(principal) ? status : progressOf(status);
+}
+
+function progressOf(status: ServiceStatusView): ServiceProgressView {
+  const { name, active, state, since, revision, outdated, wanted, ready, settled, stuck } = status;
+  return { name, active, state, since, revision, outdated, wanted, ready, settled, stuck };
+}
+
+/** What a replica says is for its controller, and for who may look. */
+function reportTo(principal: Principal, { name }: Row): (report: ReplicaReportView) => ReplicaReportView {
+  const isForIt = principal.id === triggerPrincipalId("service", name) || mayLook(principal);
+  return (report) => (isForIt ? report : { ...report, address: null, ended: null, lines: [] });
+}
 
 async function rowOf(name: string, registry: Registry): Promise<Row> {
   const row = await registry.trigger("service", name);
