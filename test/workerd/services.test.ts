@@ -517,6 +517,7 @@ describe("a new revision", () => {
     const waits = world.acquire();
     await world.stub.rest();
     await world.put({ variables: { VERSION: "2" } });
+    await world.stub.rest();
     await world.release();
     expect(leased(await waits)).toEqual([world.begun[1]]);
     await world.pass(2 * SECOND);
