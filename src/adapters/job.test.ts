@@ -25,6 +25,8 @@ class World {
   state: JobState | "unknown" = { kind: "running" };
   /** What each start comes to, in their order; then it starts. */
   starts: (Outcome | Error)[] = [];
+  /** By so much the platform's clock was put forward. */
+  aheadMs = 0;
 
   readonly driver: JobDriver = {
     start: async ({ id }) => {
@@ -59,7 +61,12 @@ class World {
     } as unknown as AdapterCall;
     const artifacts = { put: async () => "ar_1", text: async (id: string) => `"text of ${id}"` };
     const isolates = { isolateId: () => "isolate-1", loadIsolate: () => Promise.reject(new Error("not here")) };
-    return runJob(call, this.driver, { ...this.jobs.ports(), artifacts, isolates }, options);
+    return runJob(
+      call,
+      this.driver,
+      { ...this.jobs.ports(), now: () => this.jobs.nowMs + this.aheadMs, artifacts, isolates },
+      options,
+    );
   }
 
   get verbs(): string {
@@ -149,6 +156,14 @@ describe("runJob()", () => {
     expect(world.jobs.nowMs).toBe(60_000 + 10_000);
     expect(world.done.at(-1)).toBe("stop task of sy-00-job-1");
     expect(world.jobs.last.closed).toBe(true);
+  });
+
+  it.each([3_600_000, -3_600_000])("gives it its time and no more where the clock jumps by %d ms", async (byMs) => {
+    const world = new World();
+    world.jobs.at(7_000, () => (world.aheadMs = byMs));
+    expect(await world.run({ timeoutMs: 60_000 })).toMatchObject(failure("timeout"));
+    expect(world.jobs.nowMs).toBeGreaterThan(50_000);
+    expect(world.jobs.nowMs).toBeLessThan(75_000);
   });
 
   it("counts the time-out from the start where the place cannot be asked", async () => {

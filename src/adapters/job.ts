@@ -40,6 +40,8 @@ export type JobOptions = {
 const POLL_MS = 5_000;
 const POLL_MOST_MS = 30_000;
 const POLL_GROWTH = 1.5;
+/** A look that takes longer counts as that long. */
+const LOOK_MOST_MS = 5_000;
 const REPORT_GRACE_MS = 5_000;
 export const QUEUE_LIMIT_MS = 15 * 60_000;
 /** Before the second and the third time that a start which broke off is asked for. */
@@ -118,14 +120,16 @@ class Job {
   async #follow(handle: string): Promise<Outcome> {
     const { now, sleep } = this.#ports;
     const { timeout_ms: timeoutMs } = this.#call.meta;
-    const begunAt = now();
-    let deadline = begunAt + timeoutMs;
+    // Since it began, as far as it was followed: a clock that jumps, or a platform that slept, is no time of the job's.
+    let followedMs = 0;
+    let endsAtMs = timeoutMs;
     let isRunning = false;
     let isPending = false;
     let pollMs = this.#pollMs;
     for (let lostWaits = 0; ;) {
+      const turnAt = now();
       try {
-        const report = await this.#orCancelled(Math.max(0, Math.min(pollMs, deadline - now())));
+        const report = await this.#orCancelled(Math.max(0, Math.min(pollMs, endsAtMs - followedMs)));
         if (report !== undefined) return await this.#reported(report);
         lostWaits = 0;
       } catch (thrown) {
@@ -135,16 +139,17 @@ class Job {
       }
       if (this.#isCancelled) return this.#stop(handle, this.#cancelled());
       const state = await this.#look(handle);
+      followedMs += Math.max(0, Math.min(now() - turnAt, pollMs + LOOK_MOST_MS));
       if (state?.kind === "ended") return await this.#ended(state.outcome);
       if (state?.kind === "running" && !isRunning) {
         isRunning = true;
         isPending = false;
-        deadline = now() + timeoutMs;
+        endsAtMs = followedMs + timeoutMs;
       } else if (state?.kind === "pending" && !isRunning) {
         isPending = true;
-        deadline = begunAt + this.#queueLimitMs;
+        endsAtMs = this.#queueLimitMs;
       }
-      if (now() >= deadline) return isPending ? this.#queuedTooLong(handle) : this.#stop(handle, this.#timedOut());
+      if (followedMs >= endsAtMs) return isPending ? this.#queuedTooLong(handle) : this.#stop(handle, this.#timedOut());
       // While it waits for its place the beginning must not be missed: the time-out counts from it.
       if (isRunning) pollMs = Math.min(pollMs * POLL_GROWTH, Math.max(POLL_MOST_MS, this.#pollMs));
     }

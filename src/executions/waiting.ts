@@ -39,12 +39,13 @@ export class Waiting {
   /** undefined: not within `waitMs`, or there is no such execution. `ask` waits at the shard. */
   wait(id: string, waitMs: number, ask: Ask): Promise<Told | { view: ExecutionView } | undefined> {
     return this.#listening(id, async (told) => {
-      const giveUpAt = Date.now() + waitMs;
-      for (;;) {
-        const remaining = Math.max(0, giveUpAt - Date.now());
-        const answer = await Promise.race([told, asked(ask, remaining)]);
+      for (let leftMs = waitMs; ;) {
+        const askedAt = Date.now();
+        const answer = await Promise.race([told, asked(ask, leftMs)]);
         if (answer !== "again") return answer;
-        if (Date.now() >= giveUpAt) return undefined;
+        // However far the clock is put back, it ends.
+        leftMs -= Math.max(Date.now() - askedAt, Math.min(leftMs, AWAY_MS));
+        if (leftMs <= 0) return undefined;
       }
     });
   }

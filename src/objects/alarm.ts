@@ -31,7 +31,7 @@ export class Alarm {
   /** Writes what was asked for, together with what is written in the same turn. */
   set(): void {
     const now = Date.now();
-    if (this.#at < now - OVERDUE_MS) {
+    if (this.isOverdue(now)) {
       this.#noteLate(now);
       this.#at = now;
       this.#wanted = Number.POSITIVE_INFINITY;
@@ -75,7 +75,12 @@ export class Alarm {
     return lateMs;
   }
 
+  /** It should have rung long ago, and has not. */
+  isOverdue(now: number): boolean {
+    return this.#at < now - OVERDUE_MS;
+  }
+
   #noteLate(now: number): void {
-    if (this.#at < now - OVERDUE_MS) this.#lateMs += now - this.#at;
+    if (this.isOverdue(now)) this.#lateMs += now - this.#at;
   }
 }

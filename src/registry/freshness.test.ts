@@ -53,6 +53,13 @@ const edit = (description: string) =>
 const revision = async () => (await reader.resolve("demo")).operation.revision;
 
 describe("resolve()", () => {
+  test("looks again where the clock was put back", async () => {
+    await reader.resolve("demo");
+    base.clock.now -= 3_600_000;
+    await edit("another");
+    expect(await revision()).toBe(2);
+  });
+
   test("takes one round trip the first time and none while the cache is fresh", async () => {
     await reader.resolve("demo");
     expect(requests).toBe(1);

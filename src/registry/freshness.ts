@@ -47,10 +47,11 @@ export class Freshness {
   /** Resolves to whether what is cached is stale; throws when it is too old to be served at all. */
   async ensure(limitMs: number): Promise<boolean> {
     const { now, maxStaleMs } = this.#options;
-    if (now() - this.#lookedAt <= maxStaleMs) return false;
+    // By a clock that was put back since, the look lies in the future: how old it is nobody can say.
+    if (Math.abs(now() - this.#lookedAt) <= maxStaleMs) return false;
     // Right after a failure nobody waits for the next one.
     if (now() - this.#failedAt > LOOK_MS || now() < this.#failedAt) await this.look();
-    const ageMs = now() - this.#lookedAt;
+    const ageMs = Math.abs(now() - this.#lookedAt);
     if (ageMs <= maxStaleMs) return false;
     if (ageMs <= limitMs) return true;
     throw fromDatabaseError(this.#failure ?? new Error("it did not answer in time"));
@@ -115,7 +116,7 @@ export class Freshness {
           this.#seen = Math.max(this.#seen, found.at(-1)?.seq ?? 0);
         }
       }
-      this.#lookedAt = Math.max(this.#lookedAt, startedAt);
+      this.#lookedAt = this.#lookedAt > now() ? startedAt : Math.max(this.#lookedAt, startedAt);
       this.#failure = undefined;
       this.#failedAt = Number.NEGATIVE_INFINITY;
     } catch (error) {

@@ -123,7 +123,9 @@ export class Door {
   ): Taken | Refused | undefined {
     const lease = this.#lease;
     const now = this.#ports.now();
-    if (lease === undefined || now >= lease.until || lease.replicas.length === 0) return undefined;
+    // One that was asked for later than now is of before the clock was put back.
+    if (lease === undefined || now < lease.askedAt || now >= lease.until || lease.replicas.length === 0)
+      return undefined;
     const untried = avoid.size === 0 ? lease.replicas : lease.replicas.filter(({ replica }) => !avoid.has(replica));
     if (untried.length === 0 && lease.ask <= since) return undefined;
     const choice = this.#replicas.choose(untried.length === 0 ? lease.replicas : untried, { via, now });

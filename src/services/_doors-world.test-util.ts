@@ -100,6 +100,12 @@ export class DoorsWorld {
     for (let turn = 0; turn < 50; turn++) await Promise.resolve();
   }
 
+  /** The clock is put back, and timers, which go by another, are not: they come when they would have. */
+  putBack(ms: number): void {
+    this.now -= ms;
+    for (const timer of this.#timers) timer.at -= ms;
+  }
+
   async pass(ms: number): Promise<void> {
     const until = this.now + ms;
     await this.rest();

@@ -69,7 +69,7 @@ export class Errands {
     if ((this.#heardAt.get(replica) ?? 0) < now - AGAIN_MS) this.#heardAt.set(replica, 0);
   }
 
-  /** The clock was put back: what was noted by it says nothing. */
+  /** What was noted by the clock says nothing any more. */
   beginAnew(now: number): void {
     this.#bornAt = now;
     for (const noted of [this.#heardAt, this.#absentSince, this.#strays]) noted.clear();

@@ -46,7 +46,7 @@ export class RowReader {
     return true;
   }
 
-  /** The clock was put back. */
+  /** The clock has jumped. */
   beginAnew(): void {
     this.#lookedAt = 0;
   }

@@ -44,7 +44,7 @@ export class Teller {
     let cancel = this.#ports.later(DUE_MS, () => tick());
     const tick = (): void => {
       cancel = this.#ports.later(DUE_MS, tick);
-      if (this.#ports.now() - this.#toldAt >= DUE_MS) this.#tell();
+      if (Math.abs(this.#ports.now() - this.#toldAt) >= DUE_MS) this.#tell();
     };
     return {
       done: promise,

@@ -51,6 +51,18 @@ describe("a request", () => {
     expect(world.acquired).toHaveLength(3);
   });
 
+  it("goes by no lease of before the clock was put back, and what is under way is told on", async () => {
+    const world = new DoorsWorld();
+    await world.in();
+    world.putBack(300_000);
+    world.answer = () => lease("r2");
+    expect(await world.in()).toMatchObject({ replica: { replica: "r2" } });
+    world.putBack(300_000);
+    world.reports.length = 0;
+    await world.pass(1_000);
+    expect(world.reports.at(-1)).toMatchObject({ inFlight: { r1: 1, r2: 1 } });
+  });
+
   it("counts a lease from when it was asked for: one that comes too late is asked for again", async () => {
     const world = new DoorsWorld();
     const late = Promise.withResolvers<AcquireAnswer>();

@@ -190,7 +190,8 @@ export class ServiceObject extends DurableObject<unknown> {
   override async alarm(): Promise<void> {
     // A throw would be repeated a few times and then forgotten, and with it everything that is due.
     try {
-      this.#alarm.fired(Date.now());
+      const now = Date.now();
+      if (this.#alarm.fired(now) > 0) this.#beginAnew(now);
       await this.#think();
     } catch (error) {
       complain("alarm", error);
@@ -273,7 +274,12 @@ export class ServiceObject extends DurableObject<unknown> {
   async #turn(): Promise<boolean> {
     const head = this.#store.head();
     if (head === undefined) return false;
-    if (this.#isPutBack(head, Date.now())) return true;
+    const begunAt = Date.now();
+    if (this.#isPutBack(head, begunAt)) return true;
+    if (this.#alarm.isOverdue(begunAt)) {
+      this.#beginAnew(begunAt);
+      this.#alarm.set();
+    }
     const situation = this.#situation(head, Date.now());
     const driven: Driven = situation === undefined ? { next: [] } : await drive(situation, this.#ask);
     const now = Date.now();
@@ -293,12 +299,16 @@ export class ServiceObject extends DurableObject<unknown> {
     return take !== undefined || moves.length > 0;
   }
 
-  /** The clock: it goes on as an object that is born anew. */
-  #isPutBack(head: Head, now: number): boolean {
-    if (this.#latest.putBackMs(now, head.since) === 0) return false;
+  /** The clock has jumped, or nobody could be heard of for long: what memory has noted by it says nothing. */
+  #beginAnew(now: number): void {
     this.#holders = new Holders(now);
     this.#errands.beginAnew(now);
     this.#rows.beginAnew();
+  }
+
+  #isPutBack(head: Head, now: number): boolean {
+    if (this.#latest.putBackMs(now, head.since) === 0) return false;
+    this.#beginAnew(now);
     this.#write((at) => this.#ledger.putBack(head, at));
     return true;
   }

@@ -683,20 +683,29 @@ describe("a row", () => {
 });
 
 describe("a clock that is put forward", () => {
-  it("neither loses a replica nor refuses who waits, and stops nothing that has a request", async () => {
-    const world = new TestWorld({}, OPEN);
-    await world.changed();
-    await world.stub.rest();
-    const before = await world.phases();
-    await world.acquire();
-    await world.report({ waiting: 0, inFlight: { [world.begun[0] ?? ""]: 1 } });
-    clock.now += HOUR;
-    await world.stub.clockWasSet(clock.now - HOUR);
-    await world.report({ waiting: 0, inFlight: { [world.begun[0] ?? ""]: 1 } });
-    await world.stub.rest();
-    expect(await world.phases()).toEqual(before);
-    expect(world.begun).toHaveLength(1);
-  });
+  it.each(["its alarm", "somebody who asks", "who knows of the clock"])(
+    "is nobody's silence: a request that is under way goes on, whatever comes first (%s)",
+    async (first) => {
+      const world = new TestWorld({}, BRIEF);
+      const replica = await warm(world);
+      const busy = { inFlight: { [replica]: 1 } };
+      await world.report(busy);
+      clock.now += HOUR;
+      if (first === "its alarm") await world.pass(0);
+      else if (first === "somebody who asks") await world.acquire();
+      else await world.stub.clockWasSet(clock.now - HOUR);
+      await world.stub.rest();
+      expect(await world.phases()).toEqual(["ready"]);
+      for (let halves = 0; halves < 40; halves++) {
+        await world.report(busy);
+        await world.pass(SECOND / 2);
+      }
+      expect(await world.phases()).toEqual(["ready"]);
+      await world.report();
+      await world.pass(10 * SECOND);
+      expect(await world.phases()).toEqual([]);
+    },
+  );
 });
 
 describe("a clock that is put back", () => {
