@@ -2,13 +2,15 @@
  * A Docker engine for one test file: Debian's dockerd (scripts/get-counterparts.sh) with folders, a containerd and a bridge of its own,
  * and one small image in it. Nothing of it is left afterwards.
  */
-import { execFileSync, spawn, type ChildProcess, type StdioOptions } from "node:child_process";
+import { execFile, execFileSync, spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
 import {
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -17,6 +19,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { promisify } from "node:util";
 import { kill, processIds } from "../../src/host/work/kill-processes.node.ts";
 import { locateProgram } from "../../src/host/work/locate-program.node.ts";
 import { waitUntil } from "../e2e/_platform.ts";
@@ -54,13 +57,7 @@ export function lacksForDocker(): string | undefined {
 export class Docker {
   readonly #folder = mkdtempSync(path.join(tmpdir(), "sy-docker-"));
   readonly host = `unix://${this.#folder}/docker.sock`;
-  readonly #more: readonly string[];
   #daemon: ChildProcess | undefined;
-  #said = "";
-
-  constructor(...more: string[]) {
-    this.#more = more;
-  }
 
   /** Throws with its last words where it cannot be. */
   async start(): Promise<void> {
@@ -68,28 +65,26 @@ export class Docker {
     const at = (name: string) => path.join(this.#folder, name);
     const own = ["--data-root", at("data"), "--exec-root", at("exec"), "--pidfile", at("pid"), "-H", this.host];
     const network = ["--bridge", BRIDGE.name, "--iptables=false", "--ip6tables=false", "--ip-forward=false"];
-    const daemon = spawn("dockerd", [...own, ...network, "--ip-masq=false", "--storage-driver", "vfs", ...this.#more], {
-      stdio: ["ignore", "pipe", "pipe"],
+    // A file, for it writes while we wait for its client.
+    const log = openSync(at("log"), "w");
+    const daemon = spawn("dockerd", [...own, ...network, "--ip-masq=false", "--storage-driver", "vfs"], {
+      stdio: ["ignore", log, log],
     });
+    closeSync(log);
     this.#daemon = daemon;
-    this.#said = "";
-    const note = (part: Buffer) => (this.#said = (this.#said + part.toString()).slice(-4_000));
-    for (const stream of [daemon.stdout, daemon.stderr]) stream.on("data", note);
-    await waitUntil(
-      () => daemon.exitCode !== null || this.#answers(),
-      20_000,
-      () => this.#said,
-    );
-    if (daemon.exitCode !== null) throw new Error(`dockerd ended with ${daemon.exitCode}: ${this.#said}`);
+    const said = () => readFileSync(at("log"), "utf8").slice(-4_000);
+    await waitUntil(async () => daemon.exitCode !== null || (await this.#answers()), 30_000, said);
+    if (daemon.exitCode !== null) throw new Error(`dockerd ended with ${daemon.exitCode}: ${said()}`);
   }
 
-  /** As kill -9 does it: containers go on. */
+  /** As kill -9 does it: containers go on. Its containerd dies with it, and may wait to be buried: the next must not take it for alive. */
   async kill(): Promise<void> {
     await this.#end("SIGKILL");
+    rmSync(path.join(this.#folder, "exec/containerd/containerd.pid"), { force: true });
   }
 
   async close(): Promise<void> {
-    if (this.#answers()) for (const name of this.names()) this.run("rm", "--force", name);
+    if (await this.#answers()) for (const name of this.names()) this.run("rm", "--force", name);
     await this.#end("SIGTERM");
     // What a dockerd that was killed has left: its containerd, those that look after containers, and what runs in them.
     const containers = path.join(this.#folder, "data/containers");
@@ -117,8 +112,8 @@ export class Docker {
   }
 
   /** Of the containers that have such a variable. */
-  withVariable(variable: string): string[] {
-    return this.names().filter((name) => this.variables(name).includes(variable));
+  withVariable(variable: string, which: "all" | "running" = "all"): string[] {
+    return this.names(which).filter((name) => this.variables(name).includes(variable));
   }
 
   variables(name: string): string[] {
@@ -146,13 +141,12 @@ export class Docker {
     this.run("import", "--change", 'CMD ["/serve"]', tar, name);
   }
 
-  #answers(): boolean {
-    try {
-      this.run("info");
-      return true;
-    } catch {
-      return false;
-    }
+  async #answers(): Promise<boolean> {
+    const env = { ...process.env, DOCKER_HOST: this.host };
+    return promisify(execFile)("docker", ["info"], { env, timeout: 2_000 }).then(
+      () => true,
+      () => false,
+    );
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

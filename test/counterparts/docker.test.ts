@@ -21,8 +21,7 @@ let docker: Docker;
 let lack = lacksForDocker();
 if (lack !== undefined && process.env["CI"] !== undefined) throw new Error(`Docker is not tested: ${lack}`);
 if (lack === undefined) {
-  // Then containers outlive it, and whoever they are for must see to their end.
-  docker = new Docker("--live-restore");
+  docker = new Docker();
   try {
     await docker.start();
     docker.makeImage(IMAGE);
@@ -313,10 +312,10 @@ describe.skipIf(lack !== undefined)("a service in containers of Docker", () => {
     const { replica } = await call("orphan");
     const lost = dev.call("forever", {});
     await waitUntil(() => runner.said().includes("forever: up"), 10_000);
-    const before = docker.names();
+    const before = [...containersOf("orphan"), ...docker.withVariable("SWITCHYARD_OPERATION=forever")];
     expect(before).toHaveLength(2);
     await runner.end("SIGKILL");
-    expect(docker.names()).toEqual(before);
+    expect(docker.names("running")).toEqual(expect.arrayContaining(before));
     runner = await start("desk");
     await untilGone(before);
     expect(await lost).toMatchObject({ status: 503, body: { code: "executor_lost" } });
@@ -331,7 +330,8 @@ describe.skipIf(lack !== undefined)("a service in containers of Docker", () => {
     const { replica } = await call("lasting");
     await installOperation("lost", ["sleep", "60"]);
     const lost = dev.call("lost", {});
-    await waitUntil(() => docker.names("running").length === 2, 10_000);
+    const running = () => docker.withVariable("SWITCHYARD_OPERATION=lost", "running");
+    await waitUntil(() => running().length === 1, 10_000);
     await docker.kill();
     const error = await lost;
     expect(error).toMatchObject({ status: 503, body: { code: "executor_lost" } });
