@@ -203,7 +203,7 @@ export class Errands {
     for (const { replica } of replicas) this.#heardAt.set(replica, now);
     try {
       // A look for each place: one that does not answer says nothing of the others.
-      for (const some of Map.groupBy(replicas, siteOf).values()) {
+      for (const some of Map.groupBy(replicas, placeOf).values()) {
         const service = this.#deps.name();
         const environment = some[0]?.environment ?? "";
         const refs = some.map(({ replica, place, address }) => ({ service, replica, place, address }));
@@ -296,7 +296,7 @@ function orderOf(
 
 /** Deleted while its runner was away: what that brings back is stopped all the same. */
 function rowOfGone(name: string): GoneRow {
-  return { name, run: null, stop_ms: STOP_MS_DEFAULT, operations: STEP_DEFAULTS, scopes: ["ops:invoke"] };
+  return { name, stop_ms: STOP_MS_DEFAULT, operations: STEP_DEFAULTS, scopes: ["ops:invoke"] };
 }
 
 /** Known to have been there, and not only just. */
@@ -304,8 +304,8 @@ function isThere({ phase, readyAt }: Replica, now: number): boolean {
   return phase !== "starting" && phase !== "stopping" && readyAt !== null && now - readyAt >= FRESH_MS;
 }
 
-function siteOf({ site }: Replica): string {
-  return site;
+function placeOf({ environment, site }: Replica): string {
+  return `${environment} ${site}`;
 }
 
 function keyOf({ replica, step }: Pick<Replica, "replica" | "step">): string {
