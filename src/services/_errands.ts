@@ -204,7 +204,7 @@ export class Errands {
     for (const { replica } of replicas) this.#heardAt.set(replica, now);
     try {
       // A look for each place: one that does not answer says nothing of the others.
-      for (const some of Map.groupBy(replicas, siteOf).values()) {
+      for (const some of Map.groupBy(replicas, placeOf).values()) {
         const service = this.#deps.name();
         const environment = some[0]?.environment ?? "";
         const refs = some.map(({ replica, place, address }) => ({ service, replica, place, address }));
@@ -307,8 +307,8 @@ function isThere({ phase, readyAt }: Replica, now: number): boolean {
   return phase !== "starting" && phase !== "stopping" && readyAt !== null && now - readyAt >= FRESH_MS;
 }
 
-function siteOf({ site }: Replica): string {
-  return site;
+function placeOf({ environment, site }: Replica): string {
+  return `${environment} ${site}`;
 }
 
 function keyOf({ replica, step }: Pick<Replica, "replica" | "step">): string {

@@ -8,5 +8,5 @@ export const STRAYS_MS = 10_000;
 
 /** Deleted while its runner was away: what that brings back is stopped all the same. */
 export function rowOfGone(name: string): GoneRow {
-  return { name, run: null, stop_ms: STOP_MS_DEFAULT, operations: STEP_DEFAULTS, scopes: ["ops:invoke"] };
+  return { name, stop_ms: STOP_MS_DEFAULT, operations: STEP_DEFAULTS, scopes: ["ops:invoke"] };
 }

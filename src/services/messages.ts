@@ -73,7 +73,7 @@ export type StepOrder = { service: string; environment: string } & (
 );
 
 /** As much of a row as stopping needs. */
-export type GoneRow = Pick<ServiceRow, "name" | "run" | "stop_ms" | "operations" | "scopes">;
+export type GoneRow = Pick<ServiceRow, "name" | "stop_ms" | "operations" | "scopes">;
 
 export type StepAnswer =
   | { kind: "started"; report: ReplicaReport }

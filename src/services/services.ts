@@ -2,7 +2,7 @@
 import type { ServiceHost } from "../adapters/service-host.ts";
 import { fromErrorData, SwitchyardError, type ErrorData } from "../core/errors.ts";
 import type { EnvironmentHandle } from "../model/environment.ts";
-import { sortOf, type ExposureRow, type ServiceRow } from "../model/services.ts";
+import type { ExposureRow, ServiceRow } from "../model/services.ts";
 import type { TriggerHandle } from "../model/triggers.ts";
 import { answered, told } from "../objects/reach.ts";
 import type { ServicePorts, ServiceStatusView } from "../registry/builtins/service-functions.ts";
@@ -78,10 +78,9 @@ export function createServices({ object, registry, host }: ServicesOptions): Ser
 
   const stopIn = async (
     where: string,
-    row: Pick<ServiceRow, "name" | "run" | "stop_ms">,
+    row: Pick<ServiceRow, "name" | "stop_ms">,
     step: { replica: string; place: string; address: string | null },
   ): Promise<void> => {
-    if (sortOf(row) === "address") return;
     const { replica, place, address } = step;
     const service = row.name;
     // One that its controller does not know has come back with its place.

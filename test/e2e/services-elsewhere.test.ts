@@ -206,6 +206,14 @@ test("an environment that comes to name another namespace moves its service, and
     expect(await dev.opctl(["edit", "service", "nomad", "-s", "environment=nomad_too"])).toMatchObject({ code: 0 });
     await moved([0, 0, 3]);
 
+    // What nobody here starts or stops takes its place, and the other way round.
+    const row = { run: { container: { image: "team/album:1" } }, health: { path: "/health", interval_ms: 200 } };
+    await put(dev, "/registry/environments/nomad_web", { adapter: "http", config: { network: "private" } });
+    await put(dev, "/registry/services/nomad", { ...row, environment: "nomad_web", run: { address: app.url } });
+    await moved([0, 0, 0]);
+    await put(dev, "/registry/services/nomad", { ...row, environment: "nomad_too" });
+    await moved([0, 0, 3]);
+
     over.abort();
     await Promise.all(callers);
     expect(refused).toEqual([]);
