@@ -30,6 +30,8 @@ export type FakePlatform = {
   services: Map<string, ServiceStatusView>;
   /** Of routes that it knows nothing of: `POST /agents/counters/plan` → its answer, or its refusal. */
   answers: Map<string, unknown>;
+  /** Routes that the token may not use: `GET /registry/services`. */
+  refuses: Set<string>;
   /** Runs before each request is answered: to get in between. */
   before: (seen: Seen) => void | Promise<void>;
   put(kind: string, content: Json & { name: string }, by?: string): void;
@@ -47,6 +49,7 @@ export async function startFakePlatform(): Promise<FakePlatform> {
     checks: new Map(),
     services: new Map(),
     answers: new Map(),
+    refuses: new Set(),
     before: () => undefined,
     put: (kind, content, by = "tok_1") => {
       const old = platform.entries.get(`${kind} ${content.name}`);
@@ -73,7 +76,9 @@ async function answer(platform: FakePlatform, request: IncomingMessage, response
   if (request.headers.authorization !== "Bearer sy_test")
     return problem(response, "token_unknown", "Cannot accept the token");
   const url = new URL(seen.path, platform.url);
-  const given = platform.answers.get(`${seen.method} ${url.pathname}`);
+  const target = `${seen.method} ${url.pathname}`;
+  if (platform.refuses.has(target)) return problem(response, "forbidden", `Cannot use ${target}`);
+  const given = platform.answers.get(target);
   if (given instanceof SwitchyardError) return problem(response, given.code, given.message);
   if (given !== undefined) return send(response, 200, given);
   const parts = url.pathname.split("/").slice(1).map(decodeURIComponent);
@@ -145,7 +150,7 @@ async function answerRegistry(platform: FakePlatform, seen: Seen, { parts, url, 
   if (seen.headers["if-match"] !== undefined && seen.headers["if-match"] !== etag)
     return problem(response, "precondition_failed", `Cannot change the ${key}: it has changed`);
   if (stored === undefined && seen.method !== "PUT")
-    return problem(response, "entity_not_found", `Cannot find the ${key}`);
+    return problem(response, "entity_not_found", `Cannot find the ${kind} "${name}"`);
   if (verb === "revisions") return send(response, 200, { items: [await view(stored as Stored)], next_cursor: null });
   if (seen.method === "DELETE") {
     platform.entries.delete(key);
