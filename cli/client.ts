@@ -25,6 +25,16 @@ export type Client = {
   open(method: string, route: string, options?: RequestOptions): Promise<Response>;
 };
 
+/** A request that the platform refused. */
+export type RefusedRequest = { client: Client; route: string; body: RequestOptions["body"] | undefined };
+
+const refused = new WeakMap<SwitchyardError, RefusedRequest>();
+
+/** undefined: the error is of something else. */
+export function refusedRequest(error: SwitchyardError): RefusedRequest | undefined {
+  return refused.get(error);
+}
+
 export function createClient(credentials: Credentials): Client {
   const { url, token } = credentials;
   /** `read` is part of the request: a connection that breaks in the middle of the body is one that broke. */
@@ -48,18 +58,21 @@ export function createClient(credentials: Credentials): Client {
         signal,
       });
       if (response.ok || options.acceptStatus?.includes(response.status) === true) return await read(response);
-      throw problemOf(await toAnswer(response), `${method} ${route}`);
+      const problem = problemOf(await toAnswer(response), `${method} ${route}`);
+      refused.set(problem, { client, route, body: options.body });
+      throw problem;
     } catch (error) {
       options.signal?.throwIfAborted();
       if (error instanceof SwitchyardError) throw error;
       throw unreachable(error, url, options.timeoutMs);
     }
   }
-  return {
+  const client: Client = {
     credentials,
     request: (method, route, options = {}) => send(method, route, options, toAnswer),
     open: (method, route, options = {}) => send(method, route, options, async (response) => response),
   };
+  return client;
 }
 
 async function toAnswer(response: Response): Promise<Answer> {

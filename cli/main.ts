@@ -139,12 +139,20 @@ export async function main(words: readonly string[]): Promise<void> {
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return;
     const error =
-      thrown instanceof CommanderError ? await usageError(thrown, words, program) : toSwitchyardError(thrown);
+      thrown instanceof CommanderError
+        ? await usageError(thrown, words, program)
+        : await nearer(toSwitchyardError(thrown));
     output.problem(error.code === "usage" && error.hint === undefined ? withHelp(error, words, program) : error);
     if (process.env["SWITCHYARD_DEBUG"] && thrown instanceof Error)
       output.say((await import("node:util")).inspect(thrown));
     process.exitCode = exitCodeOf(error.code);
   }
+}
+
+/** Names of rows are mistyped as well. */
+async function nearer(error: SwitchyardError): Promise<SwitchyardError> {
+  if (error.code !== "entity_not_found" && error.code !== "operation_not_found") return error;
+  return (await import("./nearest.ts")).withNearest(error);
 }
 
 /** commander answers `help NONSENSE` with the whole help; that hides the mistake. */

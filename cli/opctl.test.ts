@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync, chmodSync, mkdirSync 
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { SwitchyardError } from "../src/core/errors.ts";
 import { startFakePlatform, type FakePlatform } from "./testing/fake-platform.ts";
 import { runOpctl, type Run } from "./testing/run-opctl.ts";
 
@@ -11,6 +12,11 @@ vi.setConfig({ testTimeout: 60_000 });
 
 let platform: FakePlatform;
 let folder: string;
+
+const missing = (kind: string, name: string) =>
+  new SwitchyardError("entity_not_found", `Cannot find the ${kind} "${name}": there is none`, {
+    hint: `opctl get ${kind}s`,
+  });
 
 beforeEach(async () => {
   platform = await startFakePlatform();
@@ -85,6 +91,42 @@ describe("exit codes", () => {
     expect(run.code).toBe(exit);
     expect(run.stdout).toBe("");
     expect(run.stderr).toContain(`(${code})`);
+  });
+
+  test.each([
+    [["call", "dmo", "a=1"], "operation", "demo", undefined],
+    [["call", "dmo@2", "--input", "{}"], "operation", "demo", undefined],
+    [["get", "service", "albms"], "service", "albums", undefined],
+    [["describe", "state-machine", "albms"], "state_machine", "albums", undefined],
+    [["service", "deploy", "albms"], "service", "albums", "GET /services/albms/status"],
+    [["watch", "service", "albms"], "service", "albums", "GET /services/albms/status"],
+    [["seek", "contres", "--target", "1"], "agent", "counters", "POST /agents/contres/seek"],
+    [["schedule", "trigger", "nigtly"], "schedule", "nightly", "POST /schedules/nigtly/trigger"],
+    [["environment", "check", "rak-1"], "environment", "rack-1", "POST /environments/rak-1/check"],
+    [["runner", "list", "--environment", "rak-1"], "environment", "rack-1", "GET /runners/rak-1"],
+    [["call", "test_subscription", "--input", '{"name":"tel"}'], "subscription", "tell", "POST /ops/test_subscription"],
+  ])("%j is told the nearest %s, %s", async (words, kind, name, route) => {
+    platform.put(kind, { name });
+    const given = route?.split("/")[1] === "ops" ? "tel" : (route?.split("/")[2] ?? "");
+    if (route !== undefined) platform.answers.set(route, missing(kind, given));
+    const run = await opctl(words);
+    expect([run.code, run.stdout]).toEqual([4, ""]);
+    expect(run.stderr).toContain(`Did you mean "${name}"?`);
+    // Who may not list them is told no more than that there is none.
+    platform.refuses.add(`GET /registry/${kind}s`);
+    const blind = await opctl(words);
+    expect([blind.code, blind.stderr.includes(name)]).toEqual([4, false]);
+  });
+
+  test.each([
+    ["what a row has and it is there", "POST", "/schedules/nightly/trigger", "nightly"],
+    ["another row than the one that was asked for", "POST", "/schedules/nigtly/trigger", "other"],
+  ])("no name is said for %s", async (_what, method, route, name) => {
+    platform.put("schedule", { name: "nightly" });
+    platform.answers.set(`${method} ${route}`, missing("schedule", name));
+    const run = await opctl(["schedule", "trigger", route.split("/")[2] ?? ""]);
+    expect(run.code).toBe(4);
+    expect(run.stderr).not.toContain("Did you mean");
   });
 
   test.each([

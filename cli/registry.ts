@@ -1,5 +1,4 @@
 /** The registry's routes, as the commands use them. An entry is kept with the ETag that it was read under. */
-import { didYouMean } from "../src/core/did-you-mean.ts";
 import { SwitchyardError } from "../src/core/errors.ts";
 import type { Kind } from "../src/model/entities.ts";
 import type { Meta } from "../src/model/view.ts";
@@ -12,8 +11,6 @@ export type Read = { entry: Entry; etag: string };
 
 /** How many entries one request asks for; a listing goes on until there are no more. */
 const PAGE = 500;
-/** How many names are looked at for the nearest to a mistyped one. */
-const NEAREST_AMONG = 1000;
 
 function routeOf(kind: Kind, name?: string): string {
   return `/registry/${KIND_WORDS[kind].plural}${name === undefined ? "" : `/${encodeURIComponent(name)}`}`;
@@ -24,17 +21,9 @@ function toRead(answer: Answer): Read {
   return { entry, etag: answer.headers.get("etag") ?? `"${entry.meta.digest}"` };
 }
 
-/** The entry, or `entity_not_found` with the nearest name as the hint. */
 export async function readEntry(client: Client, kind: Kind, name: string, revision?: number): Promise<Read> {
   const query = revision === undefined ? "" : `?revision=${revision}`;
-  try {
-    return toRead(await client.request("GET", routeOf(kind, name) + query));
-  } catch (error) {
-    if (error instanceof SwitchyardError && error.code === "entity_not_found" && error.hint === undefined) {
-      throw await withNearest(error, client, kind, name);
-    }
-    throw error;
-  }
+  return toRead(await client.request("GET", routeOf(kind, name) + query));
 }
 
 export async function findEntry(client: Client, kind: Kind, name: string): Promise<Read | undefined> {
@@ -44,20 +33,6 @@ export async function findEntry(client: Client, kind: Kind, name: string): Promi
     if (error instanceof SwitchyardError && error.code === "entity_not_found") return undefined;
     throw error;
   }
-}
-
-async function withNearest(error: SwitchyardError, client: Client, kind: Kind, name: string): Promise<SwitchyardError> {
-  const names: string[] = [];
-  try {
-    for await (const entry of listEntries(client, kind, { limit: NEAREST_AMONG })) names.push(entry.name);
-  } catch {
-    return error; // The first error says more than a failed look for a better hint.
-  }
-  const near = didYouMean(name, names);
-  const list = `\`opctl get ${KIND_WORDS[kind].plural}\` lists what is there.`;
-  return new SwitchyardError(error.code, error.message, {
-    hint: near === undefined ? list : `Did you mean "${near}"? ${list}`,
-  });
 }
 
 export async function* listEntries(

@@ -8,7 +8,6 @@ import { statusText } from "./status-text.ts";
 
 export async function getService(context: Context, name: string, format: Format): Promise<void> {
   const { client, output } = context;
-  // First: a name that is not there is said with the nearest one that is.
   const { entry } = await readEntry(client, "service", name);
   if (format === "table") return output.data(statusText(await readStatus(client, name)));
   const shown = { ...entry, status: await statusOrNull(context, name) };

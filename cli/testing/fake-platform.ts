@@ -32,6 +32,8 @@ export type FakePlatform = {
   answers: Map<string, unknown>;
   /** Why a write is refused, by a rule over what is stored; undefined: it is not. */
   rule: (seen: Seen) => string | undefined;
+  /** Routes that the token may not use: `GET /registry/services`. */
+  refuses: Set<string>;
   /** Runs before each request is answered: to get in between. */
   before: (seen: Seen) => void | Promise<void>;
   put(kind: string, content: Json & { name: string }, by?: string): void;
@@ -50,6 +52,7 @@ export async function startFakePlatform(): Promise<FakePlatform> {
     services: new Map(),
     answers: new Map(),
     rule: () => undefined,
+    refuses: new Set(),
     before: () => undefined,
     put: (kind, content, by = "tok_1") => {
       const old = platform.entries.get(`${kind} ${content.name}`);
@@ -76,7 +79,9 @@ async function answer(platform: FakePlatform, request: IncomingMessage, response
   if (request.headers.authorization !== "Bearer sy_test")
     return problem(response, "token_unknown", "Cannot accept the token");
   const url = new URL(seen.path, platform.url);
-  const given = platform.answers.get(`${seen.method} ${url.pathname}`);
+  const target = `${seen.method} ${url.pathname}`;
+  if (platform.refuses.has(target)) return problem(response, "forbidden", `Cannot use ${target}`);
+  const given = platform.answers.get(target);
   if (given instanceof SwitchyardError) return problem(response, given.code, given.message);
   if (given !== undefined) return send(response, 200, given);
   const parts = url.pathname.split("/").slice(1).map(decodeURIComponent);
@@ -148,7 +153,7 @@ async function answerRegistry(platform: FakePlatform, seen: Seen, { parts, url, 
   if (seen.headers["if-match"] !== undefined && seen.headers["if-match"] !== etag)
     return problem(response, "precondition_failed", `Cannot change the ${key}: it has changed`);
   if (stored === undefined && seen.method !== "PUT")
-    return problem(response, "entity_not_found", `Cannot find the ${key}`);
+    return problem(response, "entity_not_found", `Cannot find the ${kind} "${name}"`);
   const refusal = seen.method === "GET" ? undefined : platform.rule(seen);
   if (refusal !== undefined) return problem(response, "definition_invalid", refusal);
   if (verb === "revisions") return send(response, 200, { items: [await view(stored as Stored)], next_cursor: null });

@@ -99,3 +99,15 @@ test("a controller's step tells what replicas say to their controller, and to wh
   expect(await seen()).toEqual([expect.objectContaining({ replica, lines: ["it says this"] })]);
   expect(await seen({ token })).toEqual([expect.objectContaining({ replica, lines: [], address: null })]);
 });
+
+test.each([
+  [["service", "deploy", "shp"], "shop"],
+  [["call", "observe_service", "name=shp"], "shop"],
+  [["get", "service", "shp"], "shop"],
+])("opctl %j is told what it may have meant, if it may list them", async (words, near) => {
+  const told = await dev.opctl(words);
+  expect([told.code, told.stderr]).toEqual([4, expect.stringContaining(`Did you mean "${near}"?`)]);
+  const blind = await dev.opctl(words, { env: { SWITCHYARD_TOKEN: token } });
+  expect(blind.code).not.toBe(0);
+  expect(blind.stderr).not.toContain(near);
+});
