@@ -1,5 +1,5 @@
 /** Tries a job at a place on a state: what it would change, with compound jobs taken apart into their atomic steps. */
-import { differences, toPointer, parsePointer, type Change, type Value } from "./json.ts";
+import { differences, isJson, isObject, parsePointer, toPointer, type Change, type Path, type Value } from "./json.ts";
 import { wantedAt } from "./goals.ts";
 import {
   contextOf,
@@ -18,22 +18,28 @@ export type Part = { readonly id: number; readonly job: string; readonly index: 
 export type Applied = {
   readonly instance: Instance;
   readonly changes: readonly Change[];
+  /** Objects around its place that came to be with it. */
+  readonly made: readonly Change[];
   /** The compound jobs that it is a part of, from outside inwards. */
   readonly parts: readonly Part[];
 };
 
-export const REFUSALS = ["kind", "when", "no_effect", "recursion", "too_deep"] as const;
+export const REFUSALS = ["kind", "when", "no_effect", "recursion", "too_deep", "tries"] as const;
 export type Refusal = { readonly why: (typeof REFUSALS)[number]; readonly job: string };
 export type Attempt = { readonly state: State; readonly steps: readonly Applied[] } | Refusal;
 
 /** A computation that hands out each promise it meets and goes on with its value. */
 export type Computation<T> = Generator<Promise<unknown>, T, unknown>;
 
+/** How much may still be tried, over all searches of one plan; each part of a compound job counts. */
+export type Budget = { tries: number; readonly maxTries: number; readonly maxSteps: number };
+
 export type Domain = {
   readonly target: Value;
   readonly jobs: readonly Compiled[];
   readonly byName: ReadonlyMap<string, Compiled>;
   readonly maxExpansion: number;
+  readonly budget: Budget;
   /** The ids of the next expansion and the next search. */
   expansions: number;
   searches: number;
@@ -61,7 +67,23 @@ export function* tryInstance(
   const after = yield* settle<Value>(job.name, "effect", () => effect(context));
   const changes = differences(context.value, after, path);
   if (changes.length === 0) return refuse("no_effect");
-  return { state: put(state, path, after), steps: [{ instance, changes, parts: ancestors.parts }] };
+  if (!changes.every((change) => isJson(change.after))) {
+    throw new JobFault(job.name, "its effect must answer with JSON; it answered with something that JSON has not");
+  }
+  const made = after === undefined ? [] : madeAround(state, path);
+  return { state: put(state, path, after), steps: [{ instance, changes, made, parts: ancestors.parts }] };
+}
+
+/** What put() will make objects of on the way to a path. */
+function madeAround(state: State, path: Path): Change[] {
+  const made: Change[] = [];
+  for (let at = path.slice(0, -1); at.length >= state.at.length; at = at.slice(0, -1)) {
+    const before = lookAt(state, at);
+    if (isObject(before)) break;
+    made.push({ path: at, before, after: {} });
+    if (at.length === 0) break;
+  }
+  return made;
 }
 
 /** All of it or nothing, but for parts that have nothing to do. */
@@ -79,7 +101,10 @@ function* tryCompound(
   const id = domain.expansions++;
   const steps: Applied[] = [];
   let current = state;
+  const { budget } = domain;
   for (const [index, reference] of references.entries()) {
+    if (budget.tries >= budget.maxTries) return { why: "tries", job: job.name };
+    budget.tries += 1;
     const part: Part = { id, job: job.name, index, ordered: job.order === "ordered" };
     const inner = { parts: [...ancestors.parts, part], open: [...ancestors.open, own] };
     const attempt = yield* tryInstance(referred(job, instance, reference, domain), current, domain, inner);

@@ -1,25 +1,34 @@
 /** Which jobs could serve a goal, and where: those at the goal's own path or at one around it, and what is always worth a try. */
-import { isObject, type Path, type Value } from "./json.ts";
+import { isObject, toPointer, type Path, type Value } from "./json.ts";
 import { wantedAt, type Goal } from "./goals.ts";
 import { isParameter, match, readsOf, type Compiled, type Instance, type JobKind } from "./job.ts";
 import { lookAt, type State } from "./state.ts";
 
-/** In the order of the jobs, the nearest place first. */
-export function candidatesFor(
-  goal: Goal,
+export type Candidate = { readonly goal: Goal; readonly instance: Instance };
+
+/** Goal by goal, in the order of the jobs, each job at a place once. Found as they are asked for: the first often does. */
+export function* candidatesFor(
+  goals: readonly Goal[],
   state: State,
   domain: { target: Value; jobs: readonly Compiled[] },
-): Instance[] {
-  const found: Instance[] = [];
-  for (const compiled of domain.jobs) {
-    if (compiled.kind === "wildcard" || compiled.kind === "initialise") {
-      found.push(...placesOf(compiled, state, domain.target));
-      continue;
+): Generator<Candidate, void> {
+  const found = new Set<string>();
+  for (const goal of goals) {
+    for (const compiled of domain.jobs) {
+      if (compiled.kind === "wildcard" || compiled.kind === "initialise") {
+        // The same for every goal.
+        if (goal === goals[0])
+          for (const instance of placesOf(compiled, state, domain.target)) yield { goal, instance };
+        continue;
+      }
+      const instance = instanceFor(compiled, goal, domain.target);
+      if (instance === undefined || !serves(compiled.kind, goal, instance, state)) continue;
+      const key = `${compiled.job.name} ${toPointer(instance.path)}`;
+      if (found.has(key)) continue;
+      found.add(key);
+      yield { goal, instance };
     }
-    const at = instanceFor(compiled, goal, domain.target);
-    if (at !== undefined && serves(compiled.kind, goal, at, state)) found.push(at);
   }
-  return found;
 }
 
 /** A template has one length, so there is at most one place for it on the way to a goal. */
@@ -41,17 +50,15 @@ function serves(kind: JobKind, goal: Goal, { path }: Instance, state: State): bo
 }
 
 /** Every place of a template: parameters stand for whatever is there, or is wanted there. */
-function placesOf(compiled: Compiled, state: State, target: Value): Instance[] {
-  let paths: Path[] = [[]];
-  for (const part of compiled.template) {
-    paths = paths.flatMap((path) =>
-      isParameter(part) ? namesAt(path, state, target).map((name) => path.concat(name)) : [path.concat(part)],
-    );
-  }
-  return paths.flatMap((path) => {
+function* placesOf(compiled: Compiled, state: State, target: Value, path: Path = []): Generator<Instance, void> {
+  const part = compiled.template[path.length];
+  if (part === undefined) {
     const params = match(compiled.template, path);
-    return params === undefined ? [] : [{ compiled, path, params, target: wantedAt(target, path) ?? undefined }];
-  });
+    if (params !== undefined) yield { compiled, path, params, target: wantedAt(target, path) ?? undefined };
+    return;
+  }
+  const names = isParameter(part) ? namesAt(path, state, target) : [part];
+  for (const name of names) yield* placesOf(compiled, state, target, [...path, name]);
 }
 
 function namesAt(path: Path, state: State, target: Value): string[] {

@@ -75,5 +75,6 @@ const VERDICTS: Readonly<Record<string, string>> = {
   no_effect: "it changes nothing",
   recursion: "it comes back to itself",
   too_deep: "it expands without an end",
+  tries: "the limit of tries came before its parts had an end",
   seen: "leads to a state that was looked at",
 };

@@ -1,8 +1,8 @@
 /**
- * A state's fingerprint, kept up to date change by change: two sums over all leaves, each a hash of a place and its value.
+ * A state's fingerprint, kept up to date change by change: two sums over all places, each a hash of one and what is there.
  * Equal states have equal fingerprints; that two others agree has odds of one in 2^64, and would only hide one way.
  */
-import { isObject, type Change, type Value } from "./json.ts";
+import { isObject, toPointer, type Change, type Value } from "./json.ts";
 
 export type Fingerprint = readonly [number, number];
 export const EMPTY: Fingerprint = [0, 0];
@@ -10,7 +10,7 @@ export const EMPTY: Fingerprint = [0, 0];
 export function changed([one, other]: Fingerprint, changes: readonly Change[]): Fingerprint {
   let [a, b] = [one, other];
   for (const { path, before, after } of changes) {
-    const place = path.join("/");
+    const place = toPointer(path);
     for (const value of [before, after]) {
       for (const leaf of leavesOf(value, place)) {
         a ^= hash(leaf, 0x811c9dc5);
@@ -27,9 +27,10 @@ export function keyOf([a, b]: Fingerprint): string {
 
 function* leavesOf(value: Value, place: string): Generator<string> {
   if (value === undefined) return;
-  const members = isObject(value) ? Object.entries(value) : [];
-  if (members.length === 0) yield `${place}=${JSON.stringify(value)}`;
-  for (const [name, member] of members) yield* leavesOf(member, `${place}/${name}`);
+  if (!isObject(value)) return yield `${place}=${JSON.stringify(value)}`;
+  // An object is there by itself, whatever is in it.
+  yield `${place}=`;
+  for (const [name, member] of Object.entries(value)) yield* leavesOf(member, place + toPointer([name]));
 }
 
 /** FNV-1a, stirred at the end as in MurmurHash3. */

@@ -5,26 +5,30 @@
 import { isObject, isSame, toPointer, type Json, type Path, type Value } from "./json.ts";
 import { lookAt, type State } from "./state.ts";
 
-/** `wanted` undefined: it must not be there. */
-export type Goal = { readonly key: string; readonly path: Path; readonly wanted: Value };
+/** `wanted` undefined: it must not be there. `among`: the place that a key `*` stands for, as long as something is there. */
+export type Goal = { readonly key: string; readonly path: Path; readonly wanted: Value; readonly among?: Path };
 
 export function goalsOf(target: Value, state: Value): Goal[] {
   const goals: Goal[] = [];
-  collect(target, state, [], goals);
+  collect(target, state, { path: [] }, goals);
   return goals;
 }
 
-function collect(target: Value, state: Value, path: Path, goals: Goal[]): void {
+function collect(target: Value, state: Value, at: { path: Path; among?: Path }, goals: Goal[]): void {
+  const { path } = at;
   if (!isObject(target)) {
-    goals.push({ key: toPointer(path), path, wanted: target === null ? undefined : target });
+    goals.push({ key: toPointer(path), ...at, wanted: target === null ? undefined : target });
     return;
   }
   const members = membersOf(target, state);
   // An empty object asks only for an object to be there.
-  if (members.length === 0 && !Object.hasOwn(target, "*")) goals.push({ key: toPointer(path), path, wanted: target });
+  if (members.length === 0 && !Object.hasOwn(target, "*")) goals.push({ key: toPointer(path), ...at, wanted: target });
   const inside = isObject(state) ? state : {};
   for (const [name, wanted] of members) {
-    collect(wanted, Object.hasOwn(inside, name) ? inside[name] : undefined, [...path, name], goals);
+    const place = [...path, name];
+    const isNamed = name !== "*" && Object.hasOwn(target, name);
+    const below = isNamed ? { ...at, path: place } : { path: place, among: place };
+    collect(wanted, Object.hasOwn(inside, name) ? inside[name] : undefined, below, goals);
   }
 }
 
@@ -37,7 +41,8 @@ function membersOf(target: Value & object, state: Value): [string, Value][] {
   return [...own, ...others.map((name): [string, Value] => [name, wild])];
 }
 
-export function isMet({ path, wanted }: Goal, state: State): boolean {
+export function isMet({ path, wanted, among }: Goal, state: State): boolean {
+  if (among !== undefined && lookAt(state, among) === undefined) return true;
   const value = lookAt(state, path);
   if (isObject(wanted)) return isObject(value);
   return isSame(value, wanted);

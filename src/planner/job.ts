@@ -119,7 +119,9 @@ export function isParameter(part: string): boolean {
 /** The parameters with which the template is the path; undefined when it cannot be. */
 export function match(template: Path, path: Path): Record<string, string> | undefined {
   if (template.length !== path.length) return undefined;
-  const params: Record<string, string> = {};
+  // A pointer to it would be one to the whole.
+  if (path.length === 1 && path[0] === "") return undefined;
+  const params = Object.create(null) as Record<string, string>;
   for (const [at, part] of template.entries()) {
     const actual = path[at] as string;
     if (!isParameter(part)) {

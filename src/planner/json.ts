@@ -24,6 +24,16 @@ export function isObject(value: Value): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Deeper than what comes as JSON from outside; a value inside itself has no end. */
+const DEEPEST = 1_000;
+
+/** Whether a callback has kept its word. A member that is undefined is none. */
+export function isJson(value: unknown, depth = 0): value is Value {
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value !== "object" || value === null) return typeof value !== "function" && typeof value !== "bigint";
+  return depth < DEEPEST && Object.values(value).every((each) => isJson(each, depth + 1));
+}
+
 /** A list is one value: nothing is found inside it. */
 export function valueAt(state: Value, path: Path): Value {
   let found = state;

@@ -7,6 +7,11 @@ import { plan, planAsync, type Plan, type Problem } from "./plan.ts";
 import { BLOCK_JOBS, BLOCK_MOVES, COUNTER_JOBS, fleet, SERVICE_JOBS, tower } from "./_domains.test-util.ts";
 import { faultsOf, replay } from "./_replay.test-util.ts";
 
+const twenty = (job: string) => () => Array.from({ length: 20 }, () => ({ job }));
+
+const endless: { [key: string]: Json } = {};
+endless["self"] = endless;
+
 const counters = (values: Record<string, number>): Json => ({ counters: values });
 const sentences = (problem: Problem): string[] => toSentences(plan(problem));
 
@@ -160,6 +165,71 @@ describe("plan()", () => {
     });
   });
 
+  test("says that a bound ended the search of all goals at once, though each by itself was tried to the end", () => {
+    const jobs: Job[] = [
+      { name: "nothing", path: "/none", expand: () => [] },
+      { name: "turn", path: "/:n", effect: ({ value }) => (Number(value) + 1) % 10 },
+    ];
+    const made = plan({ state: { a: 0, b: 0 }, target: { a: 99, b: 99 }, jobs, limits: { tries: 100 } });
+    expect(made).toMatchObject({ reached: false, tries: 100, bound: { name: "tries", limit: 100 } });
+  });
+
+  test("has no more steps than it may, though they are at different places", () => {
+    const made = plan({
+      state: counters({ a: 0, b: 0, c: 0 }),
+      target: counters({ a: 2, b: 2, c: 2 }),
+      jobs: COUNTER_JOBS,
+      limits: { steps: 4 },
+    });
+    expect(made.steps).toHaveLength(4);
+    expect(made).toMatchObject({ reached: false, bound: { name: "steps", limit: 4 } });
+  });
+
+  test("counts each part of a compound job as a try", () => {
+    const jobs: Job[] = [
+      { name: "one", path: "/n", expand: twenty("two") },
+      { name: "two", path: "/n", expand: twenty("three") },
+      { name: "three", path: "/n", effect: ({ value }) => value },
+    ];
+    const made = plan({ state: { n: 0 }, target: { n: 1 }, jobs, limits: { tries: 100 } });
+    expect(made).toMatchObject({ reached: false, tries: 100, bound: { name: "tries", limit: 100 } });
+  });
+
+  test("tells states apart by objects that are empty, and by names with slashes", () => {
+    const drop: Job = {
+      name: "drop",
+      path: "/box",
+      kind: "delete",
+      when: ({ value }) => JSON.stringify(value) !== "{}",
+      effect: () => undefined,
+    };
+    const fill: Job = { name: "fill", path: "/box/lid", kind: "initialise", effect: () => 1 };
+    const emptied = { state: { box: {} }, target: { box: null }, jobs: [drop, fill] };
+    expect(sentences(emptied)).toEqual(["1. fill /box/lid", "2. drop /box, after 1"]);
+    const jobs: Job[] = [
+      { name: "slash", path: "/a~1b", kind: "initialise", effect: () => 1 },
+      { name: "below", path: "/a/b", kind: "initialise", effect: () => 1 },
+      {
+        name: "end",
+        path: "/end",
+        kind: "create",
+        reads: ["/a"],
+        when: ({ read }) => read("/a/b") === 1,
+        effect: () => 1,
+      },
+    ];
+    expect(sentences({ state: {}, target: { end: 1 }, jobs })).toEqual(["1. below /a/b", "2. end /end, after 1"]);
+  });
+
+  test.each<[string, string, string]>([
+    ["nothing", "{}", '{"a":{"b":1}}'],
+    ["a list", '{"a":[1]}', '{"a":{"b":1}}'],
+    ["a value", '{"a":5}', '{"a":{"b":{"c":1}}}'],
+  ])("leaves %s as it is where no job leads below it", (_what, state, target) => {
+    const made = plan({ state: JSON.parse(state) as Json, target: JSON.parse(target) as Json, jobs: COUNTER_JOBS });
+    expect(JSON.stringify(made.state)).toBe(state);
+  });
+
   test("ends loops between states, and compound jobs that come back to themselves or grow for ever", () => {
     const jobs: Job[] = [
       { name: "flip", path: "/lamp", effect: ({ value }) => (value === "on" ? "off" : "on") },
@@ -203,6 +273,8 @@ describe("plan()", () => {
         { name: "job", path: "/x", effect: () => 1 },
       ],
     ],
+    ["a number that JSON has not", [{ name: "job", path: "/x", effect: () => Number.NaN }]],
+    ["a value inside itself", [{ name: "job", path: "/x", effect: () => endless }]],
     ["a parameter that its path lacks", [{ name: "job", path: "/x", reads: ["/:y"], effect: () => 1 }]],
     ["a path without a slash", [{ name: "job", path: "x", effect: () => 1 }]],
   ])("names the job at fault: %s", (_what, jobs) => {
@@ -215,6 +287,18 @@ describe("plan()", () => {
     expect(made).toMatchObject({ reached: true });
     expect(state).toEqual({ counters: { constructor: 0, toString: 0 } });
     expect(plan({ state: {}, target: { counters: { hasOwnProperty: null } }, jobs: COUNTER_JOBS }).steps).toEqual([]);
+  });
+
+  test("keeps a name __proto__ as any other, of a place and of a parameter", () => {
+    const jobs: Job[] = [{ name: "set", path: "/:__proto__/:x", kind: "any", effect: ({ target }) => target }];
+    const [state, target] = ['{"__proto__":{"x":0}}', '{"__proto__":{"x":1}}'];
+    const made = plan({ state: JSON.parse(state) as Json, target: JSON.parse(target) as Json, jobs });
+    expect(JSON.stringify([made.state, made.steps[0]?.params])).toBe(`[${target},{"__proto__":"__proto__","x":"x"}]`);
+  });
+
+  test("takes no job to a name that is empty, whose pointer is that of the whole", () => {
+    const jobs: Job[] = [{ name: "set", path: "/:x", kind: "any", effect: ({ target }) => target }];
+    expect(plan({ state: { "": 0, a: 0 }, target: { "": 1 }, jobs })).toMatchObject({ reached: false, steps: [] });
   });
 });
 
@@ -230,6 +314,15 @@ describe("planAsync()", () => {
     const broken: Job[] = [{ name: "job", path: "/x", effect: async () => Promise.reject(new Error("no")) }];
     await expect(planAsync({ state: { x: 0 }, target: { x: 1 }, jobs: broken })).rejects.toBeInstanceOf(JobFault);
   });
+});
+
+test("planAsync() lets others have a turn while it searches long", async () => {
+  let turns = 0;
+  const timer = setInterval(() => (turns += 1), 0);
+  const jobs: Job[] = [{ name: "away", path: "/n", effect: async ({ value }) => Number(value) + 1 }];
+  await planAsync({ state: { n: 1 }, target: { n: 0 }, jobs, limits: { tries: 3_000 } });
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(0);
 });
 
 describe("toMermaid()", () => {

@@ -2,14 +2,14 @@
  * plan(): a state, a target and jobs → steps as a DAG that lead from the one to the other, the same each time. Pure: it runs
  * nothing. Where there is no way, the answer is how near it came, what is unmet, and which bound ended the search if one did.
  */
-import type { Applied, Computation, Domain } from "./apply.ts";
+import type { Applied, Budget, Computation, Domain } from "./apply.ts";
 import { footprintOf } from "./candidates.ts";
 import { goalsOf, isMet, type Goal } from "./goals.ts";
 import { compileJobs, describeInstance, type Job } from "./job.ts";
 import { toPointer, type Path, type Value } from "./json.ts";
 import { makespanOf, needsOf, readPaths } from "./order.ts";
 import { partition } from "./partition.ts";
-import { search, type Bound, type Budget, type Move, type SearchPorts, type Tried } from "./search.ts";
+import { search, type Bound, type Move, type SearchPorts, type Tried } from "./search.ts";
 import { commonPrefix, focus, lookAt, Whole } from "./state.ts";
 import { trim } from "./trim.ts";
 
@@ -69,10 +69,12 @@ export function plan(problem: Problem): Plan {
   throw new TypeError("plan() takes jobs that answer at once; with jobs that answer with promises use planAsync()");
 }
 
+/** As plan(). A long search lets others have a turn. */
 export async function planAsync(problem: Problem): Promise<Plan> {
   const computation = compute(problem);
   let step = computation.next();
-  while (step.done !== true) {
+  for (let answers = 1; step.done !== true; answers++) {
+    if (answers % ANSWERS_A_TURN === 0) await new Promise((resolve) => setTimeout(resolve, 0));
     try {
       step = computation.next(await step.value);
     } catch (error) {
@@ -81,6 +83,8 @@ export async function planAsync(problem: Problem): Promise<Plan> {
   }
   return step.value;
 }
+
+const ANSWERS_A_TURN = 256;
 
 type Progress = { readonly whole: Whole; readonly moves: Move[]; bound: Bound | undefined; trimmed: boolean };
 
@@ -92,33 +96,47 @@ function* compute({ state, target, jobs, limits, trace }: Problem): Computation<
   const compiled = compileJobs(jobs);
   const byName = new Map(compiled.map((each) => [each.job.name, each]));
   const { tries, steps, expansion } = { ...DEFAULT_LIMITS, ...limits };
-  const domain: Domain = { target, jobs: compiled, byName, maxExpansion: expansion, expansions: 0, searches: 0 };
   const budget: Budget = { tries: 0, maxTries: tries, maxSteps: steps };
+  const domain: Domain = {
+    target,
+    jobs: compiled,
+    byName,
+    maxExpansion: expansion,
+    budget,
+    expansions: 0,
+    searches: 0,
+  };
   const tried: Tried[] = [];
-  const ports: SearchPorts = { domain, budget, ...(trace === true ? { trace: tried } : {}) };
+  const ports: SearchPorts = { domain, taken: 0, ...(trace === true ? { trace: tried } : {}) };
   let best = begin(state);
-  yield* planApart(best, ports);
+  const groups = yield* planApart(best, ports);
   let unmet = unmetIn(best.whole.value, target);
-  if (unmet.length > 0) {
+  // Only compound jobs reach from one group to another.
+  if (unmet.length > 0 && groups > 1 && compiled.some(({ isCompound }) => isCompound)) {
     const joint = begin(state);
     yield* advance(joint, { goals: goalsOf(target, state), at: [] }, ports);
     const left = unmetIn(joint.whole.value, target);
     if (left.length < unmet.length) [best, unmet] = [joint, left];
+    else best.bound ??= joint.bound;
   }
   return finish(best, { unmet, budget, tried });
 }
 
-/** Each group of goals by itself, again as long as one more is met: what one group does may be what another waits for. */
-function* planApart(progress: Progress, ports: SearchPorts): Computation<void> {
+/** Each group of goals by itself, again as long as others are unmet: what one group does may be what another waits for. The most groups there were. */
+function* planApart(progress: Progress, ports: SearchPorts): Computation<number> {
   const { domain } = ports;
-  for (let left = Number.POSITIVE_INFINITY; ;) {
+  let most = 0;
+  for (const seen = new Set<string>(); ;) {
     const state = focus(progress.whole.value, []);
     const goals = goalsOf(domain.target, progress.whole.value);
-    const unmet = goals.filter((goal) => !isMet(goal, state)).length;
-    if (unmet === 0 || unmet >= left) return;
-    left = unmet;
+    const unmet = goals.filter((goal) => !isMet(goal, state));
+    const keys = unmet.map(({ key }) => key).join("\n");
+    if (unmet.length === 0 || seen.has(keys)) return most;
+    seen.add(keys);
     const footprints = goals.map((goal) => footprintOf(goal, domain));
-    for (const group of partition(footprints)) {
+    const groups = partition(footprints);
+    most = Math.max(most, groups.length);
+    for (const group of groups) {
       const at = commonPrefix(group.flatMap((each) => footprints[each] ?? []));
       yield* advance(progress, { goals: group.map((each) => goals[each] as Goal), at }, ports);
     }
@@ -132,9 +150,11 @@ function* advance(
 ): Computation<void> {
   const from = focus(progress.whole.value, at);
   if (goals.every((goal) => isMet(goal, from))) return;
-  const before = ports.budget.tries;
-  const found = yield* search(from, goals, ports);
-  const cost = ports.budget.tries - before;
+  const { budget } = ports.domain;
+  const before = budget.tries;
+  const taken = progress.moves.reduce((sum, { steps }) => sum + steps.length, 0);
+  const found = yield* search(from, goals, { ...ports, taken });
+  const cost = budget.tries - before;
   progress.bound = found.bound ?? progress.bound;
   const reached = goals.filter((goal) => !found.unmet.includes(goal));
   const { moves, state, all } = yield* trim(found, { from, goals: reached, cost }, ports);

@@ -4,7 +4,7 @@
  * job meets a goal more, the rest of its state's jobs are put off.
  */
 import { tryInstance, type Applied, type Computation, type Domain } from "./apply.ts";
-import { candidatesFor } from "./candidates.ts";
+import { candidatesFor, type Candidate } from "./candidates.ts";
 import { changed, EMPTY, keyOf, type Fingerprint } from "./fingerprint.ts";
 import { isMet, type Goal } from "./goals.ts";
 import { overlap, toPointer } from "./json.ts";
@@ -17,9 +17,6 @@ export type Move = { readonly instance: Instance; readonly steps: readonly Appli
 
 export const BOUNDS = ["tries", "steps"] as const;
 export type Bound = { readonly name: (typeof BOUNDS)[number]; readonly limit: number };
-
-/** How much may still be tried, over all searches of one plan. */
-export type Budget = { tries: number; readonly maxTries: number; readonly maxSteps: number };
 
 /** What was tried, for who asks why. `verdict`: a refusal, `seen` (a state that was there before), or how many goals are unmet then. */
 export type Tried = {
@@ -49,18 +46,19 @@ type Node = {
   readonly depth: number;
   readonly unmet: readonly Goal[];
   readonly print: Fingerprint;
-  /** Jobs to try here; made when the node is first looked at. */
-  candidates: readonly { goal: Goal; instance: Instance }[] | undefined;
-  next: number;
+  /** Jobs still to try here; begun when the node is first looked at. */
+  candidates: Iterator<Candidate, void> | undefined;
 };
 
-export type SearchPorts = { domain: Domain; budget: Budget; trace?: Tried[] };
+/** `taken`: steps that the plan has already. */
+export type SearchPorts = { domain: Domain; taken: number; trace?: Tried[] };
 
 export function* search(state: State, goals: readonly Goal[], ports: SearchPorts): Computation<Found> {
-  const { domain, budget, trace } = ports;
+  const { domain, taken, trace } = ports;
+  const { budget } = domain;
   const number = domain.searches++;
   const unmet = goals.filter((goal) => !isMet(goal, state));
-  const base = { candidates: undefined, next: 0 };
+  const base = { candidates: undefined };
   const root: Node = { id: 0, state, parent: undefined, move: undefined, depth: 0, unmet, print: EMPTY, ...base };
   let nearest = root;
   let bound: Bound | undefined;
@@ -70,14 +68,14 @@ export function* search(state: State, goals: readonly Goal[], ports: SearchPorts
   open.push(root);
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
     if (node.unmet.length === 0) return { moves: movesTo(node), state: node.state, unmet: [] };
-    node.candidates ??= candidatesAt(node, domain);
-    while (node.next < node.candidates.length) {
+    node.candidates ??= candidatesFor(node.unmet, node.state, domain);
+    for (let next = node.candidates.next(); next.done !== true; next = node.candidates.next()) {
       if (budget.tries >= budget.maxTries) {
         bound = { name: "tries", limit: budget.maxTries };
         return { moves: movesTo(nearest), state: nearest.state, unmet: nearest.unmet, bound };
       }
       budget.tries += 1;
-      const { goal, instance } = node.candidates[node.next++] as { goal: Goal; instance: Instance };
+      const { goal, instance } = next.value;
       const note = (verdict: string, id = -1): void => {
         const { name } = instance.compiled.job;
         trace?.push({
@@ -92,6 +90,7 @@ export function* search(state: State, goals: readonly Goal[], ports: SearchPorts
       };
       const attempt = yield* tryInstance(instance, node.state, domain);
       if ("why" in attempt) {
+        if (attempt.why === "tries") bound = { name: "tries", limit: budget.maxTries };
         note(
           attempt.why === "when" || attempt.job === instance.compiled.job.name
             ? attempt.why
@@ -100,12 +99,12 @@ export function* search(state: State, goals: readonly Goal[], ports: SearchPorts
         continue;
       }
       const depth = node.depth + attempt.steps.length;
-      if (depth > budget.maxSteps) {
+      if (taken + depth > budget.maxSteps) {
         bound = { name: "steps", limit: budget.maxSteps };
         note("too many steps");
         continue;
       }
-      const print = attempt.steps.reduce((sum, { changes }) => changed(sum, changes), node.print);
+      const print = attempt.steps.reduce((sum, { made, changes }) => changed(changed(sum, made), changes), node.print);
       const key = keyOf(print);
       if (seen.has(key)) {
         note("seen");
@@ -126,7 +125,7 @@ export function* search(state: State, goals: readonly Goal[], ports: SearchPorts
       if (child.unmet.length < nearest.unmet.length) nearest = child;
       open.push(child);
       if (child.unmet.length < node.unmet.length) {
-        if (node.next < node.candidates.length) open.push(node);
+        open.push(node);
         break;
       }
     }
@@ -140,24 +139,15 @@ function precedes(a: Node, b: Node): boolean {
   return a.depth === b.depth ? a.id < b.id : a.depth > b.depth;
 }
 
-function candidatesAt(node: Node, domain: Domain): { goal: Goal; instance: Instance }[] {
-  const found = new Map<string, { goal: Goal; instance: Instance }>();
-  for (const goal of node.unmet) {
-    for (const instance of candidatesFor(goal, node.state, domain)) {
-      const key = `${instance.compiled.job.name} ${toPointer(instance.path)}`;
-      if (!found.has(key)) found.set(key, { goal, instance });
-    }
-  }
-  return [...found.values()];
-}
-
 /** Only goals that a change touches can have been met or lost. */
 function unmetAfter(goals: readonly Goal[], node: Node, attempt: { state: State; steps: readonly Applied[] }): Goal[] {
-  const before = new Set(node.unmet);
+  let at = 0;
   const places = attempt.steps.flatMap(({ changes }) => changes.map(({ path }) => path));
-  return goals.filter((goal) =>
-    places.some((place) => overlap(place, goal.path)) ? !isMet(goal, attempt.state) : before.has(goal),
-  );
+  return goals.filter((goal) => {
+    const wasUnmet = node.unmet[at] === goal;
+    if (wasUnmet) at += 1;
+    return places.some((place) => overlap(place, goal.path)) ? !isMet(goal, attempt.state) : wasUnmet;
+  });
 }
 
 function movesTo(node: Node): Move[] {

@@ -11,7 +11,11 @@ export type State = {
   readonly part: Value;
 };
 
-export function focus(whole: Value, at: Path): State {
+/** The part is taken as far down as objects lead to it: what comes and goes there makes and leaves no objects around it. */
+export function focus(whole: Value, wanted: Path): State {
+  let at: Path = [];
+  for (let above = whole; at.length < wanted.length && isObject(above); above = valueAt(whole, at))
+    at = wanted.slice(0, at.length + 1);
   return { whole, at, part: valueAt(whole, at) };
 }
 
@@ -52,10 +56,10 @@ export class Whole {
     let parent = this.#copied(this.value, (copy) => (this.value = copy));
     for (const name of at.slice(0, -1)) {
       const above = parent;
-      parent = this.#copied(above[name], (copy) => (above[name] = copy));
+      parent = this.#copied(valueAt(above, [name]), (copy) => setOwn(above, name, copy));
     }
     if (part === undefined) delete parent[last];
-    else parent[last] = part;
+    else setOwn(parent, last, part);
   }
 
   #copied(value: Value, keep: (copy: Record<string, Json>) => void): Record<string, Json> {
@@ -65,6 +69,11 @@ export class Whole {
     keep(copy);
     return copy;
   }
+}
+
+/** Also for the name `__proto__`, which an assignment would take for something else. */
+function setOwn(object: Record<string, Json>, name: string, value: Json): void {
+  Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
 }
 
 /** What all of the paths begin with. */

@@ -89,6 +89,26 @@ describe("a target", () => {
     expect(JSON.stringify(withTarget(value, target))).toBe(JSON.stringify(after));
   });
 
+  test("* asks nothing of what has gone, and as much of what came on the way", () => {
+    const jobs: Job[] = [
+      { name: "throw", path: "/lamps/:x", kind: "wildcard", when: isBroken, effect: () => undefined },
+      { name: "buy", path: "/shop", expand: () => [{ job: "sell" }, { job: "hang", path: "/lamps/new" }] },
+      { name: "sell", path: "/shop", effect: () => "empty" },
+      {
+        name: "hang",
+        path: "/lamps/:x",
+        kind: "initialise",
+        when: ({ params }) => params["x"] === "new",
+        effect: () => 0,
+      },
+      { name: "light", path: "/lamps/:x", when: (context) => !isBroken(context), effect: () => 1 },
+    ];
+    const state = { lamps: { a: 1, b: "broken" }, shop: "full" };
+    const made = plan({ state, target: { lamps: { "*": 1 }, shop: "empty" }, jobs });
+    expect(made).toMatchObject({ reached: true });
+    expect(made.state).toEqual({ lamps: { a: 1, new: 1 }, shop: "empty" });
+  });
+
   test("that something goes is unmet while it is there, and says so", () => {
     const made = plan({ state: { a: 1, b: { c: 2 } }, target: { a: null, b: { "*": null } }, jobs: [] });
     expect(toSentences(made)).toEqual([
@@ -209,6 +229,10 @@ describe("a job for any place", () => {
     expect(plan(problem)).toMatchObject({ reached: true, state: { walls: { n: "blue", s: "red" } } });
   });
 });
+
+function isBroken({ value }: { value: Value }): boolean {
+  return value === "broken";
+}
 
 function foundation({ target }: { target: unknown }): Json {
   return (target as Json | undefined) ?? {};

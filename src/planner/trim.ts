@@ -34,7 +34,8 @@ export function* trim(
   return { ...best, all: true };
 }
 
-function* replay(moves: readonly Move[], from: State, { domain, budget }: SearchPorts): Computation<Way | undefined> {
+function* replay(moves: readonly Move[], from: State, { domain }: SearchPorts): Computation<Way | undefined> {
+  const { budget } = domain;
   const again: Move[] = [];
   let state = from;
   for (const { instance } of moves) {
