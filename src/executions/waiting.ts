@@ -69,7 +69,7 @@ async function asked(ask: Ask, remaining: number): Promise<{ view: ExecutionView
     return view === undefined ? undefined : isFinal(view.status) ? { view } : "again";
   } catch {
     // The shard is starting again. What waits is kept, so it is worth asking until the time is over.
-    await scheduler.wait(Math.min(remaining, AWAY_MS));
+    await new Promise((resolve) => setTimeout(resolve, Math.min(remaining, AWAY_MS)));
     return "again";
   }
 }

@@ -32,14 +32,15 @@ export async function follow(
   { signal, abandon, again, progress, log, wrapped }: Options,
   { executions, background, dispatch }: Ports,
 ): Promise<CallToolResult> {
-  const giveUpAt = dispatch.now() + (progress === undefined ? LIMITS.agentWaitMs : LIMITS.waitMaxMs);
+  let leftMs: number = progress === undefined ? LIMITS.agentWaitMs : LIMITS.waitMaxMs;
   const gone = new Promise<"gone">((resolve) => {
     if (signal.aborted) resolve("gone");
     signal.addEventListener("abort", () => resolve("gone"), { once: true });
   });
   let [version, afterLog] = [0, 0];
   for (let told = again; ; told = false) {
-    const waitMs = Math.max(0, Math.min(ASK_MS, giveUpAt - dispatch.now()));
+    const askedAt = dispatch.now();
+    const waitMs = Math.max(0, Math.min(ASK_MS, leftMs));
     const watched: Watched | undefined | "gone" = await Promise.race([
       gone,
       executions.watch(id, { version, afterLog, waitMs }),
@@ -68,7 +69,8 @@ export async function follow(
       version = watched.version;
       if (!told) await progress?.(stateOf(view), version + afterLog);
     }
-    if (dispatch.now() >= giveUpAt) return toErrorResult(unfinished(id, view.status), id);
+    leftMs -= Math.max(0, dispatch.now() - askedAt);
+    if (leftMs <= 0) return toErrorResult(unfinished(id, view.status), id);
   }
 }
 
