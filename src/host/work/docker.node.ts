@@ -11,12 +11,14 @@ export type DockerFailure = { kind: "refused" | "unreachable" | "lost"; said: st
 
 /** The client ends with these where it fails itself; containers may end with them too. */
 const OWN_CODES: ReadonlySet<number | null> = new Set([125, 126, 127]);
+/** What may follow on its reason: how to get help, and that it has stopped waiting because of it. */
+const AFTERWORDS = /^(?:See|Run) 'docker run --help'|error waiting for container: context canceled/;
 export const NO_ENGINE = /Cannot connect to the Docker daemon|error during connect/;
 
 /** Undefined: the exit code is the container's own. The client's words must be the last: then the container has said nothing. */
 export function dockerFailure(code: number | null, lines: readonly string[]): DockerFailure | undefined {
   if (!OWN_CODES.has(code)) return undefined;
-  const words = lines.filter((line) => !/^(?:See|Run) 'docker run --help'/.test(line));
+  const words = lines.filter((line) => !AFTERWORDS.test(line));
   const last = words.at(-1) ?? "";
   // It may have broken off while it was told to start it, too.
   const [, broken] = /(?:error waiting for container|error during connect): (.*?)[".]*$/.exec(last) ?? [];

@@ -17,6 +17,12 @@ test.each([
   ],
   ["no engine", 125, [GONE, HELP], ["unreachable", GONE.slice("docker: ".length, -1)]],
   [
+    "a start that failed while the client waited already",
+    127,
+    ['docker: exec: "x": not found.', 'time="x" level=error msg="error waiting for container: context canceled"'],
+    ["refused", 'exec: "x": not found'],
+  ],
+  [
     "a word of later versions",
     125,
     [GONE, "Run 'docker run --help' for more information"],

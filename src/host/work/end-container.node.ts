@@ -13,18 +13,37 @@ const AGAIN_MS = 2_000;
 
 const run = promisify(execFile);
 
+/** Those whose engine did not answer. One of them is tried at a time: there may be many, and it is down for all of them. */
+const waiting: { commands: EndCommands; gone: () => void }[] = [];
+
 /**
  * `tried`: the first try is over. `gone`: there is none left, as the engine says; one that does not answer is asked again for as long as
  * this process lives, since it may go on running what it was not told to end. Neither rejects.
  */
 export function endContainer(commands: EndCommands): { tried: Promise<void>; gone: Promise<void> } {
-  const first = tryToEnd(commands);
-  return { tried: first.then(() => undefined), gone: untilGone(commands, first) };
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const tried = tryToEnd(commands).then((isGone) => {
+    if (isGone) return resolve();
+    waiting.push({ commands, gone: resolve });
+    if (waiting.length === 1) tryLater();
+  });
+  return { tried, gone: promise };
 }
 
-async function untilGone(commands: EndCommands, first: Promise<boolean>): Promise<void> {
-  for (let isGone = await first; !isGone; isGone = await tryToEnd(commands)) {
-    await new Promise<void>((resolve) => void setTimeout(resolve, AGAIN_MS).unref());
+function tryLater(): void {
+  setTimeout(() => void tryAgain(), AGAIN_MS).unref();
+}
+
+async function tryAgain(): Promise<void> {
+  for (let [next] = waiting; next !== undefined; [next] = waiting) {
+    const isGone = await tryToEnd(next.commands);
+    waiting.shift();
+    if (isGone) {
+      next.gone();
+      continue;
+    }
+    waiting.push(next);
+    return tryLater();
   }
 }
 

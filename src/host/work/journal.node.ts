@@ -49,12 +49,17 @@ export class Journal {
   }
 
   forget(mark: string): void {
-    rmSync(this.#fileOf(mark), { force: true });
+    try {
+      rmSync(this.#fileOf(mark), { force: true });
+    } catch {
+      // What is noted and gone does no harm.
+    }
   }
 
-  /** Ends what runners that are gone have left. Answers what it found, a sentence each. A container whose engine does not answer is left to the next. */
+  /** Ends what runners that are gone have left; a container whose engine does not answer is left to the next. Answers a sentence for each. */
   sweep(): string[] {
     const found: string[] = [];
+    const silent = new Set<string>();
     for (const name of readdirSync(this.#folder)) {
       const file = path.join(this.#folder, name);
       const entry = name.endsWith(".json") ? read(file) : undefined;
@@ -63,12 +68,14 @@ export class Journal {
       const isSame = pid !== undefined && startedAt !== undefined && startOf(pid) === startedAt;
       // Where its first process has ended, the number may be another's by now: only the mark tells the others.
       killAll({ pid: isSame ? pid : NOBODY, mark }, "SIGKILL");
-      const left = entry.kill.filter(([program = "", ...args]) => !isEnded(program, args));
+      for (const [program = "", ...args] of entry.kill) {
+        if (!silent.has(program) && !isEnded(program, args)) silent.add(program);
+      }
       rmSync(entry.folder, { recursive: true, force: true });
-      if (left.length === 0) rmSync(file, { force: true });
-      found.push(
-        `${entry.what} of a runner that is gone ${left.length === 0 ? "was ended" : "cannot be ended yet: its engine does not answer"}`,
-      );
+      const isLeft = entry.kill.some(([program = ""]) => silent.has(program));
+      if (!isLeft) rmSync(file, { force: true });
+      const became = isLeft ? "cannot be ended yet: its engine does not answer" : "was ended";
+      found.push(`${entry.what} of a runner that is gone ${became}`);
     }
     return found;
   }
