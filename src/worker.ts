@@ -360,6 +360,7 @@ function wire(env: Bindings): Wired {
     executions,
     artifacts,
     agents,
+    services,
     jobs,
     control,
     runners: {
