@@ -295,6 +295,7 @@ export function wire(env: Bindings): Wired {
     executions,
     artifacts,
     agents,
+    services,
     jobs,
     control,
     runners: {

@@ -1,16 +1,11 @@
 /** Agents over HTTP: what they are at, what is wanted of them, and what happens to them as it happens. */
-import { setTimeout as pause } from "node:timers/promises";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import type { AgentPlanView, AgentSeekView, AgentStatusView } from "../../src/registry/builtins/agent-functions.ts";
 import { parseAnswer, type Client } from "../client.ts";
-import { createPatience } from "../executions/patience.ts";
-import { readEvents } from "../executions/server-sent-events.ts";
+import { followEvents } from "../follow-events.ts";
 
 export type { AgentPlanView, AgentSeekView, AgentStatusView };
 export type AgentEvent = { type: string; seq: number; at: number; [key: string]: unknown };
-
-/** Before a stream is asked for again that the platform ended. */
-const ENDED_MS = 500;
 
 function routeOf(name: string, what: string): string {
   return `/agents/${encodeURIComponent(name)}/${what}`;
@@ -24,26 +19,8 @@ export async function askAgent<T>(client: Client, name: string, what: string, bo
   return parseAnswer(await client.request("POST", routeOf(name, what), { body: JSON.stringify(body) })) as T;
 }
 
-/** Without an end. A connection that breaks, a platform that restarts: it is asked again from behind the last event. */
-export async function* followAgent(client: Client, name: string, from: number): AsyncGenerator<AgentEvent> {
-  const patience = createPatience();
-  for (let after = from; ;) {
-    try {
-      const response = await client.open("GET", `${routeOf(name, "events")}?after=${after}`, {
-        headers: { accept: "text/event-stream" },
-      });
-      if (response.body === null) return;
-      for await (const { event, data } of readEvents(response.body)) {
-        patience.restore();
-        const happened = { ...(parseAnswer({ text: data }) as AgentEvent), type: event };
-        after = happened.seq;
-        yield happened;
-      }
-      await pause(ENDED_MS);
-    } catch (error) {
-      await pause(patience.afterFailure(error));
-    }
-  }
+export function followAgent(client: Client, name: string, from: number): AsyncGenerator<AgentEvent> {
+  return followEvents<AgentEvent>(client, routeOf(name, "events"), from);
 }
 
 export function parseTarget(text: string): unknown {

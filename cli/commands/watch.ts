@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { followAgent, readStatus as readAgent } from "../agents/api.ts";
 import { lineOf } from "../agents/lines.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
-import { lastSeq, lookAt, readStatus } from "../services/api.ts";
+import { followService, lastSeq, readStatus } from "../services/api.ts";
 import { eventLine, readyOf } from "../services/status-text.ts";
 
 export const command: CommandModule = {
@@ -37,10 +37,8 @@ async function watchAgent({ client, globals, output }: Context, name: string, al
 async function watchService({ client, globals, output }: Context, name: string, all: boolean): Promise<void> {
   const status = await readStatus(client, name);
   if (!all) output.say(`${status.state}, ${readyOf(status)} ready`);
-  for await (const { events } of lookAt(client, name, all ? 0 : lastSeq(status))) {
-    for (const event of events) {
-      if (globals.json) output.value(event);
-      else output.data(eventLine(event));
-    }
+  for await (const { type: _type, ...event } of followService(client, name, all ? 0 : lastSeq(status))) {
+    if (globals.json) output.value(event);
+    else output.data(eventLine(event));
   }
 }

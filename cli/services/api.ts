@@ -8,6 +8,7 @@ import type {
 } from "../../src/registry/builtins/service-functions.ts";
 import { parseAnswer, type Client } from "../client.ts";
 import { createPatience } from "../executions/patience.ts";
+import { followEvents } from "../follow-events.ts";
 
 export type { ServiceProgressView, ServiceStatusView };
 /** With the details, where the token may look at services. */
@@ -81,6 +82,14 @@ export async function* lookAt(
     yield { status, events };
     await pause(LOOK_MS);
   }
+}
+
+export function followService(
+  client: Client,
+  name: string,
+  from: number,
+): AsyncGenerator<ServiceEvent & { type: string }> {
+  return followEvents<ServiceEvent>(client, routeOf(name, "events"), from);
 }
 
 export function lastSeq(seen: ServiceSeen): number {

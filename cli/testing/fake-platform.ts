@@ -98,6 +98,12 @@ async function answer(platform: FakePlatform, request: IncomingMessage, response
   if (parts[0] === "services") {
     const status = platform.services.get(parts[1] ?? "");
     if (status === undefined) return problem(response, "not_supported", `Cannot run "${parts[1]}" yet`);
+    if (parts[2] === "events") {
+      const fresh = status.events.filter(({ seq }) => seq > Number(url.searchParams.get("after")));
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.end(fresh.map((event) => `event: happened\ndata: ${JSON.stringify(event)}\n\n`).join(""));
+      return;
+    }
     return send(response, 200, status);
   }
   if (parts[0] === "modules") {

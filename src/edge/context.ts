@@ -4,6 +4,7 @@ import type { TraceContext } from "../core/trace.ts";
 import type { DispatchPorts } from "../dispatch/dispatch.ts";
 import type { Capabilities } from "../dispatch/capability.ts";
 import type { AgentWatch } from "../agents/port.ts";
+import type { ServiceWatch } from "../services/port.ts";
 import type { Artifacts, Executions } from "../executions/port.ts";
 import type { JobCallbacks } from "../executions/jobs/job-callbacks.ts";
 import type { Scope } from "../model/scope.ts";
@@ -27,6 +28,8 @@ export type Platform = {
   artifacts: Artifacts;
   /** What agents did, as it comes. */
   agents: AgentWatch;
+  /** What happened to services, as it comes. */
+  services: ServiceWatch;
   /** What jobs come back to, with their tickets. */
   jobs: JobCallbacks;
   webhooks: Webhooks;

@@ -24,6 +24,7 @@ import {
   deployService,
   restartService,
   scaleService,
+  serviceEvents,
   serviceProgress,
   serviceStatus,
   undeployService,
@@ -221,6 +222,15 @@ const SERVICE_ROUTES: readonly Route[] = [
     access: "registry:read",
     summary: "What a service is at: its state and why, its replicas, how it is reached",
     handle: serviceStatus,
+  },
+  {
+    method: "GET",
+    path: `${SERVICE}/events`,
+    access: "registry:read",
+    summary: "Its states, and its replicas' coming and going, as they come",
+    produces: "text/event-stream",
+    query: { after: "The seq of the last event known, else all that are remembered" },
+    handle: serviceEvents,
   },
   {
     method: "GET",

@@ -58,9 +58,13 @@ export function statusOf({
       next_at: crashes.nextAt > now ? timeOf(crashes.nextAt) : null,
     },
     problem: settings.problem,
-    events: events.map(({ seq, at, what }) => ({ seq, at: new Date(at).toISOString(), what })),
+    events: events.map(eventView),
     environments: Object.fromEntries(replicas.map(({ replica, environment }) => [replica, environment])),
   };
+}
+
+export function eventView({ seq, at, what }: StoredEvent): ServiceStatusView["events"][number] {
+  return { seq, at: new Date(at).toISOString(), what };
 }
 
 function viewOf(replica: Replica, holders: Holders): ServiceStatusView["replicas"][number] {

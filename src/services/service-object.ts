@@ -47,6 +47,8 @@ const TURNS = 32;
 const IDLE_NOTE_MS = 5_000;
 /** The last ones, in the status. */
 const EVENTS_SHOWN = 50;
+/** To who watches, in one answer. */
+const EVENTS_AT_ONCE = 100;
 
 type Loopback = {
   ServiceRunner: {
@@ -185,6 +187,20 @@ export class ServiceObject extends DurableObject<unknown> {
     const events = this.#store.events(this.#store.lastEvent() - EVENTS_SHOWN, EVENTS_SHOWN);
     const { sentences: plan } = planNow(this.#store);
     return JSON.stringify(statusOf({ head, replicas, events, holders: this.#holders, facts, next: this.#next, plan }));
+  }
+
+  /**
+   * Events after the one, as JSON; waits for the next where there are none and the service is there, as it is once its status was asked
+   * for. Who watches is nobody who waits for a replica: it moves nothing.
+   */
+  async watch(after: number, waitMs: number): Promise<string> {
+    for (const giveUpAt = Date.now() + waitMs; ;) {
+      const events = this.#store.events(after, EVENTS_AT_ONCE);
+      const remaining = giveUpAt - Date.now();
+      const isGone = this.#store.head() === undefined;
+      if (events.length > 0 || remaining <= 0 || isGone) return JSON.stringify(events);
+      await this.#news.next("replicas", remaining);
+    }
   }
 
   override async alarm(): Promise<void> {

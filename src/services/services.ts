@@ -7,25 +7,29 @@ import type { TriggerHandle } from "../model/triggers.ts";
 import { answered, told } from "../objects/reach.ts";
 import type { ServicePorts, ServiceStatusView } from "../registry/builtins/service-functions.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { ObjectStatus } from "./_status.ts";
+import type { StoredEvent } from "./_kept.ts";
+import { eventView, type ObjectStatus } from "./_status.ts";
 import type { Command, LeasedReplica, StepOrder } from "./messages.ts";
+import type { ServiceWatch } from "./port.ts";
 
 type Row = TriggerHandle<"service">;
 type Change = { kind: string; name: string };
 
-export type Services = ServicePorts["services"] & {
-  /** Stops one whose row is gone. */
-  stopGone(order: StepOrder & { do: "stop" }): Promise<void>;
-  /** Rows were written. Resolves when the objects know, or cannot be told: they look by themselves when a request finds nothing ready. */
-  tell(changes: readonly Change[]): Promise<void>;
-  /** After a start of the platform: services that are to run though nobody asks for them. */
-  look(): Promise<void>;
-};
+export type Services = ServicePorts["services"] &
+  ServiceWatch & {
+    /** Stops one whose row is gone. */
+    stopGone(order: StepOrder & { do: "stop" }): Promise<void>;
+    /** Rows were written. Resolves when the objects know, or cannot be told: they look by themselves when a request finds nothing ready. */
+    tell(changes: readonly Change[]): Promise<void>;
+    /** After a start of the platform: services that are to run though nobody asks for them. */
+    look(): Promise<void>;
+  };
 
 /** As much of a service's object as is used here. Texts are JSON, see messages.ts. */
 export type ServiceStub = {
   status(): Promise<string | undefined>;
   command(text: string): Promise<string>;
+  watch(after: number, waitMs: number): Promise<string>;
   placed(replica: string, at: { environment: string; place: string }): Promise<boolean>;
   whereabouts(environment: string, replicas: readonly string[]): Promise<LeasedReplica[]>;
   changed(): Promise<void>;
@@ -98,6 +102,11 @@ export function createServices({ object, registry, host }: ServicesOptions): Ser
       const { error } = JSON.parse(answer) as { error?: ErrorData };
       if (error !== undefined) throw fromErrorData(error);
       return status(row);
+    },
+
+    async watch(name, { after, waitMs }) {
+      const text = await answered(the(name), async () => object(name).watch(after, waitMs));
+      return (JSON.parse(text) as StoredEvent[]).map(eventView);
     },
 
     async start(row, { replica, revision, count, place: known, environment: where }) {

@@ -111,3 +111,47 @@ test.each([
   expect(blind.code).not.toBe(0);
   expect(blind.stderr).not.toContain(near);
 });
+
+/** Reads server-sent events until one has the words; answers their ids and data. */
+async function readUntil(words: string, response: Response): Promise<{ id: number; what: string }[]> {
+  const events: { id: number; what: string }[] = [];
+  let text = "";
+  for await (const part of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
+    text += part;
+    for (let end = text.indexOf("\n\n"); end !== -1; end = text.indexOf("\n\n")) {
+      const [, id, data] = /^id: (\d+)\nevent: happened\ndata: (.*)$/.exec(text.slice(0, end)) ?? [];
+      text = text.slice(end + 2);
+      if (data !== undefined) events.push({ id: Number(id), what: (JSON.parse(data) as { what: string }).what });
+    }
+    if (events.some(({ what }) => what.includes(words))) break;
+  }
+  return events;
+}
+
+test("GET /services/:name/events tells what happens as it happens, goes on behind Last-Event-ID, and warms nothing", async () => {
+  await install(dev, "seen");
+  const watch = (headers: Record<string, string> = {}) => dev.request("/services/seen/events", { headers });
+  const response = await watch();
+  expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
+  const heard = readUntil("it is given requests", response);
+  expect((await dev.call("observe_service", { name: "seen" })).body).toMatchObject({ state: "cold", events: [] });
+  await dev.call("deploy_service", { name: "seen" });
+  const events = await heard;
+  expect(events.map(({ id }) => id)).toEqual(events.map((_, at) => at + 1));
+  const rest = readUntil("all, to its end", await watch({ "last-event-id": "2" }));
+  for (const operation of ["seen", "seen_post", "seen_slow", "seen_die", "seen_sicken"]) {
+    await dev.request(`/registry/operations/${operation}`, { method: "DELETE" });
+  }
+  await dev.request("/registry/exposures/seen", { method: "DELETE" });
+  expect((await dev.request("/registry/services/seen", { method: "DELETE" })).status).toBe(200);
+  const others = await rest;
+  expect(others[0]?.id).toBe(3);
+  expect(others.map(({ what }) => what)).toContain("its row was deleted: its replicas are stopped");
+  expect((await watch()).status).toBe(404);
+});
+
+test("events of a service are for who may look at it", async () => {
+  expect((await dev.request("/services/shop/events", { token })).status).toBe(403);
+  expect((await dev.request("/services/shop/events", { token: null })).status).toBe(401);
+  expect((await dev.request("/services/shop/events?after=x")).status).toBe(400);
+});

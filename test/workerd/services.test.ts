@@ -984,3 +984,44 @@ describe("killed", () => {
     expect(world.begun).toHaveLength(1);
   });
 });
+
+describe("who watches", () => {
+  type Told = { seq: number; what: string };
+  const hear = async (world: TestWorld, after: number): Promise<Told[]> =>
+    JSON.parse(await world.stub.watch(after, 60 * SECOND)) as Told[];
+
+  it("hears what happens as it happens, from behind what it knows, and moves nothing", async () => {
+    const world = new TestWorld({}, BRIEF);
+    await world.status();
+    const { alarmAt } = world;
+    const watching = hear(world, 0);
+    await world.stub.rest();
+    expect(await world.status()).toMatchObject({ state: "cold", waiting: 0, replicas: [], events: [] });
+    expect(world.alarmAt).toBe(alarmAt);
+    await warm(world);
+    const first = await watching;
+    expect(first[0]).toMatchObject({ seq: 1, what: expect.stringContaining("warm_up: cold → hot") });
+    const { events } = await world.status();
+    const last = first.at(-1)?.seq ?? 0;
+    expect((await hear(world, last)).map(({ seq }) => seq)).toEqual(events.map(({ seq }) => seq).slice(last));
+    await world.pass(10 * SECOND);
+    expect(await world.status()).toMatchObject({ state: "cold", replicas: [] });
+  });
+
+  it("hears the last of a service that is deleted, and that there is no more", async () => {
+    const world = new TestWorld({}, BRIEF);
+    await world.status();
+    const watching = hear(world, 0);
+    world.row = undefined;
+    await world.stub.changed();
+    const [told] = await watching;
+    expect(told?.what).toBe("its row was deleted: its replicas are stopped");
+    expect(await hear(world, told?.seq ?? 0)).toEqual([]);
+  });
+
+  it("is answered with nothing when its time is over", async () => {
+    const world = new TestWorld({}, BRIEF);
+    await world.status();
+    expect(JSON.parse(await world.stub.watch(0, 0))).toEqual([]);
+  });
+});

@@ -2,6 +2,7 @@
 import { SwitchyardError } from "../../core/errors.ts";
 import { readJson } from "../body.ts";
 import type { RouteContext } from "../context.ts";
+import { follow } from "../follow.ts";
 
 export function serviceStatus(context: RouteContext): Promise<Response> {
   return answer(context, "observe_service", named(context));
@@ -9,6 +10,18 @@ export function serviceStatus(context: RouteContext): Promise<Response> {
 
 export function serviceProgress(context: RouteContext): Promise<Response> {
   return answer(context, "observe_service_progress", named(context));
+}
+
+export function serviceEvents(context: RouteContext): Promise<Response> {
+  const { identity, platform } = context.var;
+  const { name } = named(context);
+  return follow(context, {
+    check: () => platform.runBuiltin("observe_service", { name }, identity.principal),
+    watch: async (options) => {
+      const events = await platform.services.watch(name, options);
+      return events.map(({ seq, at, what }) => ({ seq, at, what, type: "happened" }));
+    },
+  });
 }
 
 export function deployService(context: RouteContext): Promise<Response> {
