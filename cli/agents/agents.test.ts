@@ -1,7 +1,7 @@
 /** `opctl get agent`, `opctl plan` and `opctl seek` as a person runs them. */
 import { describe, expect, test, vi } from "vitest";
 import { opctlOnFake } from "../testing/opctl-on-fake.ts";
-import type { AgentPlanView, AgentStatusView } from "./api.ts";
+import { parseTarget, type AgentPlanView, type AgentStatusView } from "./api.ts";
 
 // Each test starts processes; a busy machine takes its time.
 vi.setConfig({ testTimeout: 60_000 });
@@ -89,6 +89,13 @@ describe("opctl get agent", () => {
   });
 });
 
+test("opctl agent status says which sensor told nothing", async () => {
+  const silent = { code: "handler_failed", detail: "/counters/a: it failed" };
+  fake.platform.answers.set("GET /agents/counters/status", { ...STATUS, sensor_error: silent });
+  const { stdout } = await fake.opctl("agent", "status", "counters");
+  expect(stdout).toContain("sensor  handler_failed: /counters/a: it failed");
+});
+
 describe("opctl plan", () => {
   const plan: AgentPlanView = {
     reached: false,
@@ -129,5 +136,11 @@ describe("opctl seek", () => {
       expect(run.stderr).toContain("starts nothing: its row says active: false");
       expect(run.stderr).toContain("opctl edit agent counters -s active=true");
     },
+  );
+});
+
+test("a target that nests too deep is refused in few words", () => {
+  expect(() => parseTarget("[".repeat(10_000) + "]".repeat(10_000))).toThrow(
+    /^Cannot read --target .{0,300}must be JSON/,
   );
 });

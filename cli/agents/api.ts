@@ -1,5 +1,6 @@
 /** Agents over HTTP: what they are at, what is wanted of them, and what happens to them as it happens. */
 import { SwitchyardError } from "../../src/core/errors.ts";
+import { parseJsonText } from "../../src/core/json.ts";
 import type { AgentPlanView, AgentSeekView, AgentStatusView } from "../../src/registry/builtins/agent-functions.ts";
 import { parseAnswer, type Client } from "../client.ts";
 import { followEvents } from "../follow-events.ts";
@@ -25,11 +26,11 @@ export function followAgent(client: Client, name: string, from: number): AsyncGe
 
 export function parseTarget(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch (cause) {
     throw new SwitchyardError(
       "usage",
-      `Cannot read --target "${text}": it must be JSON; ${cause instanceof Error ? cause.message : "it is not"}`,
+      `Cannot read --target "${text.slice(0, 100)}": it must be JSON; ${cause instanceof Error ? cause.message : "it is not"}`,
       { hint: `such as --target '{"counters": {"a": 3}}'`, cause },
     );
   }

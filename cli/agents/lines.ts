@@ -10,7 +10,7 @@ export function lineOf(event: AgentEvent): string | undefined {
     case "target":
       return `target    ${JSON.stringify(event["target"])}`;
     case "plan":
-      return `plan ${String(event["plan"])}    ${(event["steps"] as unknown[]).length} steps`;
+      return `plan ${String(event["plan"])}    ${Number(event["count"] ?? (event["steps"] as unknown[]).length)} steps`;
     case "step": {
       const error = event["error"] as { code: string; detail: string } | undefined;
       const id = typeof event["execution_id"] === "string" ? `  ${event["execution_id"]}` : "";
@@ -36,13 +36,15 @@ function patchText(patch: Patch): string {
   return "value" in patch ? `${patch.path || "/"} = ${JSON.stringify(patch.value)}` : `${patch.path || "/"} is gone`;
 }
 
-export function statusText({ phase, reason, target, state, next_at: next, unmet, plan }: AgentStatusView): string {
+export function statusText(status: AgentStatusView): string {
+  const { phase, reason, target, state, next_at: next, unmet, plan, sensor_error: silent } = status;
   const lines = [
     `phase   ${phase}${reason === null ? "" : `: ${reason}`}`,
     `target  ${JSON.stringify(target)}`,
     `state   ${JSON.stringify(state)}`,
   ];
   if (next !== null) lines.push(`next    ${next}`);
+  if (silent !== undefined) lines.push(`sensor  ${silent.code}: ${silent.detail}`);
   for (const { path, wanted, is } of unmet) {
     lines.push(
       `unmet   ${path || "/"}: wanted ${JSON.stringify(wanted) ?? "nothing"}, is ${JSON.stringify(is) ?? "nothing"}`,

@@ -1,6 +1,7 @@
 /** `opctl agent`: what an agent is at, stopping it, and telling it what is. Its row is made as any other's. */
 import type { Command } from "commander";
 import { SwitchyardError } from "../../src/core/errors.ts";
+import { parseJsonText } from "../../src/core/json.ts";
 import { askAgent, readStatus, type AgentStatusView } from "../agents/api.ts";
 import { statusText } from "../agents/lines.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
@@ -46,9 +47,9 @@ function print({ globals, output }: Context, status: AgentStatusView): void {
 
 function parseValue(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch (cause) {
-    throw new SwitchyardError("usage", `Cannot read the value "${text}": it must be JSON; it is not`, {
+    throw new SwitchyardError("usage", `Cannot read the value "${text.slice(0, 100)}": it must be JSON; it is not`, {
       hint: `text goes in double quotes: '"${text}"'`,
       cause,
     });

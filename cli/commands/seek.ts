@@ -73,8 +73,8 @@ async function fleet(
   const { ends, left } = await seekFleet(context, names, {
     target: options.target,
     cancel: options.cancel,
-    canary: Number(options.canary) === 0 ? 0 : parseCount("--canary", options.canary),
-    maxFailures: Number(options.maxFailures) === 0 ? 0 : parseCount("--max-failures", options.maxFailures),
+    canary: options.canary === "0" ? 0 : parseCount("--canary", options.canary),
+    maxFailures: options.maxFailures === "0" ? 0 : parseCount("--max-failures", options.maxFailures),
     parallel: parseCount("--parallel", options.parallel),
   });
   const reached = ends.filter(({ phase }) => phase === "reached").length;

@@ -31,7 +31,7 @@ const EVENTS = 1_000;
 export type Head = {
   /** Of this object's data: an agent that was deleted and made again is another one. */
   life: string;
-  settings: AgentSettings;
+  settings: Omit<AgentSettings, "initial">;
   phase: AgentPhase;
   /** Why it is in that phase, for people. */
   reason: string | null;
@@ -80,8 +80,13 @@ type RawStep = {
   ended_at: number | null;
 };
 
+/** What was read or written last is kept as it is: nobody changes it, and an object whose write fails ends with it. */
 export class AgentStore {
   readonly #sql: SqlStorage;
+  #head: Head | undefined;
+  #state: { value?: Json } | undefined;
+  /** Of the newest plan, by id. */
+  readonly #planned = new Map<number, Step>();
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -90,13 +95,17 @@ export class AgentStore {
 
   /** undefined: nobody has set it a target, or asked for one. */
   head(): Head | undefined {
+    if (this.#head !== undefined) return this.#head;
     const row = this.#sql.exec<{ head: string }>("SELECT head FROM agent").toArray()[0];
-    return row === undefined ? undefined : (JSON.parse(row.head) as Head);
+    this.#head = row === undefined ? undefined : (JSON.parse(row.head) as Head);
+    return this.#head;
   }
 
   state(): Value {
+    if (this.#state !== undefined) return this.#state.value;
     const row = this.#sql.exec<{ state: string }>("SELECT state FROM agent").toArray()[0];
-    return row === undefined ? undefined : (JSON.parse(row.state) as { value?: Json }).value;
+    this.#state = row === undefined ? undefined : (JSON.parse(row.state) as { value?: Json });
+    return this.#state?.value;
   }
 
   begin(head: Head, state: Value): void {
@@ -105,19 +114,26 @@ export class AgentStore {
 
   /** All that there is. */
   forget(): void {
+    this.#head = undefined;
+    this.#state = undefined;
+    this.#planned.clear();
     for (const table of ["agent", "jobs", "steps", "held", "sensors", "events"]) this.#sql.exec(`DELETE FROM ${table}`);
   }
 
   setHead(head: Head): void {
+    if (head === this.#head) return;
+    this.#head = head;
     this.#sql.exec("UPDATE agent SET head = ?", JSON.stringify(head));
   }
 
   setState(state: Value): void {
-    this.#sql.exec("UPDATE agent SET state = ?", JSON.stringify({ value: state }));
+    this.#state = state === undefined ? {} : { value: state };
+    this.#sql.exec("UPDATE agent SET state = ?", JSON.stringify(this.#state));
   }
 
   /** The steps of the plan before are gone with it. */
   setPlan(steps: readonly Step[], jobs: readonly JobRow[]): void {
+    this.#planned.clear();
     this.#sql.exec("DELETE FROM steps");
     this.#sql.exec("DELETE FROM jobs");
     for (const job of jobs) this.#sql.exec("INSERT INTO jobs VALUES (?, ?)", job.name, JSON.stringify(job));
@@ -132,16 +148,52 @@ export class AgentStore {
   }
 
   steps(): StepRow[] {
-    return this.#sql.exec<RawStep>("SELECT * FROM steps ORDER BY id").toArray().map(toStep);
+    return this.#read("SELECT * FROM steps ORDER BY id");
   }
 
   step(id: number): StepRow | undefined {
-    const row = this.#sql.exec<RawStep>("SELECT * FROM steps WHERE id = ?", id).toArray()[0];
-    return row === undefined ? undefined : toStep(row);
+    return this.#read("SELECT * FROM steps WHERE id = ?", id)[0];
   }
 
   started(): StepRow[] {
-    return this.#sql.exec<RawStep>("SELECT * FROM steps WHERE status = 'started' ORDER BY id").toArray().map(toStep);
+    return this.#read("SELECT * FROM steps WHERE status = 'started' ORDER BY id");
+  }
+
+  /** Of each step what decides about the next: asked for with every end of one, and plans may be long. */
+  progress(): { id: number; status: StepStatus; needs: readonly number[] }[] {
+    if (this.#planned.size === 0) this.steps();
+    return this.#sql
+      .exec<{ id: number; status: string }>("SELECT id, status FROM steps ORDER BY id")
+      .toArray()
+      .map(({ id, status }) => ({ id, status: status as StepStatus, needs: this.#planned.get(id)?.needs ?? [] }));
+  }
+
+  /** Those under way of which somebody may be asked now. */
+  startedIds(now: number): number[] {
+    return this.#sql
+      .exec<{ id: number }>(
+        "SELECT id FROM steps WHERE status = 'started' AND coalesce(retry_at, 0) <= ? ORDER BY id",
+        now,
+      )
+      .toArray()
+      .map(({ id }) => id);
+  }
+
+  /** When the first of those that nobody could say anything of is asked again. */
+  nextRetryAt(): number | undefined {
+    const query = "SELECT min(retry_at) AS at FROM steps WHERE status = 'started'";
+    return this.#sql.exec<{ at: number | null }>(query).one().at ?? undefined;
+  }
+
+  #read(query: string, ...bindings: number[]): StepRow[] {
+    return this.#sql
+      .exec<RawStep>(query, ...bindings)
+      .toArray()
+      .map((row) => {
+        const step = this.#planned.get(row.id) ?? (JSON.parse(row.step) as Step);
+        this.#planned.set(row.id, step);
+        return toStep(row, step);
+      });
   }
 
   start(id: number, data: StepData, now: number): void {
@@ -247,10 +299,13 @@ export class AgentStore {
   }
 }
 
-function toStep({ id, step, status, data, execution_id, error, retry_at, started_at, ended_at }: RawStep): StepRow {
+function toStep(
+  { id, status, data, execution_id, error, retry_at, started_at, ended_at }: RawStep,
+  step: Step,
+): StepRow {
   return {
     id,
-    step: JSON.parse(step) as Step,
+    step,
     status: status as StepStatus,
     data: data === null ? null : (JSON.parse(data) as StepData),
     execution: execution_id,

@@ -3,14 +3,15 @@
  * nothing else. Who is told of what, and when, is the object's.
  */
 import type { ErrorData } from "../core/errors.ts";
+import { utf8Length } from "../core/hash.ts";
 import { LIMITS } from "../core/limits.ts";
 import { mayFollow, type AgentPhase } from "../model/agent-states.ts";
-import type { Json, Step, Value } from "../planner/index.ts";
+import type { Json, Step, Unmet, Value } from "../planner/index.ts";
 import { differences, isSame, parsePointer, toPointer, valueAt } from "../planner/index.ts";
 import type { AgentStore, Head, StepRow } from "./_agent-store.ts";
 import { backOff } from "./decide.ts";
-import type { AgentSettings, Patch, PlanAnswer, Sensed, StepAnswer } from "./messages.ts";
-import { patched, patchOf, stepData, touches } from "./step-data.ts";
+import type { AgentSettings, Patch, PlanAnswer, PlanOrder, Sensed, StepAnswer } from "./messages.ts";
+import { holdsFrom, patched, patchOf, stepData, touches } from "./step-data.ts";
 
 /** Until somebody who could not say what has become of a step is asked again. */
 const ASK_AGAIN_MS = 1_000;
@@ -19,15 +20,56 @@ const TOO_LARGE = {
   cancelled: false,
   error: {
     code: "output_too_large",
-    detail: `Cannot change the state: it may have at most ${LIMITS.agentStateChars} characters as JSON; it would have more`,
+    detail: `Cannot change the state: it may have at most ${LIMITS.agentStateBytes} bytes as JSON; it would have more`,
   },
 } as const;
+
+const TOO_MUCH = {
+  kind: "failed",
+  cancelled: false,
+  error: {
+    code: "payload_too_large",
+    detail: `Cannot start the step: what its job sees (value, target, reads) may have at most ${LIMITS.agentStepBytes} bytes as JSON; it has more`,
+  },
+} as const;
+
+/** Of what is unmet, a value and all paths in a sentence. Bytes, characters. */
+const LONGEST_VALUE = 1_000;
+const LONGEST_REASON = 2_000;
 
 /** Until a sensor is read again whose place a step was working on. */
 const POLL_AGAIN_MS = 1_000;
 
 /** Phases in which what a sensor sees may change what is done next. */
 const ATTENTIVE: ReadonlySet<AgentPhase> = new Set(["planning", "running", "reached", "unreachable"]);
+
+function otherwiseAt(path: string): string {
+  return `a sensor sees otherwise at ${path || "/"}`;
+}
+
+function sizeOf(value: unknown): number {
+  return utf8Length(JSON.stringify(value) ?? "");
+}
+
+function short(value: Value): Value {
+  const size = sizeOf(value);
+  return size > LONGEST_VALUE ? `(${size} bytes)` : value;
+}
+
+/** The first of what is unmet, the size in place of a value that is large. */
+function brief(unmet: readonly Unmet[]): Unmet[] {
+  return unmet
+    .slice(0, LIMITS.agentUnmet)
+    .map(({ path, wanted, is }) => ({ path, wanted: short(wanted), is: short(is) }));
+}
+
+/** As much of a plan as is told. */
+function toldOf(steps: readonly Step[]): object[] {
+  let chars = 0;
+  return steps
+    .map(({ id, description, needs }) => ({ id, description, needs }))
+    .filter((step) => (chars += JSON.stringify(step).length) <= LIMITS.agentPlanChars);
+}
 
 export class Reckoning {
   readonly #store: AgentStore;
@@ -40,9 +82,10 @@ export class Reckoning {
   begun(settings: AgentSettings, now: number): Head {
     const before = this.#store.head();
     if (before !== undefined) return this.adopt(before, settings);
+    const { initial, ...kept } = settings;
     const head: Head = {
       life: crypto.randomUUID().slice(0, 8),
-      settings,
+      settings: kept,
       phase: "idle",
       reason: null,
       intent: "seek",
@@ -58,7 +101,7 @@ export class Reckoning {
       since: now,
       sensorError: null,
     };
-    this.#store.begin(head, settings.initial as Value);
+    this.#store.begin(head, initial as Value);
     return head;
   }
 
@@ -66,7 +109,8 @@ export class Reckoning {
   adopt(head: Head, settings: AgentSettings): Head {
     if (head.settings.digest === settings.digest) return head;
     this.#store.forgetSensors();
-    const after = { ...head, settings };
+    const { initial: _initial, ...kept } = settings;
+    const after = { ...head, settings: kept };
     return after.phase === "unreachable" ? this.rethink(after) : this.#save(after);
   }
 
@@ -117,6 +161,13 @@ export class Reckoning {
     return after;
   }
 
+  /** A sensor that tells of other places again and again must not keep a plan from being made. */
+  outlived({ state, target }: PlanOrder, { plan, sensed }: PlanAnswer): boolean {
+    if (plan?.reached !== true) return false;
+    const after = patched(this.#store.state(), sensed);
+    return holdsFrom(plan, { before: patched(state, sensed), after, target });
+  }
+
   /** Where the state is another than the plan was made from, the plan is none: it is made again. */
   planned(head: Head, answer: PlanAnswer, now: number): Head {
     const { plan, refusal } = answer;
@@ -128,7 +179,7 @@ export class Reckoning {
     }
     if (plan === undefined) return this.#save({ ...current, replan: true });
     if (plan.reached && plan.steps.length === 0) {
-      current = this.#save({ ...current, replan: false, failures: 0, undone: 0, notBefore: 0, unmet: [] });
+      current = this.#save({ ...current, replan: false, failures: 0, notBefore: 0, unmet: [] });
       return this.enter(current, "reached", null, now);
     }
     if (!plan.reached) {
@@ -136,29 +187,39 @@ export class Reckoning {
       const { retry } = current.settings;
       const notBefore = now + backOff(retry, current.failures + 1);
       const failures = Math.min(current.failures + 1, retry.max_failures - 1);
-      current = this.#save({ ...current, replan: false, failures, notBefore, unmet: plan.unmet });
+      current = this.#save({ ...current, replan: false, failures, notBefore, unmet: brief(plan.unmet) });
       const why = plan.bound === null ? "every way was tried" : `the search ended at its limit of ${plan.bound}`;
-      return this.enter(
-        current,
-        "unreachable",
-        `no way to ${plan.unmet.map(({ path }) => path || "/").join(", ")}: ${why}`,
-        now,
-      );
+      const all = plan.unmet.map(({ path }) => path || "/").join(", ");
+      const where = all.length <= LONGEST_REASON ? all : `${all.slice(0, LONGEST_REASON)}…`;
+      return this.enter(current, "unreachable", `no way to ${where}: ${why}`, now);
     }
     this.#store.setPlan(plan.steps, plan.jobs);
     current = this.#save({ ...current, plan: current.plan + 1, planSeek: current.seek, replan: false, unmet: [] });
-    const told = plan.steps.map(({ id, description, needs }) => ({ id, description, needs }));
-    this.#store.tell(now, { type: "plan", plan: current.plan, seek: current.seek, steps: told });
+    this.#store.tell(now, {
+      type: "plan",
+      plan: current.plan,
+      seek: current.seek,
+      count: plan.steps.length,
+      steps: toldOf(plan.steps),
+    });
     return this.enter(current, "running", null, now);
   }
 
-  /** What a step is given is written before anybody hears of it: whoever starts it again gives it the same. */
+  /**
+   * What a step is given is written before anybody hears of it: whoever starts it again gives it the same. Where that is too
+   * much it has failed.
+   */
   start(id: number, now: number): void {
     const row = this.#store.step(id);
     const job = row === undefined ? undefined : this.#store.job(row.step.job);
     if (row === undefined || job === undefined) throw new TypeError(`a step must be one of the plan; ${id} is not`);
-    this.#store.start(id, stepData(job, row.step, this.#store.state()), now);
+    const data = stepData(job, row.step, this.#store.state());
+    const fits = sizeOf(data) <= LIMITS.agentStepBytes;
+    this.#store.start(id, fits ? data : { path: data.path, params: data.params, reads: {} }, now);
     this.#tellStep(row, { status: "started" }, now);
+    const head = this.#store.head();
+    if (fits || head === undefined) return;
+    this.took(head, { ...TOO_MUCH, plan: head.plan, step: id, execution: null }, now);
   }
 
   /** The end of a step and what it makes of the state, in one. An answer that comes twice counts once. */
@@ -178,24 +239,21 @@ export class Reckoning {
         if (!this.#fits(answer.patches)) return this.took(head, { ...answer, ...TOO_LARGE }, now);
         this.#store.end(row.id, { status: "succeeded", execution, error: null, now });
         this.#tellStep(row, { status: "succeeded", execution }, now);
-        let after = this.#change(head, answer.patches, now);
-        after = this.#save({ ...after, failures: 0 });
-        return this.#release(after, now);
+        const after = this.#change(head, answer.patches, now);
+        return this.#release(after.failures === 0 ? after : this.#save({ ...after, failures: 0 }), now);
       }
       case "overtaken": {
         this.#store.end(row.id, { status: "cancelled", execution, error: null, now });
         this.#tellStep(row, { status: "cancelled" }, now);
-        return this.#release(
-          this.#failed(head, `${row.step.description}: its condition does not hold any more`, now),
-          now,
-        );
+        const reason = `${row.step.description}: its condition does not hold any more`;
+        return this.#release(this.#stepFailed(head, reason, now), now);
       }
       case "failed": {
         const status = answer.cancelled ? "cancelled" : "failed";
         this.#store.end(row.id, { status, execution, error: answer.error, now });
         this.#tellStep(row, { status, execution, error: answer.error }, now);
         const reason = `${row.step.description}: ${answer.error.code}: ${answer.error.detail}`;
-        return this.#release(this.#failed(head, reason, now), now);
+        return this.#release(this.#stepFailed(head, reason, now), now);
       }
     }
   }
@@ -213,7 +271,9 @@ export class Reckoning {
     const clear = sensed.filter(({ path }) => !started.some(({ step }) => touches(step, path)));
     for (const { path } of sensed)
       if (!clear.some((each) => each.path === path)) this.#store.setSensor(path, now + POLL_AGAIN_MS);
-    const sensorError = sensed.find(({ error }) => error !== undefined)?.error ?? null;
+    const silent = sensed.find(({ error }) => error !== undefined);
+    const sensorError =
+      silent?.error === undefined ? null : { ...silent.error, detail: `${silent.path}: ${silent.error.detail}` };
     return this.sense(this.#save({ ...head, sensorError }), clear, now);
   }
 
@@ -259,13 +319,19 @@ export class Reckoning {
     if (after.target === undefined || !ATTENTIVE.has(after.phase)) return after;
     const isUndone = waiting.some(({ status, step }) => status === "succeeded" && touches(step, path));
     const isOvertaken = waiting.some(({ status, step }) => status === "waiting" && touches(step, path));
-    if (after.phase === "reached" || after.phase === "unreachable") return this.rethink(after);
+    if (after.phase === "unreachable") return this.rethink(after);
+    if (after.phase === "reached") {
+      // What has held for a while was made so, and is another by now.
+      if (!isUndone || now - after.since > backOff(after.settings.retry, after.undone + 1)) return this.rethink(after);
+      const undone = after.undone + 1;
+      const notBefore = undone === 1 ? now : now + backOff(after.settings.retry, undone);
+      return this.#save({ ...after, undone, notBefore, reason: otherwiseAt(path), replan: true });
+    }
     if (isUndone && after.planSeek === after.seek) {
       // What was made so is not so. Without a wait it would be done over and over, as fast as it can be.
       const undone = after.undone + 1;
       const notBefore = now + backOff(after.settings.retry, undone);
-      const reason = `a sensor sees otherwise at ${path}`;
-      after = this.#save({ ...after, undone, notBefore, reason, replan: true });
+      after = this.#save({ ...after, undone, notBefore, reason: otherwiseAt(path), replan: true });
     }
     if (!isUndone && !isOvertaken) return after;
     const cancelled = this.#store.cancelWaiting(now);
@@ -274,7 +340,7 @@ export class Reckoning {
   }
 
   #fits(patches: readonly Patch[]): boolean {
-    return (JSON.stringify(patched(this.#store.state(), patches)) ?? "").length <= LIMITS.agentStateChars;
+    return sizeOf(patched(this.#store.state(), patches)) <= LIMITS.agentStateBytes;
   }
 
   #change(head: Head, patches: readonly Patch[], now: number): Head {
@@ -282,6 +348,11 @@ export class Reckoning {
     this.#store.setState(patched(this.#store.state(), patches));
     this.#store.tell(now, { type: "state", patches });
     return this.#save({ ...head, version: head.version + 1 });
+  }
+
+  /** What was done for the target before is no failure of this one. */
+  #stepFailed(head: Head, reason: string, now: number): Head {
+    return head.planSeek === head.seek ? this.#failed(head, reason, now) : head;
   }
 
   /** Costs a failure: the plan is given up, and made again after a while. */

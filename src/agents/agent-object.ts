@@ -59,6 +59,7 @@ export type AgentStatus = {
   failures: number;
   next: number | null;
   unmet: Head["unmet"];
+  sensorError: Head["sensorError"];
   steps: StepRow[];
   event: number;
 };
@@ -134,7 +135,7 @@ export class AgentObject extends DurableObject<unknown> {
   status(): string | undefined {
     const head = this.#store.head();
     if (head === undefined) return undefined;
-    const { phase, reason, since, target, seek, plan, failures, notBefore, unmet, settings } = head;
+    const { phase, reason, since, target, seek, plan, failures, notBefore, unmet, settings, sensorError } = head;
     const waits = phase === "waiting" || phase === "unreachable";
     const status: AgentStatus = {
       phase,
@@ -148,6 +149,7 @@ export class AgentObject extends DurableObject<unknown> {
       failures,
       next: waits && settings.active ? notBefore : null,
       unmet,
+      sensorError,
       steps: this.#store.steps(),
       event: this.#store.lastEvent(),
     };
@@ -195,7 +197,7 @@ export class AgentObject extends DurableObject<unknown> {
   #move(now: number): void {
     for (let turns = 0; turns < 8; turns++) {
       const head = this.#head();
-      const steps = this.#store.steps().map(({ id, status, step: { needs } }) => ({ id, status, needs }));
+      const steps = this.#store.progress();
       const { active, retry } = head.settings;
       const failures = Math.max(head.failures, head.undone);
       const known = { ...head, failures, active, hasTarget: head.target !== undefined, steps };
@@ -217,7 +219,9 @@ export class AgentObject extends DurableObject<unknown> {
           return this.#plan(now);
         case "start":
           for (const id of decision.steps) this.#reckoning.start(id, now);
-          return this.#ask(now, new Set(decision.steps));
+          this.#ask(now, new Set(decision.steps));
+          // Only one that was given too much has ended.
+          if (!this.#head().replan) return;
       }
     }
   }
@@ -242,8 +246,9 @@ export class AgentObject extends DurableObject<unknown> {
       this.#adopt(answer.settings, (current, at) => {
         if (current.phase !== "planning") return;
         // Made for another target, or from a state that is another by now.
-        const holds = current.version === head.version && current.seek === head.seek && current.intent === "seek";
-        this.#reckoning.planned(current, holds ? answer : planless(answer), at);
+        const isWanted = current.seek === head.seek && current.intent === "seek";
+        const holds = isWanted && (current.version === head.version || this.#reckoning.outlived(order, answer));
+        this.#reckoning.planned(current, holds ? answer : outdated(answer), at);
       });
     });
   }
@@ -253,11 +258,12 @@ export class AgentObject extends DurableObject<unknown> {
     const head = this.#head();
     const orders: StepOrder[] = [];
     const token = Symbol("a message");
-    for (const row of this.#store.started()) {
-      const place = keyOf({ plan: head.plan, step: row.id });
-      if (this.#asked.has(place) || (row.retryAt ?? 0) > now || row.data === null) continue;
-      const job = this.#store.job(row.step.job);
-      if (job === undefined) continue;
+    for (const id of this.#store.startedIds(now)) {
+      const place = keyOf({ plan: head.plan, step: id });
+      if (this.#asked.has(place)) continue;
+      const row = this.#store.step(id);
+      const job = row === undefined ? undefined : this.#store.job(row.step.job);
+      if (job === undefined || row === undefined || row.data === null) continue;
       this.#asked.set(place, token);
       const key = `${this.#name()} ${head.life} ${head.plan} ${row.id}`;
       orders.push({
@@ -334,7 +340,8 @@ export class AgentObject extends DurableObject<unknown> {
     const { phase, settings, notBefore } = head;
     if (phase === "planning" || phase === "running") this.#alarm.by(now + LEASE_MS);
     if (settings.active && (phase === "waiting" || phase === "unreachable")) this.#alarm.by(Math.max(now, notBefore));
-    for (const { retryAt } of this.#store.started()) if (retryAt !== null) this.#alarm.by(Math.max(now, retryAt));
+    const retryAt = this.#store.nextRetryAt();
+    if (retryAt !== undefined) this.#alarm.by(Math.max(now, retryAt));
     const next = this.#sensors.nextAt(head, now);
     if (next !== undefined) this.#alarm.by(next);
   }
@@ -379,6 +386,7 @@ function keyOf({ plan, step }: { plan: number; step: number }): string {
   return `${plan} ${step}`;
 }
 
-function planless({ plan: _plan, ...rest }: PlanAnswer): PlanAnswer {
+/** What sensors saw counts in any case. */
+function outdated({ plan: _plan, refusal: _refusal, ...rest }: PlanAnswer): PlanAnswer {
   return rest;
 }

@@ -1,4 +1,7 @@
 /** Agents as the rest of the platform uses them: plans without an agent at work, and its object for everything else. */
+import { SwitchyardError } from "../core/errors.ts";
+import { utf8Length } from "../core/hash.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { TriggerHandle } from "../model/triggers.ts";
 import { answered, told } from "../objects/reach.ts";
 import { toDecisions, toMermaid, toSentences, type Step } from "../planner/index.ts";
@@ -51,6 +54,7 @@ export function createAgents(ports: {
     },
 
     async seek(row, { target, cancel }) {
+      assertSize("set", row.name, { what: "target", value: target, most: LIMITS.agentTargetBytes });
       const text = JSON.stringify({ settings: settingsOf(row), target, cancel });
       const { seek, event } = JSON.parse(await answered(the(row.name), async () => object(row.name).seek(text))) as {
         seek: number;
@@ -65,6 +69,7 @@ export function createAgents(ports: {
     },
 
     async sense(row, seen) {
+      assertSize("tell", row.name, { what: "value", value: seen.value, most: LIMITS.agentStateBytes });
       const text = JSON.stringify({ settings: settingsOf(row), ...seen });
       await answered(the(row.name), async () => object(row.name).sense(text));
       return status(row);
@@ -84,6 +89,15 @@ export function createAgents(ports: {
   };
 }
 
+function assertSize(verb: string, name: string, { what, value, most }: { what: string; value: unknown; most: number }) {
+  const size = utf8Length(JSON.stringify(value) ?? "");
+  if (size <= most) return;
+  throw new SwitchyardError(
+    "payload_too_large",
+    `Cannot ${verb} the agent "${name}" a ${what}: it may have at most ${most} bytes as JSON; it has ${size}`,
+  );
+}
+
 function the(name: string): string {
   return `the agent "${name}"`;
 }
@@ -98,7 +112,8 @@ function untold({ name, active, initial }: Row): AgentStatusView {
 }
 
 function viewOf(name: string, status: AgentStatus): AgentStatusView {
-  const { active, phase, reason, since, next, target, state, seek, failures, unmet, plan, steps, event } = status;
+  const { active, phase, reason, since, next, target, state, seek, failures, unmet, sensorError, plan, steps, event } =
+    status;
   const all = steps.map(stepView);
   return {
     name,
@@ -112,6 +127,7 @@ function viewOf(name: string, status: AgentStatus): AgentStatusView {
     seek,
     failures,
     unmet: [...unmet],
+    ...(sensorError === null ? {} : { sensor_error: { ...sensorError } }),
     plan: plan === 0 ? null : { number: plan, steps: all },
     event,
   };

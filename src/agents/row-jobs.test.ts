@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { AgentSchema, JobSchema, type JobRow } from "../model/agents.ts";
 import { toSentences } from "../planner/index.ts";
 import { planAgent } from "./plan-agent.ts";
@@ -32,6 +32,17 @@ describe("planAgent()", () => {
       "3. a + 1, after 2",
       "4. b + 1",
     ]);
+  });
+
+  test("gives up a plan that takes too long, and names the job that it was at", async () => {
+    let now = 0;
+    const clock = vi.spyOn(Date, "now").mockImplementation(() => (now += 1_000));
+    const away = row({ name: "away", path: "/n", effect: "value + 1" });
+    await expect(plans([away], { n: 1 }, { n: 0 })).rejects.toMatchObject({
+      code: "plan_failed",
+      message: expect.stringMatching(/the job "away".*at most 60000 ms/) as string,
+    });
+    clock.mockRestore();
   });
 
   test("what is not known is not true, and does not stop the search", async () => {

@@ -3,8 +3,8 @@ import { compileExpression, type Expression } from "../expressions/index.ts";
 import type { JobRow } from "../model/agents.ts";
 import { withTarget, type Job, type JobContext, type JobReference, type Value } from "../planner/index.ts";
 
-/** Throws expression_invalid. */
-export async function jobOf(row: JobRow): Promise<Job> {
+/** Throws expression_invalid. `inTime` throws when no more is to be evaluated. */
+export async function jobOf(row: JobRow, inTime: () => void = () => undefined): Promise<Job> {
   const { name, path, change, reads, sentence, order } = row;
   // What is not known (`value < target` of nothing) is not true.
   const [when, effect, expand] = await Promise.all([
@@ -12,14 +12,16 @@ export async function jobOf(row: JobRow): Promise<Job> {
     compiled(row.effect),
     compiled(typeof row.expand === "string" ? row.expand : null),
   ]);
+  const evaluated = async (expression: Expression, context: JobContext): Promise<unknown> => {
+    inTime();
+    return expression.evaluate(dataOf(row, context));
+  };
   const common = {
     name,
     path,
     kind: change,
     reads,
-    ...(when === undefined
-      ? {}
-      : { when: async (context: JobContext) => (await when.evaluate(dataOf(row, context))) === true }),
+    ...(when === undefined ? {} : { when: async (context: JobContext) => (await evaluated(when, context)) === true }),
     ...(sentence === null ? {} : { describe: ({ params }: Pick<JobContext, "params">) => fill(sentence, params) }),
   };
   if (row.expand === null) {
@@ -28,7 +30,7 @@ export async function jobOf(row: JobRow): Promise<Job> {
       effect: async (context) =>
         effect === undefined
           ? withTarget(context.value, context.target)
-          : ((await effect.evaluate(dataOf(row, context))) as Value),
+          : ((await evaluated(effect, context)) as Value),
     };
   }
   const fixed = typeof row.expand === "string" ? undefined : row.expand;
@@ -36,7 +38,7 @@ export async function jobOf(row: JobRow): Promise<Job> {
     ...common,
     order,
     expand: async (context) => {
-      if (expand !== undefined) return referencesOf(await expand.evaluate(dataOf(row, context)));
+      if (expand !== undefined) return referencesOf(await evaluated(expand, context));
       return (fixed ?? []).map((reference) => at(reference as JobReference, context.params));
     },
   };

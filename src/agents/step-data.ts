@@ -2,10 +2,12 @@
 import type { JobRow } from "../model/agents.ts";
 import {
   differences,
+  isSame,
   overlap,
   parsePointer,
   toPointer,
   valueAt,
+  withTarget,
   withValue,
   type Step,
   type Value,
@@ -36,6 +38,15 @@ export function patchOf(path: string, value: Value): Patch {
 
 export function patched(state: Value, patches: readonly Patch[]): Value {
   return patches.reduce<Value>((now, { path, value }) => withValue(now, parsePointer(path), value), state);
+}
+
+/** Whether a plan that was made from one state leads from another, too: what its steps touch is the same, or there is nothing to do. */
+export function holdsFrom(
+  { steps }: { steps: readonly Step[] },
+  { before, after, target }: Record<"before" | "after" | "target", Value>,
+): boolean {
+  if (steps.length === 0) return isSame(withTarget(after, target), after);
+  return differences(before, after).every(({ path }) => !steps.some((step) => touches(step, toPointer(path))));
 }
 
 /** Whether a step reads or writes at the place, or above or below it. */

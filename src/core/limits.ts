@@ -71,8 +71,16 @@ export const LIMITS = {
   expressionRegexProgram: 4_000,
   /** An execution's output or input up to this is part of the event of its end. Bytes of JSON text. */
   eventPayloadBytes: 256 * 1024,
-  /** What one agent knows, as JSON text. Characters. */
-  agentStateChars: 1_000_000,
+  /** What one agent knows, and what one target asks for. Bytes of JSON text: both go into a row of at most two million. */
+  agentStateBytes: 1_000_000,
+  agentTargetBytes: 500_000,
+  /** What one step is given, beside the target in its row. */
+  agentStepBytes: 1_400_000,
+  /** What is told of a plan, and how many goals of one that does not get there. */
+  agentPlanChars: 500_000,
+  agentUnmet: 100,
+  /** How long one plan may take to be made. */
+  planMs: 60_000,
   /** Deliveries of one subscription that are under way at once, in each of the shards. */
   deliveriesAtOnce: 8,
   /** Log lines kept of one invocation, and characters of one line. */

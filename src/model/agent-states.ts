@@ -15,7 +15,7 @@ export const AGENT_STATES = {
   /** For the time to try again, or to be switched on. */
   waiting: { settled: false, to: ["planning", "stopped", "failed"] },
   /** The state is what the target wants. A sensor may find otherwise. */
-  reached: { settled: true, to: ["planning", "waiting", "stopped"] },
+  reached: { settled: true, to: ["planning", "waiting", "stopped", "failed"] },
   /** No way leads there. Tried again when the state or the rows change, and now and then. */
   unreachable: { settled: true, to: ["planning", "waiting", "stopped"] },
   stopped: { settled: true, to: ["planning", "waiting"] },

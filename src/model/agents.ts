@@ -4,6 +4,8 @@
  * over `{value, target, params, path, reads}`; `reads` has a member for each pointer that the row names there.
  */
 import * as v from "valibot";
+import { utf8Length } from "../core/hash.ts";
+import { LIMITS } from "../core/limits.ts";
 import { NameSchema } from "./names.ts";
 import { ScopeSchema } from "./scope.ts";
 
@@ -93,7 +95,16 @@ export const AgentSchema = v.strictObject({
   /** In order of preference; compound jobs come first in any case. */
   jobs: v.pipe(v.array(NameSchema), v.minLength(1), v.maxLength(256)),
   /** What it knows when it begins. */
-  initial: v.optional(v.unknown(), {}),
+  initial: v.optional(
+    v.pipe(
+      v.unknown(),
+      v.check(
+        (initial) => utf8Length(JSON.stringify(initial) ?? "") <= LIMITS.agentStateBytes,
+        `must have at most ${LIMITS.agentStateBytes} bytes as JSON`,
+      ),
+    ),
+    {},
+  ),
   /** What its executions may do. */
   scopes: v.optional(v.pipe(v.array(ScopeSchema), v.minLength(1), v.maxLength(32)), ["ops:invoke"]),
   /** How it learns what the state is. Others tell it by sense_agent. */

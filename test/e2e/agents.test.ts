@@ -62,6 +62,20 @@ describe("an agent", () => {
     expect((await status("counters")).phase).toBe("stopped");
   });
 
+  test("is set no target, and told of no value, that it cannot keep", async () => {
+    const text = "x".repeat(1_100_000);
+    for (const [what, body] of Object.entries({ seek: { target: text }, sense: { path: "/big", value: text } })) {
+      const response = await dev.request(`/agents/counters/${what}`, { method: "POST", body: JSON.stringify(body) });
+      expect([what, response.status, ((await response.json()) as { code: string }).code]).toEqual([
+        what,
+        413,
+        "payload_too_large",
+      ]);
+    }
+    const put = { method: "PUT", body: JSON.stringify({ jobs: ["plus_one"], initial: text }) };
+    expect((await dev.request("/registry/agents/large", put)).status).toBe(422);
+  });
+
   test("is directed only by who has its rights", async () => {
     const created = await dev.opctl(["token", "create", "reader", "--scope", "registry:read", "--json"]);
     const { token } = JSON.parse(created.stdout) as { token: string };

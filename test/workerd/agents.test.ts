@@ -133,6 +133,29 @@ describe("a step that fails", () => {
     expect(done(world)).toEqual({ "/counters/a": 2, "/counters/b": 1 });
   });
 
+  it("when it is given more than can be kept says so", async () => {
+    const world = new TestWorld();
+    world.job({ name: "set", path: "/a", reads: ["/", "/big"], operation: "o" });
+    world.write({ initial: { a: 0, big: "x".repeat(800_000) } });
+    await world.seek({ a: 1 });
+    await world.pass(0);
+    const { phase: where, reason, failures } = await world.status();
+    expect([where, failures, reason]).toEqual(["waiting", 1, expect.stringContaining("value, target, reads")]);
+    expect(world.executions).toEqual([]);
+  });
+
+  it("is told of by the first of a plan whose sentences are long", async () => {
+    const world = new TestWorld();
+    world.job({ name: "set", path: "/:n", change: "any", sentence: "{n}".repeat(160) });
+    world.write();
+    const names = Array.from({ length: 20 }, (_, at) => `${at}`.padEnd(1_000, "n"));
+    await world.seek(Object.fromEntries(names.map((name) => [name, 1])));
+    await world.pass(0);
+    expect(await phase(world)).toBe("reached");
+    const [told] = await world.events("plan");
+    expect(told?.["steps"]).toHaveLength(3);
+  });
+
   it("is no failure where nothing could take it: it is asked again", async () => {
     const world = counting({ a: 0 }, { retry: { max_failures: 1 } });
     world.refusal = "state_unavailable";
@@ -241,6 +264,33 @@ describe("what a sensor sees", () => {
     expect((await world.events("sensed")).length).toBeGreaterThan(0);
   });
 
+  it("elsewhere does not keep a plan from being made, however often it is told", async () => {
+    const world = counting({ a: 0 });
+    let told = 0;
+    world.beforeAnswer = async () => {
+      if (told < 30) await world.sense("/noise", (told += 1));
+    };
+    await world.seek({ counters: { a: 2 } });
+    await world.pass(SECOND);
+    expect(await world.status()).toMatchObject({ phase: "reached", state: { counters: { a: 2 }, noise: world.plans } });
+    expect(world.plans).toBeLessThan(4);
+  });
+
+  it("is nothing where one that is polled fails, which its status says", async () => {
+    const sensors = [{ operation: "look", path: "/counters/a", every_ms: 10 * SECOND }];
+    const world = counting({ a: 0 }, { sensors });
+    world.seen.set("look", 0);
+    await world.seek({ counters: { a: 1 } });
+    await world.pass(1);
+    world.seen.delete("look");
+    world.failing.set("look", 1);
+    await world.pass(10 * SECOND);
+    expect(await world.status()).toMatchObject({
+      phase: "reached",
+      sensorError: { code: "handler_failed", detail: "/counters/a: it failed" },
+    });
+  });
+
   it("that undoes each plan is a failure, and is given up", async () => {
     const world = counting(
       { a: 0 },
@@ -251,6 +301,36 @@ describe("what a sensor sees", () => {
     await world.pass(1_000 * SECOND);
     expect(await phase(world)).toBe("failed");
     expect(done(world)).toEqual({ "/counters/a": 3 });
+  });
+});
+
+describe("a sensor that sees otherwise each time it is there", () => {
+  it("sends it off ever more slowly, until it gives up", async () => {
+    const world = counting({ a: 0 }, { retry: { max_failures: 4 } });
+    await world.seek({ counters: { a: 1 } });
+    for (let looks = 0; looks < 20; looks++) {
+      await world.pass(20);
+      await world.sense("/counters/a", 0);
+    }
+    expect(await world.status()).toMatchObject({ phase: "waiting" });
+    expect(done(world)).toEqual({ "/counters/a": 2 });
+    for (let looks = 0; looks < 30; looks++) {
+      await world.pass(SECOND);
+      await world.sense("/counters/a", 0);
+    }
+    expect((await world.status()).reason).toBe("gave up after 4 failures: a sensor sees otherwise at /counters/a");
+    expect(done(world)).toEqual({ "/counters/a": 4 });
+  });
+
+  it("is a change like any other where it has been there for long", async () => {
+    const world = counting({ a: 0 }, { retry: { max_failures: 2 } });
+    await world.seek({ counters: { a: 1 } });
+    for (let looks = 1; looks <= 5; looks++) {
+      await world.pass(10 * SECOND);
+      await world.sense("/counters/a", 0);
+      await world.pass(0);
+      expect(done(world)).toEqual({ "/counters/a": looks + 1 });
+    }
   });
 });
 
@@ -280,6 +360,33 @@ describe("a target", () => {
     await world.pass(10 * SECOND);
     expect(world.executions[0]?.status).toBe("cancelled");
     expect(await phase(world)).toBe("reached");
+  });
+
+  it("does not answer for what was done for the one before", async () => {
+    const world = counting({ a: 0 }, { retry: { max_failures: 1 } });
+    world.holds = true;
+    await world.seek({ counters: { a: 5 } });
+    await world.stub.rest();
+    world.holds = false;
+    await world.seek({ counters: { a: 1 } }, true);
+    // Whoever waits for the execution hears of its end in a moment.
+    for (let turns = 0; turns < 100 && (await phase(world)) === "running"; turns++) await world.pass(1);
+    await world.pass(0);
+    expect(await world.status()).toMatchObject({ phase: "reached", failures: 0 });
+    expect((await world.events("phase")).map((event) => event["phase"])).not.toContain("waiting");
+  });
+
+  it("that is far away and large is unreachable in few words", async () => {
+    const world = counting({ a: 0 }, { initial: { big: "x".repeat(900_000) } });
+    await world.seek({ big: "y".repeat(450_000) });
+    await world.pass(0);
+    expect(await world.status()).toMatchObject({ phase: "unreachable", unmet: [{ path: "/big" }] });
+    const many = Object.fromEntries(Array.from({ length: 5_000 }, (_, at) => [`${"k".repeat(40)}${at}`, 1]));
+    await world.seek(many);
+    await world.pass(0);
+    const { unmet, reason } = await world.status();
+    expect(unmet).toHaveLength(100);
+    expect(reason?.length).toBeLessThan(3_000);
   });
 
   it("that no way leads to is said, and tried again when a job is edited", async () => {

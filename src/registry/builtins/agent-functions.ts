@@ -18,7 +18,8 @@ const PointerSchema = v.pipe(
   v.regex(/^(?:|\/|(?:\/[^/]+)+)$/, "must be a place in the state, such as /counters/a"),
 );
 const nullableText = v.nullable(v.string());
-const errorSchema = v.nullable(v.looseObject({ code: v.string(), detail: v.string() }));
+const failure = v.looseObject({ code: v.string(), detail: v.string() });
+const errorSchema = v.nullable(failure);
 
 const nameInput = v.strictObject({ name: NameSchema });
 /** `trace`: with what was tried, as lines of a tree. */
@@ -70,6 +71,8 @@ const statusOutput = v.strictObject({
   seek: v.number(),
   failures: v.number(),
   unmet: unmetSchema,
+  /** Of the sensors that were read last: why one told nothing. */
+  sensor_error: v.exactOptional(failure),
   plan: v.nullable(
     v.strictObject({
       number: v.number(),
