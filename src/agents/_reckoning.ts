@@ -125,6 +125,11 @@ export class Reckoning {
     return this.#save({ ...head, replan: true, failures: 0, undone: 0, notBefore: 0 });
   }
 
+  /** As rethink(), for what a sensor has told: not more often than this, however much it tells. */
+  lookAgain(head: Head): Head {
+    return this.#save({ ...this.rethink(head), notBefore: head.since + head.settings.retry.initial_ms });
+  }
+
   seek(head: Head, target: Json, now: number): Head {
     const cancelled = this.#store.cancelWaiting(now);
     const after: Head = {
@@ -319,7 +324,7 @@ export class Reckoning {
     if (after.target === undefined || !ATTENTIVE.has(after.phase)) return after;
     const isUndone = waiting.some(({ status, step }) => status === "succeeded" && touches(step, path));
     const isOvertaken = waiting.some(({ status, step }) => status === "waiting" && touches(step, path));
-    if (after.phase === "unreachable") return this.rethink(after);
+    if (after.phase === "unreachable") return this.lookAgain(after);
     if (after.phase === "reached") {
       // What has held for a while was made so, and is another by now.
       if (!isUndone || now - after.since > backOff(after.settings.retry, after.undone + 1)) return this.rethink(after);

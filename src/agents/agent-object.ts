@@ -36,6 +36,7 @@ const AGAIN_MS = 1_000;
 /** It looks by itself, should nobody have rung. */
 const LEASE_MS = 60_000;
 const EVENTS_AT_ONCE = 100;
+const THROWN_AWAY = 3;
 
 type Loopback = {
   AgentRunner: {
@@ -74,6 +75,8 @@ export class AgentObject extends DurableObject<unknown> {
   readonly #asked = new Map<string, symbol>();
   readonly #latest = new LatestTime();
   #planning = false;
+  /** Plans in a row that were for a state that was another by then. */
+  #thrownAway = 0;
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env);
@@ -247,8 +250,13 @@ export class AgentObject extends DurableObject<unknown> {
         if (current.phase !== "planning") return;
         // Made for another target, or from a state that is another by now.
         const isWanted = current.seek === head.seek && current.intent === "seek";
-        const holds = isWanted && (current.version === head.version || this.#reckoning.outlived(order, answer));
-        this.#reckoning.planned(current, holds ? answer : outdated(answer), at);
+        const isSame = current.version === head.version;
+        const outlived = isSame || this.#reckoning.outlived(order, answer);
+        // Where the state never stands still, somebody who waits must hear that no way was seen, and not only by the end.
+        const holds = isWanted && (outlived || (this.#thrownAway >= THROWN_AWAY && answer.plan?.reached === false));
+        this.#thrownAway = outlived ? 0 : this.#thrownAway + 1;
+        const after = this.#reckoning.planned(current, holds ? answer : outdated(answer), at);
+        if (!isSame && after.phase === "unreachable") this.#reckoning.lookAgain(after);
       });
     });
   }

@@ -48,21 +48,28 @@ function escape(text: string): string {
     .replaceAll(/[\r\n]+/g, " ");
 }
 
+/** Nobody reads more, and a tree may be as deep as a plan may have steps. */
+const MOST_LINES = 10_000;
+const DEEPEST = 40;
+
 /** The decision tree, for a plan made with `trace`: at each state the jobs that were tried there, and what came of them. */
 export function toDecisions(plan: Plan): string[] {
   const children = Map.groupBy(plan.trace, ({ search, parent }) => `${search} ${parent}`);
   const lines: string[] = [];
-  const walk = (search: number, node: number, depth: number): void => {
-    for (const tried of children.get(`${search} ${node}`) ?? []) {
-      lines.push(`${"  ".repeat(depth)}${decisionOf(tried)}`);
-      if (tried.node >= 0) walk(search, tried.node, depth + 1);
-    }
-  };
   for (const search of new Set(plan.trace.map((tried) => tried.search))) {
     lines.push(`search ${search + 1}`);
-    walk(search, 0, 1);
+    const below = (node: number, depth: number) =>
+      (children.get(`${search} ${node}`) ?? []).map((tried) => ({ tried, depth })).toReversed();
+    const open = below(0, 1);
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const { tried, depth } = next;
+      lines.push(`${"  ".repeat(Math.min(depth, DEEPEST))}${decisionOf(tried)}`);
+      if (tried.node >= 0) for (const each of below(tried.node, depth + 1)) open.push(each);
+    }
   }
-  return lines;
+  return lines.length <= MOST_LINES
+    ? lines
+    : [...lines.slice(0, MOST_LINES), `and ${lines.length - MOST_LINES} lines more`];
 }
 
 function decisionOf({ goal, job, path, verdict }: Tried): string {

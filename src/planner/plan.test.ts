@@ -325,6 +325,15 @@ test("planAsync() lets others have a turn while it searches long", async () => {
   expect(turns).toBeGreaterThan(0);
 });
 
+test("toDecisions() tells of the first that was tried where that was much, and deep", () => {
+  const jobs: Job[] = [{ name: "away", path: "/n", effect: ({ value }) => Number(value) + 1 }];
+  const limits = { tries: 12_000, steps: 12_000 };
+  const lines = toDecisions(plan({ state: { n: 1 }, target: { n: 0 }, jobs, limits, trace: true }));
+  expect(lines).toHaveLength(10_001);
+  expect(lines.at(-1)).toBe("and 2001 lines more");
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(200);
+});
+
 describe("toMermaid()", () => {
   test("draws each step and arrow, whatever a description holds", () => {
     const jobs: Job[] = [

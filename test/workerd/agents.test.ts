@@ -276,6 +276,21 @@ describe("what a sensor sees", () => {
     expect(world.plans).toBeLessThan(4);
   });
 
+  it("told without a pause does not hide that no way leads to the target", async () => {
+    const world = counting({ a: 0 });
+    let told = 0;
+    world.beforeAnswer = async () => {
+      if (told < 30) await world.sense("/noise", (told += 1));
+    };
+    await world.seek({ counters: { a: -1 } });
+    await world.pass(SECOND / 2);
+    expect((await world.events("phase")).map((event) => event["phase"])).toContain("unreachable");
+    expect(world.plans).toBeLessThan(10);
+    await world.sense("/counters/a", -1);
+    await world.pass(2 * SECOND);
+    expect(await phase(world)).toBe("reached");
+  });
+
   it("is nothing where one that is polled fails, which its status says", async () => {
     const sensors = [{ operation: "look", path: "/counters/a", every_ms: 10 * SECOND }];
     const world = counting({ a: 0 }, { sensors });
