@@ -2,6 +2,9 @@ import path from "node:path";
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
+/** For what hangs: how long something takes on a busy machine is not what tests are about. */
+const TIMEOUTS = { testTimeout: 60_000, hookTimeout: 60_000 };
+
 /** See test/workerd/_kills.ts. */
 const KILLS = { KILLS: process.env["KILLS"] ?? "some" };
 
@@ -11,12 +14,17 @@ export default defineConfig({
       {
         // Pure code, and what needs Node itself. Beside the code it tests.
         resolve: { alias: { "switchyard/adapter": path.resolve("src/adapters/plugin.ts") } },
-        test: { name: "unit", include: ["{src,cli,scripts}/**/*.test.ts", "examples/adapter-plugin/*.test.ts"] },
+        test: {
+          ...TIMEOUTS,
+          name: "unit",
+          include: ["{src,cli,scripts}/**/*.test.ts", "examples/adapter-plugin/*.test.ts"],
+        },
       },
       {
         // On the real runtime.
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
         test: {
+          ...TIMEOUTS,
           name: "workerd",
           include: ["test/workerd/**/*.test.ts"],
           exclude: [
@@ -44,7 +52,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "workerd-runners", include: ["test/workerd/runner-*.test.ts"] },
+        test: { ...TIMEOUTS, name: "workerd-runners", include: ["test/workerd/runner-*.test.ts"] },
       },
       {
         // The board of metrics.
@@ -57,7 +65,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "workerd-metrics", include: ["test/workerd/metrics-*.test.ts"] },
+        test: { ...TIMEOUTS, name: "workerd-metrics", include: ["test/workerd/metrics-*.test.ts"] },
       },
       {
         // Artifacts by themselves: on shards that keep nothing else, whose store and whose clock the tests hold.
@@ -71,7 +79,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "workerd-artifacts", include: ["test/workerd/artifacts*.test.ts"], testTimeout: 60_000 },
+        test: { ...TIMEOUTS, name: "workerd-artifacts", include: ["test/workerd/artifacts*.test.ts"] },
       },
       {
         // The shards that keep executions, with runners and a clock that the tests hold.
@@ -86,7 +94,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "workerd-executions", include: ["test/workerd/executions*.test.ts"], testTimeout: 60_000 },
+        test: { ...TIMEOUTS, name: "workerd-executions", include: ["test/workerd/executions*.test.ts"] },
       },
       {
         // The boards that keep jobs, and the routes that jobs come back to.
@@ -99,7 +107,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "workerd-jobs", include: ["test/workerd/jobs*.test.ts"] },
+        test: { ...TIMEOUTS, name: "workerd-jobs", include: ["test/workerd/jobs*.test.ts"] },
       },
       {
         // Agents at work, with a registry, executions and a clock that the tests hold.
@@ -114,7 +122,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "workerd-agents", include: ["test/workerd/agents*.test.ts"], testTimeout: 60_000 },
+        test: { ...TIMEOUTS, name: "workerd-agents", include: ["test/workerd/agents*.test.ts"] },
       },
       {
         // Services that are hot and cold, with rows, runners and a clock that the tests hold.
@@ -129,7 +137,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "workerd-services", include: ["test/workerd/services*.test.ts"], testTimeout: 60_000 },
+        test: { ...TIMEOUTS, name: "workerd-services", include: ["test/workerd/services*.test.ts"] },
       },
       {
         // The clocks of schedules, with a registry, executions and a clock that the tests hold.
@@ -143,7 +151,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "workerd-schedules", include: ["test/workerd/schedules*.test.ts"], testTimeout: 60_000 },
+        test: { ...TIMEOUTS, name: "workerd-schedules", include: ["test/workerd/schedules*.test.ts"] },
       },
       {
         // The objects that count rate limits, with a clock that the tests hold.
@@ -156,7 +164,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "workerd-limits", include: ["test/workerd/limits*.test.ts"] },
+        test: { ...TIMEOUTS, name: "workerd-limits", include: ["test/workerd/limits*.test.ts"] },
       },
       {
         // The logs of deliveries to webhooks.
@@ -169,25 +177,23 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "workerd-deliveries", include: ["test/workerd/deliveries*.test.ts"] },
+        test: { ...TIMEOUTS, name: "workerd-deliveries", include: ["test/workerd/deliveries*.test.ts"] },
       },
       {
         // What adapters meet that we did not write. What is not on the machine is skipped, by name.
         test: {
+          ...TIMEOUTS,
           name: "counterparts",
           include: ["test/counterparts/**/*.test.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
           fileParallelism: false,
         },
       },
       {
         // The real `opctl dev` as a child process, over HTTP and the command line.
         test: {
+          ...TIMEOUTS,
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
           fileParallelism: false,
         },
       },
