@@ -123,14 +123,14 @@ describe.skipIf(process.platform !== "linux")("runProcess() leaves nothing behin
     const script = "trap '' TERM; (trap '' TERM; sleep 60) & echo $! > $1/stubborn; while :; do sleep 1; done";
     const began = Date.now();
     expect(await sh(script, { timeoutMs: 300 })).toMatchObject({ ok: false, error: { code: "timeout" } });
-    expect(Date.now() - began).toBeLessThan(5_000);
+    expect(Date.now() - began).toBeLessThan(30_000);
     expect(alive("stubborn")).toBe(false);
-  }, 15_000);
+  });
 
   test("of a program that prints its answer and hangs", async () => {
     const began = Date.now();
     expect(await sh("echo 1; exec sleep 60", { timeoutMs: 300 })).toMatchObject({ error: { code: "timeout" } });
-    expect(Date.now() - began).toBeLessThan(2_000);
+    expect(Date.now() - began).toBeLessThan(30_000);
   });
 
   test("of a program that leaves a daemon in a session of its own, holding the pipes", async () => {
@@ -138,16 +138,16 @@ describe.skipIf(process.platform !== "linux")("runProcess() leaves nothing behin
     const script =
       "setsid sh -c 'echo $$ > $0/daemon; exec sleep 60' $1 & while [ ! -s $1/daemon ]; do sleep 0.05; done; echo 1";
     expect(await sh(script)).toMatchObject({ ok: true, output: "1" });
-    expect(Date.now() - began).toBeLessThan(3_000);
+    expect(Date.now() - began).toBeLessThan(30_000);
     expect(alive("daemon")).toBe(false);
   });
 
   test("nor waits for one that has also cleared its environment, which it cannot find", async () => {
     const began = Date.now();
     const script =
-      "setsid env -i /bin/sh -c 'echo $$ > $0/hidden; exec /bin/sleep 5' $1 & while [ ! -s $1/hidden ]; do sleep 0.05; done; echo 1";
+      "setsid env -i /bin/sh -c 'echo $$ > $0/hidden; exec /bin/sleep 60' $1 & while [ ! -s $1/hidden ]; do sleep 0.05; done; echo 1";
     expect(await sh(script)).toMatchObject({ ok: true, output: "1" });
-    expect(Date.now() - began).toBeLessThan(3_000);
+    expect(Date.now() - began).toBeLessThan(30_000);
     process.kill(Number(readFileSync(path.join(folder, "hidden"), "utf8")), "SIGKILL");
   });
 
