@@ -832,7 +832,9 @@ describe("an environment that is edited", () => {
     await world.put({ environment: "other" });
     await world.pass(5 * SECOND);
     expect(world.stopped).toEqual([first]);
-    expect((await world.status()).environments).toEqual({ [world.begun[1] ?? ""]: "other" });
+    expect((await world.status()).environments).toEqual({
+      [world.begun[1] ?? ""]: { name: "other", revision: 1 },
+    });
   });
 
   it("keeps what serves where a state keeps it, and goes back to it when it is taken back", async () => {
