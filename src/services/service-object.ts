@@ -194,12 +194,10 @@ export class ServiceObject extends DurableObject<unknown> {
    * for. Who watches is nobody who waits for a replica: it moves nothing.
    */
   async watch(after: number, waitMs: number): Promise<string> {
-    for (const giveUpAt = Date.now() + waitMs; ;) {
+    for (let leftMs = waitMs; ; leftMs = await this.#news.next("replicas", leftMs)) {
       const events = this.#store.events(after, EVENTS_AT_ONCE);
-      const remaining = giveUpAt - Date.now();
       const isGone = this.#store.head() === undefined;
-      if (events.length > 0 || remaining <= 0 || isGone) return JSON.stringify(events);
-      await this.#news.next("replicas", remaining);
+      if (events.length > 0 || leftMs <= 0 || isGone) return JSON.stringify(events);
     }
   }
 
