@@ -128,7 +128,7 @@ export class AgentObject extends DurableObject<unknown> {
     this.#adopt(settings, (head) => (head.phase === "unreachable" ? this.#reckoning.rethink(head) : head));
   }
 
-  /** The clock was set, or the machine has slept; `was`: what time it would be. An alarm rings by what was left of it before. */
+  /** See cli/dev/clock-watch.ts. `was`: what time it would be. */
   clockWasSet(was: number): void {
     this.#latest.note(was);
     if (this.#store.head() !== undefined) this.#write((now) => this.#alarm.by(now));

@@ -280,7 +280,7 @@ export class ExecutionShard extends DurableObject<ShardEnv> implements ArtifactS
     // The constructor does it.
   }
 
-  /** The clock was set, or the machine has slept; `was`: what time it would be. An alarm rings by what was left of it before. */
+  /** See cli/dev/clock-watch.ts. `was`: what time it would be. */
   clockWasSet(was: number): void {
     this.#latest.note(was);
     this.#write((now) => this.#parts.alarm.by(now));

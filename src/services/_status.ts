@@ -7,7 +7,10 @@ import type { Head, Replica, StoredEvent } from "./_kept.ts";
 import { progressOf } from "./_progress.ts";
 import type { Way } from "./drive.ts";
 
-export type ObjectStatus = Omit<ServiceStatusView, "exposures"> & { environments: Readonly<Record<string, string>> };
+export type ObjectStatus = Omit<ServiceStatusView, "exposures"> & {
+  /** Replica → where it is. */
+  environments: Readonly<Record<string, { name: string; revision: number }>>;
+};
 
 export function statusOf({
   head,
@@ -59,7 +62,9 @@ export function statusOf({
     },
     problem: settings.problem,
     events: events.map(eventView),
-    environments: Object.fromEntries(replicas.map(({ replica, environment }) => [replica, environment])),
+    environments: Object.fromEntries(
+      replicas.map(({ replica, environment: name, environmentRevision: revision }) => [replica, { name, revision }]),
+    ),
   };
 }
 

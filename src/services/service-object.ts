@@ -146,7 +146,7 @@ export class ServiceObject extends DurableObject<unknown> {
     this.#kick();
   }
 
-  /** The clock was set, or the machine has slept; `was`: what time it would be. An alarm rings by what was left of it before. */
+  /** See cli/dev/clock-watch.ts. `was`: what time it would be. */
   clockWasSet(was: number): void {
     this.#latest.note(was);
     this.#alarm.by(Date.now());

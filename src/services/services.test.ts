@@ -35,6 +35,7 @@ function world(
   }: { isWanted?: boolean; host?: Partial<ServiceHost>; known?: LeasedReplica[] } = {},
 ) {
   const log: string[] = [];
+  const asked: string[] = [];
   const row = {
     ...v.parse(ServiceSchema, {
       name: "albums",
@@ -61,7 +62,11 @@ function world(
     send: async () => ({ kind: "too_large" }),
     ...host,
   };
-  const object = (name: string) => ({
+  const object = (name: string) => {
+    asked.push(name);
+    return objectOf(name);
+  };
+  const objectOf = (name: string) => ({
     placed: async (replica: string, { environment, place }: { environment: string; place: string }) => {
       log.push(`placed ${replica} ${place} in ${environment}`);
       return isWanted;
@@ -71,7 +76,11 @@ function world(
     changed: async () => void log.push(`changed ${name}`),
     command: async () => JSON.stringify({ error: { code: "command_refused", detail: "no" } }),
     status: async () =>
-      JSON.stringify({ name, replicas: [{ ...REPORT, phase: "ready" }], environments: { "r-1": "rack" } }),
+      JSON.stringify({
+        name,
+        replicas: [{ ...REPORT, phase: "ready" }],
+        environments: { "r-1": { name: "rack", revision: 3 } },
+      }),
   });
   const options = {
     object,
@@ -88,7 +97,7 @@ function world(
     },
     host: () => services,
   };
-  return { services: createServices(options as unknown as ServicesOptions), row, log };
+  return { services: createServices(options as unknown as ServicesOptions), row, log, asked };
 }
 
 describe("start()", () => {
@@ -133,6 +142,14 @@ test("stopGone() stops one whose row is gone where it was started", async () => 
   const step = { service: "albums", environment: "rack", replica: "r-1", place: "desk", address: null };
   await services.stopGone({ do: "stop", ...step, row });
   expect(log).toEqual(["stop r-1 desk 5 in rack@3"]);
+});
+
+test("stopGone() asks no controller of a stray: that would make an object of a name that never was a service's", async () => {
+  const { services, row, log, asked } = world({ stop_ms: 5 });
+  const step = { service: "made_up", environment: "rack", replica: "r-1", place: "desk", address: null };
+  await services.stopGone({ do: "stop", ...step, row: { ...row, name: "made_up" }, isStray: true });
+  expect(log).toEqual(["stop r-1 desk 5 in rack"]);
+  expect(asked).toEqual([]);
 });
 
 test("observe() looks where the controller knows a replica to be, whatever address is given", async () => {
@@ -180,8 +197,15 @@ test("status() says how requests reach it through each of its exposures", async 
 });
 
 test("status() says of no address that requests go there where nothing may be sent to it", async () => {
-  const { services, row } = world({}, { host: { mayReach: (address) => !address.startsWith("http://10.") } });
+  const asked: unknown[] = [];
+  const mayReach: ServiceHost["mayReach"] = (address, { digest }) => {
+    asked.push(digest);
+    return !address.startsWith("http://10.");
+  };
+  const { services, row } = world({}, { host: { mayReach } });
   const { exposures, replicas } = await services.status(row);
+  // As requests are sent: by what it was started by.
+  expect(asked).toEqual(["@3"]);
   expect(exposures[0]?.ways).toEqual(['r-1: through the environment "rack" on desk']);
   expect(replicas[0]?.address).toBe("http://10.0.0.5:80");
 });

@@ -55,7 +55,8 @@ export function createServices({ object, registry, host }: ServicesOptions): Ser
   const reachable = (replicas: ObjectStatus["replicas"], environments: ObjectStatus["environments"]) =>
     Promise.all(
       replicas.map(async (replica) => {
-        const environment = await registry.environment(environments[replica.replica] ?? "");
+        const at = environments[replica.replica];
+        const environment = at === undefined ? undefined : await registry.environment(at.name, at.revision);
         if (environment === undefined || replica.address === null) return replica;
         const isReached = host(environment.adapter)?.mayReach?.(replica.address, environment) ?? true;
         return isReached ? replica : { ...replica, address: null };
@@ -83,12 +84,12 @@ export function createServices({ object, registry, host }: ServicesOptions): Ser
   const stopIn = async (
     where: string,
     row: Pick<ServiceRow, "name" | "stop_ms">,
-    step: { replica: string; place: string; address: string | null },
+    step: { replica: string; place: string; address: string | null; isStray?: true },
   ): Promise<void> => {
     const { replica, place, address } = step;
     const service = row.name;
-    // One that its controller does not know has come back with its place.
-    const [known] = await whereabouts(service, { environment: where, replicas: [replica] });
+    // A stray's controller does not know it, and may never have been: to ask would leave an object behind.
+    const [known] = step.isStray ? [] : await whereabouts(service, { environment: where, replicas: [replica] });
     const { environment, services } = await placeOf(where, known?.environmentRevision);
     await services.stop({ service, replica, place, address, graceMs: row.stop_ms }, environment);
   };
@@ -193,7 +194,7 @@ function exposureView(
   const ways = replicas
     .filter(({ phase }) => phase === "ready")
     .map(({ replica, address, place }) => {
-      const through = `through the environment "${environments[replica] ?? ""}"${place === "" ? "" : ` on ${place}`}`;
+      const through = `through the environment "${environments[replica]?.name ?? ""}"${place === "" ? "" : ` on ${place}`}`;
       if (via === "environment") return `${replica}: ${through}`;
       if (address === null)
         return via === "direct" ? `${replica}: no way, for it has no address` : `${replica}: ${through}`;

@@ -194,6 +194,8 @@ export class TestWorld {
   beforeStop: ((replica: string) => Promise<void>) | undefined;
   readonly says = new Map<string, boolean>();
   asked = 0;
+  /** How often places were looked at. */
+  looks = 0;
   beforeAnswer: (() => Promise<void>) | undefined;
   /** Runners that are asked say of what they have no more that it has ended. */
   saysGone = false;
@@ -425,6 +427,7 @@ export class TestWorld {
         return { kind: "stopped" };
       }
       case "observe": {
+        this.looks += 1;
         const named = new Set(order.replicas.map(({ replica }) => replica));
         const running = this.running().filter(({ replica }) => named.has(replica));
         for (const { replica } of running) named.delete(replica);

@@ -30,10 +30,10 @@ const LOOK_AGAIN_MS = 5_000;
 
 /** Which engine this machine has; undefined: none. Docker, once it has answered, for good. */
 export function containerEngine(): Promise<Engine | undefined> {
-  if (known === undefined || Date.now() >= lookAgainAt) {
+  if (known === undefined || performance.now() >= lookAgainAt) {
     lookAgainAt = Number.POSITIVE_INFINITY;
     known = findEngine().then((engine) => {
-      if (engine !== "docker") lookAgainAt = Date.now() + LOOK_AGAIN_MS;
+      if (engine !== "docker") lookAgainAt = performance.now() + LOOK_AGAIN_MS;
       return engine;
     });
   }

@@ -25,16 +25,18 @@ test("containerEngine() finds a Docker that comes to answer after the first look
   onTestFinished(() => rmSync(bin, { recursive: true, force: true }));
   writeFileSync(path.join(bin, "docker"), `#!/bin/sh\n[ -e ${bin}/answers ]\n`, { mode: 0o755 });
   vi.stubEnv("PATH", bin);
+  const clock = vi.spyOn(performance, "now").mockReturnValue(1_000);
+  onTestFinished(() => {
+    clock.mockRestore();
+    vi.unstubAllEnvs();
+  });
   vi.resetModules();
   const fresh = await import("./container.node.ts");
   expect(await fresh.containerEngine()).toBeUndefined();
   writeFileSync(path.join(bin, "answers"), "");
   expect(await fresh.containerEngine()).toBeUndefined();
-  const now = Date.now() + 10_000;
-  vi.spyOn(Date, "now").mockReturnValue(now);
+  clock.mockReturnValue(11_000);
   expect(await fresh.containerEngine()).toBe("docker");
-  vi.restoreAllMocks();
-  vi.unstubAllEnvs();
 });
 if (engine !== "runc")
   console.warn(`SKIPPED: containers by runc: runc and root are needed; here is ${engine ?? "neither"}.`);

@@ -73,7 +73,7 @@ export class Scheduler extends DurableObject {
     await this.#look();
   }
 
-  /** The clock was set, or the machine has slept; `was`: what time it would be. An alarm rings by what was left of it before. */
+  /** See cli/dev/clock-watch.ts. `was`: what time it would be. */
   clockWasSet(was: number): void {
     this.#latest.note(was);
     this.#write((now) => this.#alarm.by(now));
