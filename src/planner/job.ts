@@ -121,14 +121,11 @@ export function match(template: Path, path: Path): Record<string, string> | unde
   if (template.length !== path.length) return undefined;
   // A pointer to it would be one to the whole.
   if (path.length === 1 && path[0] === "") return undefined;
+  if (template.some((part, at) => part !== path[at] && !isParameter(part))) return undefined;
   const params = Object.create(null) as Record<string, string>;
   for (const [at, part] of template.entries()) {
-    const actual = path[at] as string;
-    if (!isParameter(part)) {
-      if (part !== actual) return undefined;
-      continue;
-    }
-    const name = part.slice(1);
+    if (!isParameter(part)) continue;
+    const [name, actual] = [part.slice(1), path[at] as string];
     if (Object.hasOwn(params, name) && params[name] !== actual) return undefined;
     params[name] = actual;
   }

@@ -24,7 +24,7 @@ export type Problem = {
   readonly trace?: boolean;
 };
 
-export const DEFAULT_LIMITS = { tries: 200_000, steps: 10_000, expansion: 32 } as const;
+export const DEFAULT_LIMITS = { tries: 200_000, steps: 50_000, expansion: 32 } as const;
 
 export type Step = {
   readonly id: number;
@@ -86,10 +86,17 @@ export async function planAsync(problem: Problem): Promise<Plan> {
 
 const ANSWERS_A_TURN = 256;
 
-type Progress = { readonly whole: Whole; readonly moves: Move[]; bound: Bound | undefined; trimmed: boolean };
+type Progress = {
+  readonly whole: Whole;
+  readonly moves: Move[];
+  /** Steps of its moves. */
+  taken: number;
+  bound: Bound | undefined;
+  trimmed: boolean;
+};
 
 function begin(state: Value): Progress {
-  return { whole: new Whole(state), moves: [], bound: undefined, trimmed: true };
+  return { whole: new Whole(state), moves: [], taken: 0, bound: undefined, trimmed: true };
 }
 
 function* compute({ state, target, jobs, limits, trace }: Problem): Computation<Plan> {
@@ -111,8 +118,9 @@ function* compute({ state, target, jobs, limits, trace }: Problem): Computation<
   let best = begin(state);
   const groups = yield* planApart(best, ports);
   let unmet = unmetIn(best.whole.value, target);
-  // Only compound jobs reach from one group to another.
-  if (unmet.length > 0 && groups > 1 && compiled.some(({ isCompound }) => isCompound)) {
+  // Only compound jobs reach from one group to another. What has too many steps apart is not searched as a whole: that is far more work.
+  const mayHelp = groups > 1 && best.bound?.name !== "steps" && compiled.some(({ isCompound }) => isCompound);
+  if (unmet.length > 0 && mayHelp) {
     const joint = begin(state);
     yield* advance(joint, { goals: goalsOf(target, state), at: [] }, ports);
     const left = unmetIn(joint.whole.value, target);
@@ -152,14 +160,14 @@ function* advance(
   if (goals.every((goal) => isMet(goal, from))) return;
   const { budget } = ports.domain;
   const before = budget.tries;
-  const taken = progress.moves.reduce((sum, { steps }) => sum + steps.length, 0);
-  const found = yield* search(from, goals, { ...ports, taken });
+  const found = yield* search(from, goals, { ...ports, taken: progress.taken });
   const cost = budget.tries - before;
   progress.bound = found.bound ?? progress.bound;
   const reached = goals.filter((goal) => !found.unmet.includes(goal));
   const { moves, state, all } = yield* trim(found, { from, goals: reached, cost }, ports);
   progress.whole.take(state);
   progress.moves.push(...moves);
+  progress.taken += moves.reduce((sum, { steps }) => sum + steps.length, 0);
   progress.trimmed &&= all;
 }
 

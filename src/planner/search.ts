@@ -63,6 +63,9 @@ export function* search(state: State, goals: readonly Goal[], ports: SearchPorts
   let nearest = root;
   let bound: Bound | undefined;
   let nodes = 1;
+  if (unmet.length > 0 && taken >= budget.maxSteps) {
+    return { moves: [], state, unmet, bound: { name: "steps", limit: budget.maxSteps } };
+  }
   const seen = new Set([keyOf(root.print)]);
   const open = new Queue<Node>(precedes);
   open.push(root);
