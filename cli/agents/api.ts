@@ -1,11 +1,16 @@
 /** Agents over HTTP: what they are at, what is wanted of them, and what happens to them as it happens. */
 import { SwitchyardError } from "../../src/core/errors.ts";
 import { parseJsonText } from "../../src/core/json.ts";
-import type { AgentPlanView, AgentSeekView, AgentStatusView } from "../../src/registry/builtins/agent-functions.ts";
+import type {
+  AgentDirectedView,
+  AgentPlanView,
+  AgentSeekView,
+  AgentStatusView,
+} from "../../src/registry/builtins/agent-functions.ts";
 import { parseAnswer, type Client } from "../client.ts";
 import { followEvents } from "../follow-events.ts";
 
-export type { AgentPlanView, AgentSeekView, AgentStatusView };
+export type { AgentDirectedView, AgentPlanView, AgentSeekView, AgentStatusView };
 export type AgentEvent = { type: string; seq: number; at: number; [key: string]: unknown };
 
 function routeOf(name: string, what: string): string {

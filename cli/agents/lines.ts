@@ -1,6 +1,6 @@
 /** What happens to agents, as lines for people. */
 import { renderTable } from "../render/table.ts";
-import type { AgentEvent, AgentStatusView } from "./api.ts";
+import type { AgentEvent, AgentDirectedView } from "./api.ts";
 
 type Patch = { path: string; value?: unknown };
 
@@ -36,13 +36,12 @@ function patchText(patch: Patch): string {
   return "value" in patch ? `${patch.path || "/"} = ${JSON.stringify(patch.value)}` : `${patch.path || "/"} is gone`;
 }
 
-export function statusText(status: AgentStatusView): string {
-  const { phase, reason, target, state, next_at: next, unmet, plan, sensor_error: silent } = status;
-  const lines = [
-    `phase   ${phase}${reason === null ? "" : `: ${reason}`}`,
-    `target  ${JSON.stringify(target)}`,
-    `state   ${JSON.stringify(state)}`,
-  ];
+/** Whoever may not look at it has no details of it. */
+export function statusText(status: AgentDirectedView): string {
+  const { phase, reason, target, state, next_at: next, unmet = [], plan, sensor_error: silent } = status;
+  const lines = [`phase   ${phase}${reason == null ? "" : `: ${reason}`}`];
+  if (target !== undefined) lines.push(`target  ${JSON.stringify(target)}`);
+  if (state !== undefined) lines.push(`state   ${JSON.stringify(state)}`);
   if (next !== null) lines.push(`next    ${next}`);
   if (silent !== undefined) lines.push(`sensor  ${silent.code}: ${silent.detail}`);
   for (const { path, wanted, is } of unmet) {
@@ -50,7 +49,7 @@ export function statusText(status: AgentStatusView): string {
       `unmet   ${path || "/"}: wanted ${JSON.stringify(wanted) ?? "nothing"}, is ${JSON.stringify(is) ?? "nothing"}`,
     );
   }
-  if (plan === null) return lines.join("\n");
+  if (plan == null) return lines.join("\n");
   const rows = plan.steps.map((step) => [
     step.id + 1,
     step.description,

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import { parseJsonText } from "../../src/core/json.ts";
-import { askAgent, readStatus, type AgentStatusView } from "../agents/api.ts";
+import { askAgent, readStatus, type AgentDirectedView } from "../agents/api.ts";
 import { statusText } from "../agents/lines.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
 
@@ -40,7 +40,7 @@ export const command: CommandModule = {
   },
 };
 
-function print({ globals, output }: Context, status: AgentStatusView): void {
+function print({ globals, output }: Context, status: AgentDirectedView): void {
   if (globals.json) output.value(status);
   else output.data(statusText(status));
 }

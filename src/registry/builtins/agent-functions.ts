@@ -3,12 +3,11 @@
  * come in as a port. Whoever sets an agent a target, or tells it what is, borrows its rights: it must have them itself.
  */
 import * as v from "valibot";
-import { SwitchyardError } from "../../core/errors.ts";
 import { AGENT_PHASES, STEP_STATUSES } from "../../model/agent-states.ts";
 import { NameSchema } from "../../model/names.ts";
 import type { Principal } from "../../model/principal.ts";
 import type { TriggerHandle } from "../../model/triggers.ts";
-import { assertWithinRights } from "../../model/within-rights.ts";
+import { directed, mayLook, rowOf } from "./directed.ts";
 import type { WiredFunction } from "./execution-functions.ts";
 import { parseInput } from "./parse-input.ts";
 
@@ -56,20 +55,26 @@ const planOutput = v.strictObject({
 });
 export type AgentPlanView = v.InferOutput<typeof planOutput>;
 
-const statusOutput = v.strictObject({
+/** What whoever directs an agent is told of it, though they may not look at it: how far it is, and nothing that it knows. */
+const progressOutput = v.strictObject({
   name: v.string(),
   active: v.boolean(),
   phase: v.picklist(AGENT_PHASES),
-  reason: nullableText,
   since: nullableText,
   /** When it tries again by itself. */
   next_at: nullableText,
-  /** null: none was set. */
-  target: v.unknown(),
-  state: v.unknown(),
   /** How often a target was set. */
   seek: v.number(),
   failures: v.number(),
+  /** The seq of the last event. */
+  event: v.number(),
+});
+
+const details = v.strictObject({
+  reason: nullableText,
+  /** null: none was set. */
+  target: v.unknown(),
+  state: v.unknown(),
   unmet: unmetSchema,
   /** Of the sensors that were read last: why one told nothing. */
   sensor_error: v.exactOptional(failure),
@@ -88,10 +93,13 @@ const statusOutput = v.strictObject({
       ),
     }),
   ),
-  /** The seq of the last event. */
-  event: v.number(),
 });
+const statusOutput = v.strictObject({ ...progressOutput.entries, ...details.entries });
 export type AgentStatusView = v.InferOutput<typeof statusOutput>;
+
+/** With the details for who may look. */
+const directedOutput = v.strictObject({ ...progressOutput.entries, ...v.partial(details).entries });
+export type AgentDirectedView = v.InferOutput<typeof directedOutput>;
 
 /** `active` false: nothing is started for it until the row says otherwise. */
 const seekOutput = v.strictObject({ name: v.string(), seek: v.number(), event: v.number(), active: v.boolean() });
@@ -110,8 +118,6 @@ export type AgentPorts = {
   };
 };
 
-type Registry = Parameters<WiredFunction["run"]>[1]["registry"];
-
 export const AGENT_FUNCTIONS: readonly WiredFunction[] = [
   {
     name: "plan_agent",
@@ -121,7 +127,7 @@ export const AGENT_FUNCTIONS: readonly WiredFunction[] = [
     output: () => planOutput,
     async run(name, { input, ports, registry }) {
       const { name: agent, target, trace } = parseInput(planInput, input, name);
-      return ports.agents.plan(await rowOf(agent, registry), { target, trace });
+      return ports.agents.plan(await rowOf("agent", agent, registry), { target, trace });
     },
   },
   {
@@ -132,7 +138,7 @@ export const AGENT_FUNCTIONS: readonly WiredFunction[] = [
     output: () => statusOutput,
     async run(name, { input, ports, registry }) {
       const { name: agent } = parseInput(nameInput, input, name);
-      return ports.agents.status(await rowOf(agent, registry));
+      return ports.agents.status(await rowOf("agent", agent, registry));
     },
   },
   {
@@ -144,7 +150,7 @@ export const AGENT_FUNCTIONS: readonly WiredFunction[] = [
     output: () => seekOutput,
     async run(name, { input, principal, ports, registry }) {
       const { name: agent, target, cancel } = parseInput(seekInput, input, name);
-      return ports.agents.seek(await directed(agent, principal, registry), { target, cancel });
+      return ports.agents.seek(await directed("agent", agent, { principal, registry }), { target, cancel });
     },
   },
   {
@@ -152,10 +158,11 @@ export const AGENT_FUNCTIONS: readonly WiredFunction[] = [
     description: "Lets an agent start nothing more until it is set a target again.",
     scope: "ops:invoke",
     input: () => stopInput,
-    output: () => statusOutput,
+    output: () => directedOutput,
     async run(name, { input, principal, ports, registry }) {
       const { name: agent, cancel } = parseInput(stopInput, input, name);
-      return ports.agents.stop(await directed(agent, principal, registry), { cancel });
+      const row = await directed("agent", agent, { principal, registry });
+      return shownTo(principal, await ports.agents.stop(row, { cancel }));
     },
   },
   {
@@ -163,29 +170,17 @@ export const AGENT_FUNCTIONS: readonly WiredFunction[] = [
     description: "Tells an agent what is at a place of its state; without a value, that nothing is there.",
     scope: "ops:invoke",
     input: () => senseInput,
-    output: () => statusOutput,
+    output: () => directedOutput,
     async run(name, { input, principal, ports, registry }) {
       const { name: agent, path, value } = parseInput(senseInput, input, name);
-      return ports.agents.sense(
-        await directed(agent, principal, registry),
-        value === undefined ? { path } : { path, value },
-      );
+      const row = await directed("agent", agent, { principal, registry });
+      return shownTo(principal, await ports.agents.sense(row, value === undefined ? { path } : { path, value }));
     },
   },
 ];
 
-async function rowOf(name: string, registry: Registry): Promise<Row> {
-  const row = await registry.trigger("agent", name);
-  if (row !== undefined) return row;
-  throw new SwitchyardError(
-    "entity_not_found",
-    `Cannot find the agent "${name}": it must be registered; there is none of that name`,
-    { hint: "opctl get agents" },
-  );
-}
-
-async function directed(name: string, principal: Principal, registry: Registry): Promise<Row> {
-  const row = await rowOf(name, registry);
-  assertWithinRights(principal, { ...row, secrets: [] }, { kind: "agent", what: "direct the" });
-  return row;
+function shownTo(principal: Principal, status: AgentStatusView): AgentDirectedView {
+  if (mayLook(principal)) return status;
+  const { name, active, phase, since, next_at, seek, failures, event } = status;
+  return { name, active, phase, since, next_at, seek, failures, event };
 }

@@ -8,7 +8,7 @@ import { NameSchema } from "../../model/names.ts";
 import { allows, type Principal } from "../../model/principal.ts";
 import { REPLICA_PHASES, REPLICA_STATUSES, VIAS } from "../../model/services.ts";
 import { triggerPrincipalId, type TriggerHandle } from "../../model/triggers.ts";
-import { assertWithinRights } from "../../model/within-rights.ts";
+import { directed, mayLook, rowOf } from "./directed.ts";
 import type { WiredFunction } from "./execution-functions.ts";
 import { parseInput } from "./parse-input.ts";
 
@@ -187,7 +187,7 @@ export const SERVICE_FUNCTIONS: readonly WiredFunction[] = [
     output: () => statusOutput,
     async run(name, { input, ports, registry }) {
       const { name: service } = parseInput(nameInput, input, name);
-      return ports.services.status(await rowOf(service, registry));
+      return ports.services.status(await rowOf("service", service, registry));
     },
   },
   {
@@ -198,7 +198,7 @@ export const SERVICE_FUNCTIONS: readonly WiredFunction[] = [
     output: () => progressOutput,
     async run(name, { input, principal, ports, registry }) {
       const { name: service } = parseInput(nameInput, input, name);
-      return progressOf(await ports.services.status(await directed(service, principal, registry)));
+      return progressOf(await ports.services.status(await directed("service", service, { principal, registry })));
     },
   },
   ...COMMANDS.map(([name, command, description]): WiredFunction => ({
@@ -209,7 +209,7 @@ export const SERVICE_FUNCTIONS: readonly WiredFunction[] = [
     output: () => directedOutput,
     async run(_name, { input, principal, ports, registry }) {
       const { name: service } = parseInput(nameInput, input, name);
-      const row = await directed(service, principal, registry);
+      const row = await directed("service", service, { principal, registry });
       return shownTo(principal, await ports.services.command(row, { do: command }));
     },
   })),
@@ -222,7 +222,7 @@ export const SERVICE_FUNCTIONS: readonly WiredFunction[] = [
     output: () => directedOutput,
     async run(name, { input, principal, ports, registry }) {
       const { name: service, replicas } = parseInput(scaleInput, input, name);
-      const row = await directed(service, principal, registry);
+      const row = await directed("service", service, { principal, registry });
       return shownTo(principal, await ports.services.command(row, { do: "scale", replicas }));
     },
   },
@@ -234,7 +234,7 @@ export const SERVICE_FUNCTIONS: readonly WiredFunction[] = [
     output: () => reportOutput,
     async run(name, { input, principal, ports, registry }) {
       const step = parseInput(startInput, input, name);
-      const row = await directed(step.service, principal, registry);
+      const row = await directed("service", step.service, { principal, registry });
       return reportTo(principal, row)(await ports.services.start(row, step));
     },
   },
@@ -258,17 +258,12 @@ export const SERVICE_FUNCTIONS: readonly WiredFunction[] = [
     output: () => observeOutput,
     async run(name, { input, principal, ports, registry }) {
       const step = parseInput(observeInput, input, name);
-      const row = await directed(step.service, principal, registry);
+      const row = await directed("service", step.service, { principal, registry });
       const reports = await ports.services.observe(row, step);
       return { replicas: reports.map(reportTo(principal, row)) };
     },
   },
 ];
-
-/** Directing a service takes less than looking at it. */
-function mayLook(principal: Principal): boolean {
-  return allows(principal, "registry:read");
-}
 
 function shownTo(principal: Principal, status: ServiceStatusView): ServiceDirectedView {
   return mayLook(principal) ? status : progressOf(status);
@@ -285,28 +280,12 @@ function reportTo(principal: Principal, { name }: Row): (report: ReplicaReportVi
   return (report) => (isForIt ? report : { ...report, address: null, ended: null, lines: [] });
 }
 
-async function rowOf(name: string, registry: Registry): Promise<Row> {
-  const row = await registry.trigger("service", name);
-  if (row !== undefined) return row;
-  throw new SwitchyardError(
-    "entity_not_found",
-    `Cannot find the service "${name}": it must be registered; there is none of that name`,
-    { hint: "opctl get services" },
-  );
-}
-
-async function directed(name: string, principal: Principal, registry: Registry): Promise<Row> {
-  const row = await rowOf(name, registry);
-  assertWithinRights(principal, { ...row, secrets: [] }, { kind: "service", what: "direct the" });
-  return row;
-}
-
 /**
  * What is stopped may be one that its controller does not know, so nobody can say whether it is this service's: it is for the service
  * itself, and for who may do all.
  */
 async function stopping(name: string, principal: Principal, registry: Registry): Promise<Row> {
-  const row = await rowOf(name, registry);
+  const row = await rowOf("service", name, registry);
   if (principal.id === triggerPrincipalId("service", name) || allows(principal, "admin")) return row;
   throw new SwitchyardError(
     "forbidden",
