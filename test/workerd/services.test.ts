@@ -1044,5 +1044,9 @@ describe("who watches", () => {
     const world = new TestWorld({}, BRIEF);
     await world.status();
     expect(JSON.parse(await world.stub.watch(0, 0))).toEqual([]);
+    // Also where the clock is put back meanwhile.
+    const watching = world.stub.watch(0, 50);
+    clock.now -= HOUR;
+    expect(JSON.parse(await watching)).toEqual([]);
   });
 });
