@@ -268,7 +268,7 @@ export class Errands {
    */
   #stopStray({ replica, place, address }: ReplicaReport, environment: string): void {
     const now = Date.now();
-    for (const [name, at] of this.#strays) if (now - at >= STRAYS_MS) this.#strays.delete(name);
+    for (const [name, at] of this.#strays) if (Math.abs(now - at) >= STRAYS_MS) this.#strays.delete(name);
     if (this.#strays.has(replica) || this.#strays.size >= STRAYS_AT_ONCE) return;
     this.#strays.set(replica, now);
     const head = this.#deps.store.head();

@@ -727,6 +727,25 @@ describe("a clock that is put back", () => {
     await world.pass(10 * SECOND);
     expect(await world.phases()).toEqual([]);
   });
+
+  it("has what comes back of a deleted service stopped as soon as ever", async () => {
+    const world = new TestWorld({}, "always_on");
+    await world.changed();
+    const [kept] = world.running();
+    const runner = world.runners.get(kept?.place ?? "");
+    const entry = runner?.get(kept?.replica ?? "");
+    world.row = undefined;
+    await world.changed();
+    await world.pass(10 * SECOND);
+    expect(await world.stub.status()).toBeUndefined();
+    for (const byMs of [0, -HOUR]) {
+      clock.now += byMs;
+      if (kept === undefined || entry === undefined) throw new TypeError("it must run");
+      runner?.set(kept.replica, entry);
+      await world.reported(kept.place, [kept]);
+      expect(world.running()).toEqual([]);
+    }
+  });
 });
 
 describe("a requirement", () => {
@@ -1025,5 +1044,9 @@ describe("who watches", () => {
     const world = new TestWorld({}, BRIEF);
     await world.status();
     expect(JSON.parse(await world.stub.watch(0, 0))).toEqual([]);
+    // Also where the clock is put back meanwhile.
+    const watching = world.stub.watch(0, 50);
+    clock.now -= HOUR;
+    expect(JSON.parse(await watching)).toEqual([]);
   });
 });
