@@ -119,7 +119,9 @@ export class Ledger {
     const loops = isLooping(crashes) ? `; that was ${crashes.failures} times in a row` : "";
     this.#store.tell(now, `a start failed: ${failure.reason}${loops}; it tries again in ${crashes.nextAt - now} ms`);
     const nudged = head.nudged && !isLooping(crashes);
-    return this.#store.setHead({ ...head, crashes, nudged });
+    // Whoever deployed it waits no longer; it idles from here on, not since the last request, which may be long ago.
+    const idleSince = head.nudged && !nudged ? now : head.idleSince;
+    return this.#store.setHead({ ...head, crashes, nudged, idleSince });
   }
 
   /** A replica that has begun. */

@@ -107,6 +107,8 @@ export class ServiceObject extends DurableObject<unknown> {
     const failed = this.#store.head() === undefined ? await this.#rows.look() : undefined;
     if (failed !== undefined) return JSON.stringify({ kind: "refused", error: failed } satisfies AcquireAnswer);
     this.#heard(order);
+    // Also one that is refused is a request.
+    if (this.#head().idleSince !== null) this.#write(() => this.#store.setHead({ ...this.#head(), idleSince: null }));
     const crashes = hurried(this.#store.head()?.crashes ?? NO_CRASHES, Date.now());
     if (crashes !== undefined) this.#write(() => this.#store.setHead({ ...this.#head(), crashes }));
     let answer = this.#answer(order.holder);
@@ -237,7 +239,6 @@ export class ServiceObject extends DurableObject<unknown> {
         leased.map(({ replica }) => replica),
         now,
       );
-      if (head.idleSince !== null) this.#write(() => this.#store.setHead({ ...head, idleSince: null }));
       return { kind: "lease", ttlMs: LEASE_TTL_MS, replicas: leased.map((each) => this.#refTo(each)) };
     }
     const error = refusalOf(head, { isStarting: replicas.some(({ phase }) => phase === "starting"), now });

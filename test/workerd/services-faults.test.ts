@@ -128,6 +128,39 @@ describe("a revision that cannot start", () => {
   });
 });
 
+describe("a service that cannot start, after a long time cold", () => {
+  async function longCold(): Promise<TestWorld> {
+    const world = new TestWorld({}, idling(60));
+    await world.changed();
+    await world.pass(10 * MINUTE);
+    world.ends.push(...Array.from({ length: 50 }, () => "exit code 1"));
+    return world;
+  }
+
+  it("idles from when the one that deployed it was told so, and is tried until then", async () => {
+    const world = await longCold();
+    await world.command({ do: "deploy" });
+    await world.pass(45 * SECOND);
+    const { state, crashes } = await world.status();
+    expect([state, crashes.looping]).toEqual(["hot", true]);
+    await world.pass(MINUTE);
+    expect(await world.status()).toMatchObject({ state: "cold", replicas: [] });
+  });
+
+  it("idles from the last request on, though it was refused", async () => {
+    const world = await longCold();
+    const waits = world.acquire();
+    await world.pass(30 * SECOND);
+    expect(await waits).toMatchObject({ kind: "refused", error: { code: "service_crash_looping" } });
+    expect((await world.status()).state).toBe("hot");
+    expect(await world.acquire()).toMatchObject({ kind: "refused" });
+    await world.pass(45 * SECOND);
+    expect((await world.status()).state).toBe("hot");
+    await world.pass(MINUTE);
+    expect((await world.status()).state).toBe("cold");
+  });
+});
+
 describe("a replica that dies", () => {
   it("exactly while it is being stopped is gone, and that is no failure", async () => {
     const world = new TestWorld({}, BRIEF);
