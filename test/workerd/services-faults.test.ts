@@ -128,15 +128,15 @@ describe("a revision that cannot start", () => {
   });
 });
 
-describe("a service that cannot start, after a long time cold", () => {
-  async function longCold(): Promise<TestWorld> {
-    const world = new TestWorld({}, idling(60));
-    await world.changed();
-    await world.pass(10 * MINUTE);
-    world.ends.push(...Array.from({ length: 50 }, () => "exit code 1"));
-    return world;
-  }
+async function longCold(): Promise<TestWorld> {
+  const world = new TestWorld({}, idling(60));
+  await world.changed();
+  await world.pass(10 * MINUTE);
+  world.ends.push(...Array.from({ length: 50 }, () => "exit code 1"));
+  return world;
+}
 
+describe("a service that cannot start, after a long time cold", () => {
   it("idles from when the one that deployed it was told so, and is tried until then", async () => {
     const world = await longCold();
     await world.command({ do: "deploy" });
