@@ -141,7 +141,7 @@ export async function main(words: readonly string[]): Promise<void> {
     const error =
       thrown instanceof CommanderError
         ? await usageError(thrown, words, program)
-        : await nearer(toSwitchyardError(thrown));
+        : await nearer(toSwitchyardError(thrown), words);
     output.problem(error.code === "usage" && error.hint === undefined ? withHelp(error, words, program) : error);
     if (process.env["SWITCHYARD_DEBUG"] && thrown instanceof Error)
       output.say((await import("node:util")).inspect(thrown));
@@ -149,8 +149,9 @@ export async function main(words: readonly string[]): Promise<void> {
   }
 }
 
-/** Names of rows are mistyped as well. */
-async function nearer(error: SwitchyardError): Promise<SwitchyardError> {
+/** Names of rows are mistyped as well, and a text that looks like a number is read as one. */
+async function nearer(error: SwitchyardError, words: readonly string[]): Promise<SwitchyardError> {
+  if (error.code === "definition_invalid") return (await import("./settings.ts")).withTextHint(error, words);
   if (error.code !== "entity_not_found" && error.code !== "operation_not_found") return error;
   return (await import("./nearest.ts")).withNearest(error);
 }
@@ -170,15 +171,37 @@ async function usageError(
   program: Command | undefined,
 ): Promise<SwitchyardError> {
   // `opctl token` alone: commander has shown the help, and has no message of its own.
-  const text = error.code === "commander.help" ? "a word is missing after the command" : error.message;
+  const text =
+    error.code === "commander.help"
+      ? "a word is missing after the command"
+      : ((error.code === "commander.missingMandatoryOptionValue" ? unknownOption(words, program) : undefined) ??
+        error.message);
   const [message = "", ...rest] = text.replace(/^error: /, "").split("\n");
   const hints = rest.map((line) => line.replace(/^\((.*)\)$/, "$1"));
+  if (error.code === "commander.unknownCommand" && words.includes("watch"))
+    hints.push(
+      "What is watched comes first: opctl watch service NAME, opctl watch agent NAME; opctl logs ID --follow for an execution.",
+    );
   if (message === "missing required argument 'name'") hints.push(...(await kindFirst(words)));
   if (message === "missing required argument 'id'")
     hints.push(`\`opctl get ${words.includes("artifact") ? "artifacts" : "executions"}\` lists the ids.`);
   return new SwitchyardError("usage", `Cannot read the command line: ${message}`, {
     hint: [...hints, helpOf(words, program)].join(" "),
   });
+}
+
+/** commander tells a missing option first, which may be one that was misspelt. */
+function unknownOption(words: readonly string[], program: Command | undefined): string | undefined {
+  const at = words.findIndex((word) => Object.hasOwn(COMMANDS, word));
+  const outer = program?.commands.find((each) => each.name() === words[at]);
+  const inner = outer?.commands.find((each) => each.name() === words[at + 1]);
+  const known = [program, outer, inner].flatMap((command) => command?.options.map(({ long }) => long ?? "") ?? []);
+  const wrong = words
+    .map((word) => word.split("=")[0] ?? "")
+    .find((word) => /^--\w/.test(word) && !known.includes(word));
+  if (wrong === undefined) return undefined;
+  const near = didYouMean(wrong, known);
+  return `unknown option '${wrong}'${near === undefined ? "" : `\n(Did you mean ${near}?)`}`;
 }
 
 /** `opctl describe echo`: the kind was forgotten. */

@@ -132,6 +132,11 @@ describe("exit codes", () => {
   test.each([
     [["cal", "x"], 2, "Did you mean call?"],
     [["get", "operatons"], 2, 'Did you mean "operations"?'],
+    [["get", "runners"], 2, "artifact, change, delivery (usage)\nnext:  opctl runner list"],
+    [["get", "exeutions"], 2, 'Did you mean "executions"?'],
+    [["watch", "albums"], 2, "opctl watch service NAME"],
+    [["seek", "counters", "--targets", "{}"], 2, "unknown option '--targets' (usage)\nnext:  Did you mean --target?"],
+    [["seek", "counters"], 2, "required option '-t, --target <json>' not specified"],
     [["get", "operation", "demoo"], 4, 'Did you mean "demo"?'],
     [["call", "nothing"], 4, "operation_not_found"],
     [["get", "operations", "--nonsense"], 2, "opctl help get"],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { KIND_WORDS } from "./kinds.ts";
-import { readSettings } from "./settings.ts";
+import { SwitchyardError } from "../src/core/errors.ts";
+import { readSettings, withTextHint } from "./settings.ts";
 
 const text = KIND_WORDS.operation.text;
 
@@ -21,5 +22,21 @@ describe("readSettings()", () => {
 
   test.each([['output_type={"name":t}'], ["network=[a"], ["timeout_ms:=soon"], ["nothing"]])("refuses %s", (word) => {
     expect(() => readSettings([word], text)).toThrow(expect.objectContaining({ code: "usage" }));
+  });
+});
+
+const hintOf = (pointer: string, detail: string, words: string[]) => {
+  const errors = [{ pointer, keyword: "string", detail }];
+  return withTextHint(new SwitchyardError("definition_invalid", "no", { errors }), words).hint;
+};
+
+describe("withTextHint()", () => {
+  test.each([
+    ["/variables/X", "must be string; it is 1", ["-s", "variables.X=1"], `-s 'variables.X="1"'`],
+    ["/variables/X", "must be string; it is true", ["--set=variables.X=true"], `-s 'variables.X="true"'`],
+    ["/variables/X", "must be string; it is 1", ["-f", "row.yaml"], undefined],
+    ["/timeout_ms", "must be number; it is true", ["-s", "timeout_ms=true"], undefined],
+  ])("%s %s with %j", (pointer, detail, words, hint) => {
+    expect(hintOf(pointer, detail, words)).toBe(hint);
   });
 });

@@ -40,3 +40,16 @@ function readSetting({ key, text, json }: Assignment): unknown {
     });
   }
 }
+
+/** `-s variables.X=1` where a text is wanted: how to write that. */
+export function withTextHint(error: SwitchyardError, words: readonly string[]): SwitchyardError {
+  for (const { pointer, detail } of error.errors ?? []) {
+    const start = `${pointer.slice(1).replaceAll("/", ".")}=`;
+    const word = words.map((each) => each.replace(/^(?:--set=|-s(?=.))/, "")).find((each) => each.startsWith(start));
+    if (word === undefined || !/^must be string; it is (?:true|false|-?\d)/.test(detail)) continue;
+    const { errors = [] } = error;
+    const hint = `-s '${start}${JSON.stringify(word.slice(start.length))}'`;
+    return new SwitchyardError(error.code, error.message, { hint, errors, cause: error });
+  }
+  return error;
+}

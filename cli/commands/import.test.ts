@@ -158,7 +158,7 @@ describe("opctl import openapi", () => {
   test("refuses a file that is not there", async () => {
     const run = await fake.opctl("import", "openapi", "nothing.yaml");
     expect(run.code).toBe(2);
-    expect(run.stderr).toContain('Cannot read "nothing.yaml": it must be a file that can be read');
+    expect(run.stderr).toContain('Cannot read "nothing.yaml": there must be such a file; it is missing');
   });
 
   test("completes its word, its options and the names that they take", async () => {

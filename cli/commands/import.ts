@@ -90,6 +90,11 @@ async function open(source: string): Promise<Documents> {
     return openDocuments(readFileSync(source, "utf8"), source, path.dirname(source));
   } catch (cause) {
     if (cause instanceof SwitchyardError) throw cause;
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
+      throw new SwitchyardError("usage", `Cannot read "${source}": there must be such a file; it is missing`, {
+        cause,
+      });
+    }
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new SwitchyardError("usage", `Cannot read "${source}": it must be a file that can be read; ${reason}`, {
       cause,

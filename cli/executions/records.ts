@@ -42,9 +42,14 @@ export function parseAnyKind(word: string, verb: string): AnyKind {
       hint: id === "ar_" ? `opctl artifact get ${lower}` : `opctl ${verb} ${kind} ${lower}`,
     });
   }
-  const near = didYouMean(lower, ALL_KIND_WORDS);
-  if (near === undefined || !Object.hasOwn(RECORD_WORDS, near)) return { entry: parseKind(word) };
+  const spelling = lower.replaceAll("_", "-");
+  if (KIND_SPELLINGS.includes(spelling)) return { entry: parseKind(word) };
+  const near = didYouMean(spelling, ALL_KIND_WORDS);
   throw new SwitchyardError("usage", `Cannot read the kind "${word}": it must be one of ${ALL_KIND_NAMES.join(", ")}`, {
-    hint: `Did you mean "${near}"?`,
+    hint: /^runners?$/.test(lower)
+      ? "opctl runner list --environment NAME"
+      : near === undefined
+        ? "Singular and plural both work."
+        : `Did you mean "${near}"?`,
   });
 }

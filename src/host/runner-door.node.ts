@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { Cancellation } from "../core/cancellation.ts";
-import { SwitchyardError } from "../core/errors.ts";
+import { isErrorCode, SwitchyardError } from "../core/errors.ts";
 import { joinFrame } from "../model/frame.ts";
 import type { ReplicaReport } from "../model/services.ts";
 import { KeptResults } from "./_kept-results.ts";
@@ -150,7 +150,13 @@ class Door implements RunnerDoor {
           new SwitchyardError(
             outdated ? "host_outdated" : code === CLOSE.refused.code ? "bad_request" : "entity_exists",
             `Cannot run for "${environment}": the platform closed the connection; it says: ${reason}`,
-            outdated ? { hint: "npm i -g switchyard@latest" } : { hint: "opctl environment check shows the runners" },
+            {
+              hint: outdated
+                ? "npm i -g switchyard@latest"
+                : code === CLOSE.name_taken.code
+                  ? `--name NAME; opctl runner list --environment ${environment} shows the names that are taken`
+                  : `opctl runner list --environment ${environment} shows the runners`,
+            },
           ),
         );
       }
@@ -365,13 +371,11 @@ class Door implements RunnerDoor {
       });
       const problem = (await response.json()) as { code?: string; detail?: string; hint?: string };
       // 426 says that all is well but the upgrade; a token may be renewed only by a person.
-      if (![401, 403, 404, 409, 422].includes(response.status)) {
+      if (![400, 401, 403, 404, 409, 422].includes(response.status)) {
         return undefined;
       }
-      const { detail = `the platform answered ${response.status}`, hint } = problem;
-      const code =
-        response.status === 404 ? "entity_not_found" : response.status === 401 ? "unauthenticated" : "forbidden";
-      return new SwitchyardError(code, detail, hint === undefined ? {} : { hint });
+      const { code, detail = `the platform answered ${response.status}`, hint } = problem;
+      return new SwitchyardError(isErrorCode(code) ? code : "forbidden", detail, hint === undefined ? {} : { hint });
     } catch {
       return undefined;
     }

@@ -49,6 +49,16 @@ const fence = v.pipe(v.string(), v.regex(FENCE));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const word = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, "must be letters, digits, dots, dashes"));
 
+/** What to type where no runner takes some work. `beside`: there are others, whose names a new one cannot have. `allow`: what that work takes. */
+export function startHint(environment: string, { beside, allow }: { beside: boolean; allow?: string }): string {
+  const name = beside ? " --name NAME" : "";
+  const allowed = allow === undefined ? "" : ` --allow '${allow}'`;
+  const start = `opctl runner start --environment ${environment}${name}${allowed}, on a machine that has what it needs`;
+  return beside
+    ? `${start}; NAME: one that no runner there has. Or start again one of those, with what it lacks`
+    : start;
+}
+
 /** A job that a runner has: which call it is of. */
 const JobSchema = v.object({
   fence,

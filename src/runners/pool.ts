@@ -23,6 +23,7 @@ import {
   type Parcel,
   type PoolOrder,
   type PoolStatus,
+  startHint,
 } from "../model/runner-protocol.ts";
 import { Runner, type Answer, type Job, type Settle, type Socket } from "./_runner.ts";
 import { isInDoubt, judgeHello, leaseOf, mayTake, misfit, pick, whyNobody, type Candidate } from "./_decide.ts";
@@ -470,10 +471,11 @@ export class Pool {
   }
 
   #nobody(order: PoolOrder): Outcome {
+    const candidates = this.#candidates("");
     return this.#unstarted(
       "environment_unavailable",
-      whyNobody(this.#candidates(""), order),
-      `opctl runner start --environment ${this.#deps.environment}, on a machine that has what it needs`,
+      whyNobody(candidates, order),
+      startHint(this.#deps.environment, { beside: candidates.length > 0 }),
     );
   }
 

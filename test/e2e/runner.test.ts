@@ -101,7 +101,7 @@ describe("the routes of runners", () => {
     ["/runners/rack-1/connect", "ops:invoke", 403],
     ["/runners/rack-1/connect", "admin", 426],
     ["/runners/rack-9/connect", "admin", 404],
-    ["/runners/inline/connect", "admin", 422],
+    ["/runners/inline/connect", "admin", 400],
     ["/runners/rack-1", "runner:rack-1", 403],
     ["/runners/rack-1", "registry:read", 200],
   ])("GET %s with %s answers %i", async (route, scope, status) => {
@@ -185,6 +185,9 @@ describe.skipIf(!hasHost)("opctl runner start", () => {
     await install(dev, "slow", slow, { environment: "rack-1" });
     const { child, said } = start(["--environment", "rack-1", "--name", "desk-3"]);
     await until("it connects", () => said().includes("connected to rack-1"));
+    const same = start(["--environment", "rack-1", "--name", "desk-3"]);
+    expect(await exit(same.child)).toBe(5);
+    expect(same.said()).toContain("--name NAME; opctl runner list --environment rack-1 shows");
     const call = dev.call("slow", {});
     await until("it works", async () => {
       const list = await dev.opctl(["runner", "list", "--environment", "rack-1"]);
@@ -236,6 +239,7 @@ describe.skipIf(!hasHost)("opctl runner start", () => {
   test.each([
     ["a token of no right", { SWITCHYARD_TOKEN: "sy_aaaaaaaaaaaa_bbbb" }, ["--environment", "rack-1"], 3],
     ["an environment that is not there", {}, ["--environment", "rack-9"], 4],
+    ["an environment of another adapter", {}, ["--environment", "inline"], 2],
     ["an allow-list of no form", {}, ["--environment", "rack-1", "--allow", "everything"], 2],
     ["no slots", {}, ["--environment", "rack-1", "--slots", "0"], 2],
   ])("%s: ends with its exit code", async (_what, env, words, code) => {

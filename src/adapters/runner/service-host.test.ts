@@ -117,17 +117,23 @@ describe("place()", () => {
     expect(await place(order("2"), environment)).toBe("a");
   });
 
-  test.each<[RunnerView[], RegExp]>([
-    [[], /no runner is connected/],
-    [[runner("a", {}, { runs: ["module"] })], /a: it does not run a process \(its --allow says module\)/],
+  test.each<[RunnerView[], RegExp, RegExp]>([
+    [[], /no runner is connected/, /rack-1 --allow 'process:server', on a machine that has what it needs$/],
+    [
+      [runner("a", {}, { runs: ["module"] })],
+      /a: it does not run a process \(its --allow says module\)/,
+      /rack-1 --name NAME --allow 'process:server', .* Or start again one of those/,
+    ],
     [
       [runner("a", {}, { state: "draining" }), runner("b", {}, { state: "lost" })],
       /a: it is draining; b: its connection is lost/,
+      /--name NAME/,
     ],
-  ])("says why none can", async (runners, why) => {
+  ])("says why none can, and what to type", async (runners, why, hint) => {
     await expect(setUp(runners).place(order("r1"), environment)).rejects.toMatchObject({
       code: "environment_unavailable",
       message: expect.stringMatching(why) as string,
+      hint: expect.stringMatching(hint) as string,
     });
   });
 });

@@ -2,7 +2,7 @@
 import { fromErrorData, SwitchyardError } from "../../core/errors.ts";
 import { machineAddressOf } from "../../model/destination.ts";
 import { lacking, type EnvironmentHandle } from "../../model/environment.ts";
-import type { RunnerView } from "../../model/runner-protocol.ts";
+import { startHint, type RunnerView } from "../../model/runner-protocol.ts";
 import type { Exchanged } from "../http/exchange.ts";
 import type { ServiceHost, StartOrder } from "../service-host.ts";
 import { reportOf } from "../service-place.ts";
@@ -200,9 +200,7 @@ function nobody(
   return new SwitchyardError(
     "environment_unavailable",
     `Cannot run "${order.service}" in "${environment.name}": a runner must take it; ${why}`,
-    {
-      hint: `opctl runner start --environment ${environment.name} --allow '${allowWord(order)}', on a machine that has what it needs`,
-    },
+    { hint: startHint(environment.name, { beside: runners.length > 0, allow: allowWord(order) }) },
   );
 }
 

@@ -43,8 +43,9 @@ async function environmentOf(context: RouteContext): Promise<string> {
   }
   if (row.adapter !== "runner") {
     throw new SwitchyardError(
-      "setting_unsupported",
+      "bad_request",
       `Cannot use "${name}" for runners: its adapter must be runner; it is ${row.adapter}`,
+      { hint: "opctl create environment -s name=rack-1 -s adapter=runner" },
     );
   }
   if (!row.active) {
