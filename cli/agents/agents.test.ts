@@ -116,6 +116,12 @@ describe("opctl plan", () => {
     expect(JSON.parse(fake.platform.seen.at(-1)?.body ?? "")).toEqual({ target: { a: 1 }, trace: true });
   });
 
+  test("--why adds nothing where nothing was tried", async () => {
+    fake.platform.answers.set("POST /agents/counters/plan", { ...plan, decisions: [] });
+    const run = await fake.opctl("plan", "counters", "-t", '{"a": 1}', "--why");
+    expect(run.stdout).toBe([...plan.sentences, ...plan.notes, ""].join("\n"));
+  });
+
   test("without --why asks for no more than the plan", async () => {
     fake.platform.answers.set("POST /agents/counters/plan", { ...plan, reached: true });
     const run = await fake.opctl("plan", "counters", "-t", '{"a": 1}');

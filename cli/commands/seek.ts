@@ -55,8 +55,17 @@ async function one(context: Context, name: string, wish: Wish, wait: boolean): P
     progress.end();
   }
   if (end.phase === "waiting") output.say(restsText(name));
+  if (end.phase === "unreachable" || end.phase === "failed") output.say(`What was tried: ${planCommand(name, wish)}`);
   if (end.phase !== "reached") context.exitWith(1);
   if (globals.json) output.value(end);
+}
+
+/** Characters of a target that are worth repeating. */
+const LONGEST_TARGET = 500;
+
+function planCommand(name: string, { target }: Wish): string {
+  const text = JSON.stringify(target).replaceAll("'", String.raw`'\''`);
+  return `opctl plan ${name} --target ${text.length > LONGEST_TARGET ? "…" : `'${text}'`} --why`;
 }
 
 function restsText(name: string): string {

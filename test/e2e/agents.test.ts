@@ -57,6 +57,7 @@ describe("an agent", () => {
   test("says that it cannot, with exit code 1", async () => {
     const { code, stderr } = await dev.opctl(["seek", "counters", "-t", target({ a: -1 }), "--wait"]);
     expect(stderr).toContain("unreachable: no way to /counters/a");
+    expect(stderr).toContain(`opctl plan counters --target '${target({ a: -1 })}' --why`);
     expect(code).toBe(1);
     await dev.opctl(["agent", "stop", "counters"]);
     expect((await status("counters")).phase).toBe("stopped");
