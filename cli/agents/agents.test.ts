@@ -1,5 +1,6 @@
 /** `opctl get agent`, `opctl plan` and `opctl seek` as a person runs them. */
 import { describe, expect, test, vi } from "vitest";
+import { viewOf } from "../testing/fake-executions.ts";
 import { opctlOnFake } from "../testing/opctl-on-fake.ts";
 import { parseTarget, type AgentPlanView, type AgentStatusView } from "./api.ts";
 
@@ -94,6 +95,15 @@ test("opctl agent status says which sensor told nothing", async () => {
   fake.platform.answers.set("GET /agents/counters/status", { ...STATUS, sensor_error: silent });
   const { stdout } = await fake.opctl("agent", "status", "counters");
   expect(stdout).toContain("sensor  handler_failed: /counters/a: it failed");
+});
+
+test("opctl agent status says what holds up a step under way", async () => {
+  const failed = { code: "service_crash_looping", detail: "Cannot start it" } as const;
+  const next = "2026-11-29T18:10:22.000Z";
+  fake.platform.answers.set("GET /agents/counters/status", STATUS);
+  fake.platform.executions.views.set("ex_2", viewOf(2, { attempt: 2, next_attempt_at: next, error: failed }));
+  const { stdout } = await fake.opctl("agent", "status", "counters");
+  expect(stdout).toContain(`\n2. queued, attempt 2, next attempt ${next}, service_crash_looping: Cannot start it\n`);
 });
 
 describe("opctl plan", () => {

@@ -1,6 +1,7 @@
 /** What happens to agents, as lines for people. */
 import { renderTable } from "../render/table.ts";
 import type { AgentEvent, AgentDirectedView } from "./api.ts";
+import type { Attempts } from "./waited-for.ts";
 
 type Patch = { path: string; value?: unknown };
 
@@ -36,8 +37,8 @@ function patchText(patch: Patch): string {
   return "value" in patch ? `${patch.path || "/"} = ${JSON.stringify(patch.value)}` : `${patch.path || "/"} is gone`;
 }
 
-/** Whoever may not look at it has no details of it. */
-export function statusText(status: AgentDirectedView): string {
+/** Whoever may not look at it has no details of it. `attempts`: of the steps under way. */
+export function statusText(status: AgentDirectedView, attempts: Attempts): string {
   const { phase, reason, target, state, next_at: next, unmet = [], plan, sensor_error: silent } = status;
   const lines = [`phase   ${phase}${reason == null ? "" : `: ${reason}`}`];
   if (target !== undefined) lines.push(`target  ${JSON.stringify(target)}`);
@@ -58,5 +59,10 @@ export function statusText(status: AgentDirectedView): string {
     step.execution_id,
     step.error === null ? null : `${step.error.code}: ${step.error.detail}`,
   ]);
-  return `${lines.join("\n")}\nplan ${plan.number}\n${renderTable(["step", "what", "after", "status", "execution_id", "error"], rows, 80)}`;
+  lines.push(
+    `plan ${plan.number}`,
+    renderTable(["step", "what", "after", "status", "execution_id", "error"], rows, 80),
+    ...[...attempts].map(([id, text]) => `${id + 1}. ${text}`),
+  );
+  return lines.join("\n");
 }
