@@ -106,6 +106,23 @@ test("opctl agent status says what holds up a step under way", async () => {
   expect(stdout).toContain(`\n2. queued, attempt 2, next attempt ${next}, service_crash_looping: Cannot start it\n`);
 });
 
+describe("opctl agent stop", () => {
+  const directed = { ...STATUS, plan: undefined };
+  const busy = { ...STATUS, plan: { number: 1, steps: [0, 1, 2, 3, 4].map((id) => step(id, { status: "started" })) } };
+  const stopped = { ...STATUS, phase: "stopped" };
+  const how = "; to cancel it: opctl agent stop counters --cancel\n";
+  test.each<[string, object, string[], string]>([
+    ["a step under way", STATUS, [], `stopping: waits for 2. a + 1${how}`],
+    ["many", busy, [], `stopping: waits for 1. a + 0, 2. a + 1, 3. a + 2, 2 more${how}`],
+    ["one that may not be looked at", directed, [], `stopping: waits for what runs${how}`],
+    ["a cancelled step", STATUS, ["--cancel"], "stopping: cancels 2. a + 1\n"],
+    ["nothing", stopped, [], ""],
+  ])("says what it waits for: %s", async (_what, status, words, stderr) => {
+    fake.platform.answers.set("POST /agents/counters/stop", status);
+    expect(await fake.opctl("agent", "stop", "counters", ...words)).toMatchObject({ code: 0, stderr });
+  });
+});
+
 describe("opctl plan", () => {
   const plan: AgentPlanView = {
     reached: false,

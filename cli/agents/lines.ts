@@ -66,3 +66,16 @@ export function statusText(status: AgentDirectedView, attempts: Attempts): strin
   );
   return lines.join("\n");
 }
+
+const STEPS_NAMED = 3;
+
+/** After a stop: what it still waits for. undefined: it has stopped, or had nothing to do. */
+export function stopText({ name, phase, plan }: AgentDirectedView, isCancelled: boolean): string | undefined {
+  if (phase !== "running" && phase !== "planning") return undefined;
+  const started = (plan?.steps ?? []).filter(({ status }) => status === "started");
+  const names = started.slice(0, STEPS_NAMED).map(({ id, description }) => `${id + 1}. ${description}`);
+  if (started.length > names.length) names.push(`${started.length - names.length} more`);
+  const what = names.length === 0 ? "what runs" : names.join(", ");
+  if (isCancelled) return `stopping: cancels ${what}`;
+  return `stopping: waits for ${what}; to cancel it: opctl agent stop ${name} --cancel`;
+}

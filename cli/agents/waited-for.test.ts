@@ -81,13 +81,16 @@ describe("WaitedFor", () => {
 
   test("says a line once, the next attempt again, until it is told to end", async () => {
     const { answers, client } = world(step(0, "started", idOf(1)));
-    answers.set(`/executions/${idOf(1)}`, viewOf(1, LOOPING));
+    // Each attempt is read twice.
+    let reads = 0;
+    answers.set(`/executions/${idOf(1)}`, {
+      toJSON: () => viewOf(1, { ...LOOPING, attempt: 2 + Math.floor(reads++ / 2) }),
+    });
     const over = new AbortController();
     const said: string[] = [];
     await new WaitedFor(client, "counters").say(
       (line) => {
         said.push(line.replace(/^.*: queued, /, "").replace(/, next.*$/, ""));
-        answers.set(`/executions/${idOf(1)}`, viewOf(1, { ...LOOPING, attempt: 2 + said.length }));
         if (said.length === 3) over.abort();
       },
       over.signal,

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import { parseJsonText } from "../../src/core/json.ts";
 import { askAgent, readStatus, type AgentDirectedView } from "../agents/api.ts";
-import { statusText } from "../agents/lines.ts";
+import { statusText, stopText } from "../agents/lines.ts";
 import { attemptsOf } from "../agents/waited-for.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
 
@@ -24,7 +24,10 @@ export const command: CommandModule = {
       .option("--cancel", "cancel what runs")
       .action(async (name: string, { cancel }: { cancel?: boolean }) => {
         const context = contextOf(stop);
-        await print(context, await askAgent(context.client, name, "stop", { cancel: cancel === true }));
+        const status = await askAgent<AgentDirectedView>(context.client, name, "stop", { cancel: cancel === true });
+        const said = stopText(status, cancel === true);
+        if (said !== undefined) context.output.say(said);
+        await print(context, status);
       });
     const sense = agent
       .command("sense")
