@@ -106,6 +106,18 @@ test("opctl agent status says what holds up a step under way", async () => {
   expect(stdout).toContain(`\n2. queued, attempt 2, next attempt ${next}, service_crash_looping: Cannot start it\n`);
 });
 
+test("opctl agent status says whole why a step failed, with the first places that did not fit", async () => {
+  const detail = `Cannot call "echo" with this input: ${"it must fit the input type; ".repeat(5)}it breaks it in 5 places`;
+  const errors = ["/a", "/b", "", "/d", "/e"].map((pointer) => ({ pointer, keyword: "type", detail: "must be text" }));
+  const failed = step(0, { status: "failed", error: { code: "input_invalid", detail, errors } });
+  const plan = { number: 1, steps: [failed, step(1, {})] };
+  fake.platform.answers.set("GET /agents/counters/status", { ...STATUS, plan });
+  const { stdout } = await fake.opctl("agent", "status", "counters");
+  const places = "/a: must be text; /b: must be text; (the whole): must be text; and 2 more";
+  expect(stdout).toContain(`\n1. input_invalid: ${detail}; ${places}\n`);
+  expect(stdout).toMatch(/failed +- +input_invalid\n/);
+});
+
 describe("opctl agent stop", () => {
   const directed = { ...STATUS, plan: undefined };
   const busy = { ...STATUS, plan: { number: 1, steps: [0, 1, 2, 3, 4].map((id) => step(id, { status: "started" })) } };

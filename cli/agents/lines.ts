@@ -1,8 +1,13 @@
 /** What happens to agents, as lines for people. */
+import type { Issue } from "../../src/core/errors.ts";
 import { renderTable } from "../render/table.ts";
 import type { AgentEvent, AgentDirectedView } from "./api.ts";
 import type { Attempts } from "./waited-for.ts";
 
+/** Issues of an error that are named. */
+const ISSUES_NAMED = 3;
+
+type Failure = { code: string; detail: string; errors?: unknown };
 type Patch = { path: string; value?: unknown };
 
 /** undefined: nothing that a person waits for. */
@@ -10,12 +15,14 @@ export function lineOf(event: AgentEvent): string | undefined {
   switch (event.type) {
     case "target":
       return `target    ${JSON.stringify(event["target"])}`;
-    case "plan":
-      return `plan ${String(event["plan"])}    ${Number(event["count"] ?? (event["steps"] as unknown[]).length)} steps`;
+    case "plan": {
+      const count = Number(event["count"] ?? (event["steps"] as unknown[]).length);
+      return `plan ${String(event["plan"])}    ${count} step${count === 1 ? "" : "s"}`;
+    }
     case "step": {
-      const error = event["error"] as { code: string; detail: string } | undefined;
+      const error = event["error"] as Failure | undefined;
       const id = typeof event["execution_id"] === "string" ? `  ${event["execution_id"]}` : "";
-      const why = error === undefined ? "" : `  ${error.code}: ${error.detail}`;
+      const why = error === undefined ? "" : `  ${failureText(error)}`;
       return `${String(event["status"]).padEnd(9)} ${Number(event["step"]) + 1}. ${String(event["description"])}${id}${why}`;
     }
     case "state":
@@ -31,6 +38,16 @@ export function lineOf(event: AgentEvent): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** With the first places of an input or an output that do not fit. */
+function failureText({ code, detail, errors = [] }: Failure): string {
+  const issues = (errors as Issue[]).filter((issue) => !detail.includes(issue.detail));
+  const named = issues
+    .slice(0, ISSUES_NAMED)
+    .map((issue) => `${issue.pointer === "" ? "(the whole)" : issue.pointer}: ${issue.detail}`);
+  if (issues.length > named.length) named.push(`and ${issues.length - named.length} more`);
+  return [`${code}: ${detail}`, ...named].join("; ");
 }
 
 function patchText(patch: Patch): string {
@@ -57,12 +74,16 @@ export function statusText(status: AgentDirectedView, attempts: Attempts): strin
     step.needs.map((need) => need + 1).join(" "),
     step.status,
     step.execution_id,
-    step.error === null ? null : `${step.error.code}: ${step.error.detail}`,
+    step.error?.code,
   ]);
+  const below = plan.steps.flatMap(({ id, error }) => {
+    const text = error === null ? attempts.get(id) : failureText(error);
+    return text === undefined ? [] : [`${id + 1}. ${text.replaceAll(/\s+/g, " ")}`];
+  });
   lines.push(
     `plan ${plan.number}`,
     renderTable(["step", "what", "after", "status", "execution_id", "error"], rows, 80),
-    ...[...attempts].map(([id, text]) => `${id + 1}. ${text}`),
+    ...below,
   );
   return lines.join("\n");
 }

@@ -121,6 +121,15 @@ describe("Progress", () => {
     ]);
   });
 
+  test("counts one step as one, and names the places of an input that does not fit", () => {
+    const { said, output } = screen();
+    const progress = new Progress(output);
+    const errors = [{ pointer: "/text", keyword: "type", detail: "must be text" }];
+    progress.tell({ ...PLAN, steps: [{ id: 0, description: "a + 1", needs: [] }] } as unknown as AgentEvent);
+    progress.tell(step(0, "failed", { error: { code: "input_invalid", detail: "no", errors } }) as AgentEvent);
+    expect(said.err).toBe("plan 1    1 step\nfailed    1. step 1  input_invalid: no; /text: must be text\n");
+  });
+
   test("is one line drawn over on a terminal, with what is worth keeping above it", () => {
     const { said, output } = screen(80);
     const progress = new Progress(output);
