@@ -1,6 +1,7 @@
 /** `opctl get agent`, `opctl plan` and `opctl seek` as a person runs them. */
 import { describe, expect, test, vi } from "vitest";
 import { viewOf } from "../testing/fake-executions.ts";
+import { SwitchyardError } from "../../src/core/errors.ts";
 import { opctlOnFake } from "../testing/opctl-on-fake.ts";
 import { parseTarget, type AgentPlanView, type AgentStatusView } from "./api.ts";
 
@@ -82,11 +83,26 @@ describe("opctl get agent", () => {
     expect(stdout.trimEnd().split("\n")[1]?.split(/ {2,}/)).toEqual(["idle", "-", "-"]);
   });
 
-  test("asks no agent for a list", async () => {
-    for (const name of ["one", "two"]) fake.platform.put("agent", { name, active: true, jobs: ["plus_one"] });
-    const { stdout } = await fake.opctl("get", "agents");
-    expect(stdout).toMatch(/NAME +REVISION +ACTIVE +JOBS[^]*one[^]*two/);
-    expect(fake.platform.seen.filter(({ path }) => path.startsWith("/agents"))).toEqual([]);
+  test("shows of a list the phase and plan of each, and why one cannot be told", async () => {
+    for (const name of ["one", "two", "three"]) fake.platform.put("agent", { name, active: true, jobs: ["plus_one"] });
+    fake.platform.answers.set("GET /agents/one/status", { ...STATUS, phase: "failed", reason: "gave up" });
+    fake.platform.answers.set("GET /agents/three/status", { ...STATUS, phase: "idle", plan: null });
+    const forbidden = new SwitchyardError("forbidden", "Cannot look at it");
+    fake.platform.answers.set("GET /agents/two/status", forbidden);
+    const { code, stdout } = await fake.opctl("get", "agents");
+    expect(code).toBe(0);
+    const rows = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(/ {2,}/));
+    expect(rows.map((row) => [row[0], row[3], row[4]])).toEqual([
+      ["NAME", "PHASE", "PLAN"],
+      ["one", "failed", "2: 1 of 3 done"],
+      ["two", "-", "-"],
+      ["three", "idle", "-"],
+    ]);
+    const reasons = (await fake.opctl("get", "agents", "-a", "reason")).stdout.trimEnd().split("\n");
+    expect(reasons).toEqual(["REASON", "gave up", "Cannot look at it", "-"]);
   });
 });
 
