@@ -60,11 +60,12 @@ export class WaitedFor {
     this.#status = undefined;
   }
 
-  /** What it waits for: a line a step. */
+  /** What it waits for: a line a step, or one for the time when it tries again. */
   async lines(): Promise<string[]> {
     this.#status ??= await readStatus(this.#client, this.#name);
-    const { plan } = this.#status;
+    const { plan, phase, reason, next_at: next } = this.#status;
     const started = startedOf(plan);
+    if (started.length === 0 && next !== null) return [`waits until ${next}: ${reason ?? phase}`];
     const attempts = await attemptsOf(this.#client, plan);
     // An execution is known a moment after its step has started, and nothing is heard of that.
     if (started.some(({ execution_id: id }) => id === null)) this.#status = undefined;
@@ -88,7 +89,7 @@ export class WaitedFor {
 }
 
 /** Whether it was let end. */
-function pauseFor(ms: number, signal: AbortSignal): Promise<boolean> {
+export function pauseFor(ms: number, signal: AbortSignal): Promise<boolean> {
   return pause(ms, undefined, { signal, ref: false }).then(
     () => true,
     () => false,
