@@ -64,7 +64,7 @@ export const KIND_WORDS: { readonly [K in Kind]: KindWords<K> } = {
   agent: {
     plural: "agents",
     text: ["name", "description"],
-    columns: ["name", "revision", "active", "jobs", "description"],
+    columns: ["name", "revision", "active", "phase", "plan", "jobs", "description"],
   },
   state_machine: {
     plural: "state_machines",

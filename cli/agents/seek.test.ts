@@ -1,5 +1,5 @@
 /** Agents that are followed to their ends, one and a fleet: what ends it, what a restart does to it, who is asked and who is not. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import { createOutput } from "../output.ts";
 import { FakeAgents, numbered, phase } from "../testing/fake-agents.ts";
@@ -121,6 +121,15 @@ describe("Progress", () => {
     ]);
   });
 
+  test("counts one step as one, and names the places of an input that does not fit", () => {
+    const { said, output } = screen();
+    const progress = new Progress(output);
+    const errors = [{ pointer: "/text", keyword: "type", detail: "must be text" }];
+    progress.tell({ ...PLAN, steps: [{ id: 0, description: "a + 1", needs: [] }] } as unknown as AgentEvent);
+    progress.tell(step(0, "failed", { error: { code: "input_invalid", detail: "no", errors } }) as AgentEvent);
+    expect(said.err).toBe("plan 1    1 step\nfailed    1. step 1  input_invalid: no; /text: must be text\n");
+  });
+
   test("is one line drawn over on a terminal, with what is worth keeping above it", () => {
     const { said, output } = screen(80);
     const progress = new Progress(output);
@@ -207,11 +216,13 @@ describe("seekFleet()", () => {
     expect(agents.asked).toEqual(names.slice(0, asked).map((name) => `${name} seek`));
     expect(left).toEqual(names.slice(asked));
     expect(ends.filter((end) => end.phase === "reached")).toHaveLength(there);
-    // One line an agent, summed up.
+    // How many there are, then one line an agent, summed up.
+    expect(said.err).toMatch(new RegExp(`^0 of ${names.length} there, 0 not\n`));
     expect(
       said.err
         .trimEnd()
         .split("\n")
+        .slice(1)
         .map((line) => /\((.*)\)$/.exec(line)?.[1]),
     ).toEqual(ends.map((_, at) => `${at + 1} of ${names.length}`));
   });
@@ -236,6 +247,28 @@ describe("seekFleet()", () => {
       { name: "gone", phase: "unknown", reason: expect.stringContaining("entity_not_found: Cannot find") as string },
       { name: "edge-1", phase: "reached", reason: null },
     ]);
+  });
+
+  test.each([undefined, 80])("says what is waited for while nothing happens (%s columns)", async (columns) => {
+    const { agents, names } = fleetOf("reached", "reached");
+    const { said, output } = screen(columns);
+    const started = { id: 0, description: "a + 1", status: "started", execution_id: null };
+    agents.statuses.set("edge-1", { next_at: null, plan: { number: 1, steps: [started] } });
+    const waits = { phase: "waiting", reason: "b + 1: no", next_at: "2026-11-29T18:10:22.000Z", plan: null };
+    agents.statuses.set("edge-2", waits);
+    const { promise: isSaid, resolve } = Promise.withResolvers<void>();
+    agents.onFollow = () => isSaid;
+    const wish = { target: {}, cancel: false, canary: 0, maxFailures: 0, parallel: 2, quietMs: 5 };
+    const seeking = seekFleet({ client: agents.client, output }, names, wish);
+    await vi.waitFor(() => {
+      expect(said.err).toContain("0 of 2 there, 0 not; at work: edge-1 edge-2");
+      expect(said.err).toContain("edge-1 waits for 1. a + 1\n");
+      expect(said.err).toContain("edge-2 waits until 2026-11-29T18:10:22.000Z: b + 1: no\n");
+    });
+    resolve();
+    expect((await seeking).ends).toHaveLength(2);
+    // Once each, however long it takes.
+    expect(said.err.match(/edge-1 waits for/g)).toHaveLength(1);
   });
 
   test("sums up in one line that is drawn over on a terminal", async () => {

@@ -5,6 +5,7 @@ import type { Client } from "../client.ts";
 import type { Context } from "../command.ts";
 import { listEntries } from "../registry.ts";
 import { askAgent, followAgent, type AgentEvent, type AgentSeekView } from "./api.ts";
+import { pauseFor, WaitedFor } from "./waited-for.ts";
 
 export type Wish = { target: unknown; cancel: boolean };
 /** `unknown`: it could not be asked, or not be followed. `waiting`: for its row to be switched on. */
@@ -54,7 +55,12 @@ export async function matching(client: Client, pattern: string): Promise<string[
   );
 }
 
-export type FleetOptions = Wish & { canary: number; maxFailures: number; parallel: number };
+/** `quietMs`: when nothing has happened for so long, it says what is waited for. */
+export type FleetOptions = Wish & { canary: number; maxFailures: number; parallel: number; quietMs?: number };
+
+const QUIET_MS = 10_000;
+/** Agents at work that a line names. */
+const NAMED = 5;
 
 /**
  * The first `canary` go ahead and must all get there; then the rest, until too many have not. One that cannot be asked or
@@ -63,20 +69,34 @@ export type FleetOptions = Wish & { canary: number; maxFailures: number; paralle
 export async function seekFleet(
   { client, output }: Pick<Context, "client" | "output">,
   names: readonly string[],
-  { canary, maxFailures, parallel, ...wish }: FleetOptions,
+  { canary, maxFailures, parallel, quietMs = QUIET_MS, ...wish }: FleetOptions,
 ): Promise<{ ends: End[]; left: string[] }> {
   const ends: End[] = [];
   const under = new Set<string>();
   const failures = () => ends.filter(({ phase }) => phase !== "reached").length;
-  const draw = (): void => {
-    const at = under.size === 0 ? "" : `; at work: ${[...under].join(" ")}`;
-    output.live(`${ends.length - failures()} of ${names.length} there, ${failures()} not${at}`);
+  const sum = (): string => {
+    const more = under.size > NAMED ? ` and ${under.size - NAMED} more` : "";
+    const at = under.size === 0 ? "" : `; at work: ${[...under].slice(0, NAMED).join(" ")}${more}`;
+    return `${ends.length - failures()} of ${names.length} there, ${failures()} not${at}`;
+  };
+  const draw = (): void => output.live(sum());
+  const over = new AbortController();
+  let changed = false;
+  const sayQuiet = async (): Promise<void> => {
+    while (await pauseFor(quietMs, over.signal)) {
+      if (!changed && !output.redraws) output.say(sum());
+      changed = false;
+    }
   };
   const one = async (name: string): Promise<void> => {
     under.add(name);
     draw();
-    const end = await seekToEnd(client, name, wish);
+    const ended = new AbortController();
+    const waitedFor = new WaitedFor(client, name);
+    void waitedFor.say((line) => output.say(`${name} ${line}`), ended.signal, quietMs);
+    const end = await seekToEnd(client, name, { ...wish, tell: () => waitedFor.heard() }).finally(() => ended.abort());
     under.delete(name);
+    changed = true;
     ends.push(end);
     output.say(
       `${name}: ${end.phase}${end.reason === null ? "" : `: ${end.reason}`}  (${ends.length} of ${names.length})`,
@@ -89,18 +109,21 @@ export async function seekFleet(
   };
   const together = (from: string[], goesOn: () => boolean) =>
     Promise.all(Array.from({ length: Math.min(parallel, from.length) }, () => work(from, goesOn)));
+  if (!output.redraws) output.say(sum());
+  void sayQuiet();
   try {
     await together(rest.splice(0, canary), () => true);
     if (canary === 0 || failures() === 0) await together(rest, () => failures() <= maxFailures);
   } finally {
+    over.abort();
     output.live(undefined);
   }
   return { ends, left: rest };
 }
 
-async function seekToEnd(client: Client, name: string, wish: Wish): Promise<End> {
+async function seekToEnd(client: Client, name: string, { tell, ...wish }: Wish & { tell: () => void }): Promise<End> {
   try {
-    return await followToEnd(client, await seekOne(client, name, wish), () => undefined);
+    return await followToEnd(client, await seekOne(client, name, wish), tell);
   } catch (error) {
     if (!(error instanceof SwitchyardError)) throw error;
     const { code, detail } = toErrorData(error);

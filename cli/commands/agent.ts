@@ -3,7 +3,8 @@ import type { Command } from "commander";
 import { SwitchyardError } from "../../src/core/errors.ts";
 import { parseJsonText } from "../../src/core/json.ts";
 import { askAgent, readStatus, type AgentDirectedView } from "../agents/api.ts";
-import { statusText } from "../agents/lines.ts";
+import { statusText, stopText } from "../agents/lines.ts";
+import { attemptsOf } from "../agents/waited-for.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
 
 export const command: CommandModule = {
@@ -14,7 +15,7 @@ export const command: CommandModule = {
       .argument("<name>", "the agent")
       .action(async (name: string) => {
         const context = contextOf(status);
-        print(context, await readStatus(context.client, name));
+        await print(context, await readStatus(context.client, name));
       });
     const stop = agent
       .command("stop")
@@ -23,7 +24,10 @@ export const command: CommandModule = {
       .option("--cancel", "cancel what runs")
       .action(async (name: string, { cancel }: { cancel?: boolean }) => {
         const context = contextOf(stop);
-        print(context, await askAgent(context.client, name, "stop", { cancel: cancel === true }));
+        const status = await askAgent<AgentDirectedView>(context.client, name, "stop", { cancel: cancel === true });
+        const said = stopText(status, cancel === true);
+        if (said !== undefined) context.output.say(said);
+        await print(context, status);
       });
     const sense = agent
       .command("sense")
@@ -34,15 +38,15 @@ export const command: CommandModule = {
       .action(async (name: string, path: string, value: string | undefined) => {
         const context = contextOf(sense);
         const body = value === undefined ? { path } : { path, value: parseValue(value) };
-        print(context, await askAgent(context.client, name, "sense", body));
+        await print(context, await askAgent(context.client, name, "sense", body));
       });
     examples(sense, [["opctl agent sense counters /counters/a 2", "somebody has looked"]]);
   },
 };
 
-function print({ globals, output }: Context, status: AgentDirectedView): void {
+async function print({ client, globals, output }: Context, status: AgentDirectedView): Promise<void> {
   if (globals.json) output.value(status);
-  else output.data(statusText(status));
+  else output.data(statusText(status, await attemptsOf(client, status.plan)));
 }
 
 function parseValue(text: string): unknown {

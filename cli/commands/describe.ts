@@ -48,11 +48,13 @@ async function describe(context: Context, kind: Kind, name: string): Promise<voi
     parts.push(`States and the ways between them\n${indent(toText(entry as unknown as StateMachine))}`);
   }
   if (kind === "agent") {
-    const [{ readStatus }, { statusText }] = await Promise.all([
+    const [{ readStatus }, { statusText }, { attemptsOf }] = await Promise.all([
       import("../agents/api.ts"),
       import("../agents/lines.ts"),
+      import("../agents/waited-for.ts"),
     ]);
-    parts.push(`At work\n${indent(statusText(await readStatus(context.client, name)))}`);
+    const status = await readStatus(context.client, name);
+    parts.push(`At work\n${indent(statusText(status, await attemptsOf(context.client, status.plan)))}`);
   }
   const revisions = await listRevisions(context.client, kind, name, HEAD + 1);
   parts.push(`Revisions\n${indent(revisionTable(revisions.slice(0, HEAD)))}`);

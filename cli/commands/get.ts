@@ -150,8 +150,8 @@ async function get(context: Context, kind: Kind, name: string | undefined, optio
 }
 
 /**
- * Schedules and services say what they do, too: when they are due next and what became of the last due time; their state. So does
- * an agent that is asked for by its name; a list of agents asks none.
+ * Schedules, services and agents say what they do, too: when they are due next and what became of the last due time; their state;
+ * their phase and plan.
  */
 async function toldOf(
   context: Context,
@@ -161,10 +161,11 @@ async function toldOf(
 ): Promise<Entry[]> {
   if (options.revision !== undefined || options.output === "yaml") return entries;
   if (kind === "service") return (await import("../services/with-statuses.ts")).withStatuses(context, entries);
-  const [only] = entries;
-  if (kind === "agent" && name !== undefined && only !== undefined) {
-    const { withStatus } = await import("../agents/status.ts");
-    return [await withStatus(context.client, only)];
+  if (kind === "agent") {
+    const { withStatus, withStatuses } = await import("../agents/status.ts");
+    const [only] = entries;
+    if (name !== undefined && only !== undefined) return [await withStatus(context.client, only)];
+    return withStatuses(context.client, entries);
   }
   if (kind !== "schedule") return entries;
   const { withStatuses } = await import("../schedules/status.ts");

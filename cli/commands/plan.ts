@@ -28,7 +28,7 @@ export const command: CommandModule = {
         if (globals.json || options.format === "json") return output.value(plan);
         if (options.format === "mermaid") return output.data(plan.mermaid);
         output.data([...plan.sentences, ...plan.notes].join("\n"));
-        if (plan.decisions !== undefined) output.data(plan.decisions.join("\n"));
+        if (plan.decisions !== undefined && plan.decisions.length > 0) output.data(plan.decisions.join("\n"));
       });
     examples(command, [
       [

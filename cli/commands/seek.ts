@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { parseTarget } from "../agents/api.ts";
 import { Progress } from "../agents/progress.ts";
 import { followToEnd, matching, seekFleet, seekOne, type End, type Wish } from "../agents/seek.ts";
+import { WaitedFor } from "../agents/waited-for.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
 import { parseCount } from "../numbers.ts";
 
@@ -48,15 +49,31 @@ async function one(context: Context, name: string, wish: Wish, wait: boolean): P
     return;
   }
   const progress = new Progress(output);
+  const waitedFor = new WaitedFor(client, name);
+  const over = new AbortController();
+  void waitedFor.say((line) => output.say(line), over.signal);
   let end: End;
   try {
-    end = await followToEnd(client, seek, (event) => progress.tell(event));
+    end = await followToEnd(client, seek, (event) => {
+      waitedFor.heard();
+      progress.tell(event);
+    });
   } finally {
+    over.abort();
     progress.end();
   }
   if (end.phase === "waiting") output.say(restsText(name));
+  if (end.phase === "unreachable" || end.phase === "failed") output.say(`What was tried: ${planCommand(name, wish)}`);
   if (end.phase !== "reached") context.exitWith(1);
   if (globals.json) output.value(end);
+}
+
+/** Characters of a target that are worth repeating. */
+const LONGEST_TARGET = 500;
+
+function planCommand(name: string, { target }: Wish): string {
+  const text = JSON.stringify(target).replaceAll("'", String.raw`'\''`);
+  return `opctl plan ${name} --target ${text.length > LONGEST_TARGET ? "…" : `'${text}'`} --why`;
 }
 
 function restsText(name: string): string {

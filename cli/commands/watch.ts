@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { followAgent, readStatus as readAgent } from "../agents/api.ts";
 import { lineOf } from "../agents/lines.ts";
+import { WaitedFor } from "../agents/waited-for.ts";
 import { contextOf, examples, type CommandModule, type Context } from "../command.ts";
 import { followService, lastSeq, readStatus } from "../services/api.ts";
 import { eventLine, readyOf } from "../services/status-text.ts";
@@ -28,7 +29,11 @@ export const command: CommandModule = {
 async function watchAgent({ client, globals, output }: Context, name: string, all: boolean): Promise<void> {
   const { event, phase } = await readAgent(client, name);
   if (!all) output.say(phase);
+  const waitedFor = new WaitedFor(client, name);
+  // Until Ctrl-C.
+  if (!globals.json) void waitedFor.say((line) => output.say(line), new AbortController().signal);
   for await (const happened of followAgent(client, name, all ? 0 : event)) {
+    waitedFor.heard();
     if (globals.json) output.value(happened);
     else output.data(lineOf(happened) ?? happened.type);
   }

@@ -1,20 +1,14 @@
 /** What services are at, beside what their rows say: added to the meta data of those that are shown, and of no others. */
+import { eachAtOnce } from "../at-once.ts";
 import type { Client } from "../client.ts";
 import type { Context } from "../command.ts";
 import type { Entry } from "../registry.ts";
 import { readStatus } from "./api.ts";
 import { isUp, readyOf } from "./status-text.ts";
 
-/** Each is asked by itself, so many at once. */
-const AT_ONCE = 8;
-
 /** Adds state, since, ready, waiting and problem; where that cannot be told, the reason as the problem. */
 export async function withStatuses({ client }: Pick<Context, "client">, entries: readonly Entry[]): Promise<Entry[]> {
-  const shown: Entry[] = [];
-  for (let at = 0; at < entries.length; at += AT_ONCE) {
-    shown.push(...(await Promise.all(entries.slice(at, at + AT_ONCE).map((entry) => told(client, entry)))));
-  }
-  return shown;
+  return eachAtOnce(entries, (entry) => told(client, entry));
 }
 
 async function told(client: Client, entry: Entry): Promise<Entry> {

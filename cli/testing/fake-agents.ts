@@ -17,6 +17,10 @@ export class FakeAgents {
   readonly asked: string[] = [];
   /** `after` of each connection, in order. */
   readonly after: number[] = [];
+  /** What each is at, by name. */
+  readonly statuses = new Map<string, object>();
+  /** Runs before an agent's events are told. */
+  onFollow: (name: string) => void | Promise<void> = () => undefined;
   /** Runs when an agent is set a target. */
   onSeek: (name: string) => void | Promise<void> = () => undefined;
 
@@ -33,12 +37,14 @@ export class FakeAgents {
         this.asked.push(`${name} ${what || method}`);
         if (kind === "registry") return answer({ items: [...this.connections.keys()].map(entryOf), next_cursor: null });
         if (!this.connections.has(name)) throw gone(name);
+        if (what === "status") return answer(this.statuses.get(name));
         await this.onSeek(name);
         return answer({ name, seek: 1, event: 0, active: !this.paused.has(name) });
       },
       open: async (_method, route) => {
         const url = new URL(route, "http://127.0.0.1");
         const name = decodeURIComponent(url.pathname.split("/")[2] ?? "");
+        await this.onFollow(name);
         this.after.push(Number(url.searchParams.get("after")));
         const next = this.connections.get(name)?.shift();
         if (next === undefined) throw gone(name);

@@ -56,6 +56,10 @@ function short(value: Value): Value {
   return size > LONGEST_VALUE ? `(${size} bytes)` : value;
 }
 
+function cut(text: string): string {
+  return text.length <= LONGEST_REASON ? text : `${text.slice(0, LONGEST_REASON)}…`;
+}
+
 /** The first of what is unmet, the size in place of a value that is large. */
 function brief(unmet: readonly Unmet[]): Unmet[] {
   return unmet
@@ -195,8 +199,8 @@ export class Reckoning {
       current = this.#save({ ...current, replan: false, failures, notBefore, unmet: brief(plan.unmet) });
       const why = plan.bound === null ? "every way was tried" : `the search ended at its limit of ${plan.bound}`;
       const all = plan.unmet.map(({ path }) => path || "/").join(", ");
-      const where = all.length <= LONGEST_REASON ? all : `${all.slice(0, LONGEST_REASON)}…`;
-      return this.enter(current, "unreachable", `no way to ${where}: ${why}`, now);
+      const note = plan.unserved === null ? "" : `. ${cut(plan.unserved)}`;
+      return this.enter(current, "unreachable", `no way to ${cut(all)}: ${why}${note}`, now);
     }
     this.#store.setPlan(plan.steps, plan.jobs);
     current = this.#save({ ...current, plan: current.plan + 1, planSeek: current.seek, replan: false, unmet: [] });

@@ -29,6 +29,8 @@ export type PlanAnswer = OfRow & {
     unmet: Unmet[];
     /** Which limit ended the search. */
     bound: string | null;
+    /** Where no job works. */
+    unserved: string | null;
     /** The rows that the plan was made with. Its steps go by them whatever is edited meanwhile. */
     jobs: JobRow[];
   };

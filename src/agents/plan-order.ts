@@ -28,7 +28,7 @@ export async function planFor(order: PlanOrder, ports: RunPorts): Promise<PlanAn
     const jobs = await jobRows(row, ports.registry);
     const state = patched(order.state, sensed);
     const plan = await planAgent({ agent: row, jobs, state, target: order.target, trace: false });
-    const { reached, steps, unmet, bound } = plan;
+    const { reached, steps, unmet, bound, unserved } = plan;
     const limit = bound === null ? null : `${bound.limit} ${bound.name}`;
     const used = new Set(steps.map(({ job }) => job));
     return {
@@ -39,6 +39,7 @@ export async function planFor(order: PlanOrder, ports: RunPorts): Promise<PlanAn
         steps: [...steps],
         unmet: [...unmet],
         bound: limit,
+        unserved,
         jobs: jobs.filter(({ name }) => used.has(name)),
       },
     };

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { describe, expect, test, vi } from "vitest";
 import { AgentSchema, JobSchema, type JobRow } from "../model/agents.ts";
-import { toSentences } from "../planner/index.ts";
+import { toDecisions, toSentences } from "../planner/index.ts";
 import { planAgent } from "./plan-agent.ts";
 
 const row = (fields: object): JobRow => v.parse(JobSchema, fields);
@@ -31,6 +31,20 @@ describe("planAgent()", () => {
       "2. a + 1, after 1",
       "3. a + 1, after 2",
       "4. b + 1",
+    ]);
+  });
+
+  test("tells which condition did not hold, its own or that of a part", async () => {
+    const both = row({ name: "both", path: "/counters/:name", expand: [{ job: "plus_one" }] });
+    const long = row({ name: "long", path: "/counters/:name", when: `value <\n  target${" and true".repeat(30)}` });
+    const jobs = [PLUS_ONE, both, long];
+    const [state, target] = [{ counters: { a: 1 } }, { counters: { a: 0 } }];
+    const lines = toDecisions(await planAgent({ agent: AGENT, jobs, state, target, trace: true }));
+    expect(lines.map((line) => line.trim())).toEqual([
+      "search 1",
+      "for /counters/a: both at /counters/a: its condition does not hold: value < target (of plus_one)",
+      "for /counters/a: plus_one at /counters/a: its condition does not hold: value < target",
+      expect.stringMatching(/: long at .*does not hold: value < target and true.{90,110}…$/) as string,
     ]);
   });
 

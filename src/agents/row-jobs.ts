@@ -22,6 +22,7 @@ export async function jobOf(row: JobRow, inTime: () => void = () => undefined): 
     kind: change,
     reads,
     ...(when === undefined ? {} : { when: async (context: JobContext) => (await evaluated(when, context)) === true }),
+    ...(row.when === null ? {} : { condition: row.when }),
     ...(sentence === null ? {} : { describe: ({ params }: Pick<JobContext, "params">) => fill(sentence, params) }),
   };
   if (row.expand === null) {

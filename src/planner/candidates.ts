@@ -33,11 +33,15 @@ export function* candidatesFor(
 
 /** A template has one length, so there is at most one place for it on the way to a goal. */
 export function instanceFor(compiled: Compiled, goal: Goal, target: Value): Instance | undefined {
-  if (compiled.template.length > goal.path.length) return undefined;
-  const path = goal.path.slice(0, compiled.template.length);
-  const params = match(compiled.template, path);
-  if (params === undefined) return undefined;
-  return { compiled, path, params, target: wantedAt(target, path) ?? undefined };
+  const at = placeOn(compiled.template, goal.path);
+  return at === undefined ? undefined : { compiled, ...at, target: wantedAt(target, at.path) ?? undefined };
+}
+
+function placeOn(template: Path, goal: Path): Pick<Instance, "path" | "params"> | undefined {
+  if (template.length > goal.length) return undefined;
+  const path = goal.slice(0, template.length);
+  const params = match(template, path);
+  return params === undefined ? undefined : { path, params };
 }
 
 /** Around a goal something is changed by whatever the goal asks for; at its own place it comes, changes or goes. */
@@ -84,4 +88,22 @@ export function footprintOf(goal: Goal, domain: { target: Value; jobs: readonly 
     if (at !== undefined) places.push(at.path, ...readsOf(at));
   }
   return places;
+}
+
+/** How many places and jobs' paths are named. */
+const NAMED = { places: 3, paths: 5 } as const;
+
+/** Goals that no job works on, at them or around them: most often a name that is misspelt. null: there are none. */
+export function unservedNote(goals: readonly Path[], domain: { jobs: readonly Compiled[] }): string | null {
+  const places = goals.filter((path) => !domain.jobs.some(({ template }) => placeOn(template, path) !== undefined));
+  if (places.length === 0) return null;
+  const paths = new Set(domain.jobs.map(({ template }) => toPointer(template)));
+  const at = paths.size === 0 ? "there are no jobs" : `jobs work on ${listOf([...paths], NAMED.paths)}`;
+  return `No job works on ${listOf(places.map(toPointer), NAMED.places)}; ${at}.`;
+}
+
+function listOf(pointers: readonly string[], most: number): string {
+  const named = pointers.slice(0, most).map((pointer) => pointer || "/");
+  const more = pointers.length - named.length;
+  return more === 0 ? named.join(", ") : `${named.join(", ")} and ${more} more`;
 }

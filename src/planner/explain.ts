@@ -72,8 +72,13 @@ export function toDecisions(plan: Plan): string[] {
     : [...lines.slice(0, MOST_LINES), `and ${lines.length - MOST_LINES} lines more`];
 }
 
-function decisionOf({ goal, job, path, verdict }: Tried): string {
-  return `for ${goal || "/"}: ${job} at ${path || "/"}: ${VERDICTS[verdict] ?? verdict}`;
+/** Characters of a condition. */
+const LONGEST_CONDITION = 120;
+
+function decisionOf({ goal, job, path, verdict, condition }: Tried): string {
+  const text = condition?.replaceAll(/\s+/g, " ").trim() ?? "";
+  const short = text.length > LONGEST_CONDITION ? `${text.slice(0, LONGEST_CONDITION)}…` : text;
+  return `for ${goal || "/"}: ${job} at ${path || "/"}: ${VERDICTS[verdict] ?? verdict}${short === "" ? "" : `: ${short}`}`;
 }
 
 const VERDICTS: Readonly<Record<string, string>> = {

@@ -36,6 +36,8 @@ type Common = {
   /** Pointers, with the path's parameters in them; a part `*` stands for all there. */
   readonly reads?: readonly string[];
   readonly when?: (context: JobContext) => Answer<boolean>;
+  /** The text of `when` where it has one, for people. */
+  readonly condition?: string;
   /** For people. Its name and path if left out. */
   readonly describe?: (context: Pick<JobContext, "params" | "target">) => string;
 };

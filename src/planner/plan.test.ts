@@ -142,6 +142,31 @@ describe("plan()", () => {
     expect(made).toMatchObject({ reached: true, state: { lamps: { a: "on", b: "on", c: "on" } } });
   });
 
+  const COUNTING = "jobs work on /counters/:name.";
+  test.each<[string, Json, Json, string[]]>([
+    ["is misspelt", {}, { conters: { a: 3 } }, [`No job works on /conters/a; ${COUNTING}`]],
+    ["a job works on", { counters: { a: "?" } }, { counters: { a: "!" } }, []],
+    ["a job works below", { counters: { a: 1 } }, { counters: 7 }, [`No job works on /counters; ${COUNTING}`]],
+    ["is inside what a job works on", { counters: { a: {} } }, { counters: { a: { b: 1 } } }, []],
+    [
+      "is one of many",
+      {},
+      { a: 1, b: 1, c: 1, d: 1, e: 1, counters: { x: null } },
+      [`No job works on /a, /b, /c and 2 more; ${COUNTING}`],
+    ],
+    ["is met", { door: "open" }, { door: "open" }, []],
+  ])("says where no job works: a place that %s", (_what, state, target, notes) => {
+    expect(plan({ state, target, jobs: COUNTER_JOBS }).notes).toEqual(notes);
+  });
+
+  test("says that there are no jobs, and names some of many paths", () => {
+    const jobs = Array.from({ length: 7 }, (_, at): Job => ({ name: `j${at}`, path: `/p${at}`, effect: () => 1 }));
+    expect(plan({ state: {}, target: { a: 1 }, jobs }).unserved).toBe(
+      "No job works on /a; jobs work on /p0, /p1, /p2, /p3, /p4 and 2 more.",
+    );
+    expect(plan({ state: {}, target: { a: 1 }, jobs: [] }).unserved).toBe("No job works on /a; there are no jobs.");
+  });
+
   test("says how near it came, and what is unmet, when there is no way", () => {
     const problem = { state: counters({ a: 0 }), target: { counters: { a: 2 }, door: "open" }, jobs: COUNTER_JOBS };
     const made = plan(problem);

@@ -3,10 +3,10 @@
  * nothing. Where there is no way, the answer is how near it came, what is unmet, and which bound ended the search if one did.
  */
 import type { Applied, Budget, Computation, Domain } from "./apply.ts";
-import { footprintOf } from "./candidates.ts";
+import { footprintOf, unservedNote } from "./candidates.ts";
 import { goalsOf, isMet, type Goal } from "./goals.ts";
 import { compileJobs, describeInstance, type Job } from "./job.ts";
-import { toPointer, type Path, type Value } from "./json.ts";
+import { parsePointer, toPointer, type Path, type Value } from "./json.ts";
 import { makespanOf, needsOf, readPaths } from "./order.ts";
 import { partition } from "./partition.ts";
 import { search, type Bound, type Move, type SearchPorts, type Tried } from "./search.ts";
@@ -56,8 +56,10 @@ export type Plan = {
   readonly bound: Bound | null;
   /** How many jobs were tried at places. */
   readonly tries: number;
-  /** Why there may be steps that it could do without. */
+  /** Why there may be steps that it could do without, or why some are missing. */
   readonly notes: readonly string[];
+  /** Of the unmet: where no job works at all, and where they do. One of the notes, too. */
+  readonly unserved: string | null;
   readonly trace: readonly Tried[];
 };
 
@@ -127,7 +129,7 @@ function* compute({ state, target, jobs, limits, trace }: Problem): Computation<
     if (left.length < unmet.length) [best, unmet] = [joint, left];
     else best.bound ??= joint.bound;
   }
-  return finish(best, { unmet, budget, tried });
+  return finish(best, { unmet, domain, tried });
 }
 
 /** Each group of goals by itself, again as long as others are unmet: what one group does may be what another waits for. The most groups there were. */
@@ -180,7 +182,7 @@ function unmetIn(whole: Value, target: Value): Unmet[] {
 
 function finish(
   { whole, moves, bound, trimmed }: Progress,
-  { unmet, budget, tried }: { unmet: readonly Unmet[]; budget: Budget; tried: readonly Tried[] },
+  { unmet, domain, tried }: { unmet: readonly Unmet[]; domain: Domain; tried: readonly Tried[] },
 ): Plan {
   const applied = moves.flatMap(({ steps }) => steps);
   const needs = needsOf(applied);
@@ -189,6 +191,11 @@ function finish(
   if (applied.some(({ parts }) => parts.length > 0)) {
     notes.push("A compound job is taken whole, also where one of its steps could be left out.");
   }
+  const unserved = unservedNote(
+    unmet.map(({ path }) => parsePointer(path)),
+    domain,
+  );
+  if (unserved !== null) notes.push(unserved);
   return {
     reached: unmet.length === 0,
     steps: applied.map((step, id) => toStep(step, id, needs[id] ?? [])),
@@ -196,8 +203,9 @@ function finish(
     state: whole.value,
     unmet,
     bound: unmet.length === 0 ? null : (bound ?? null),
-    tries: budget.tries,
+    tries: domain.budget.tries,
     notes,
+    unserved,
     trace: tried,
   };
 }

@@ -28,6 +28,8 @@ export type Tried = {
   readonly job: string;
   readonly path: string;
   readonly verdict: string;
+  /** The text of the condition that does not hold, where it has one. */
+  readonly condition?: string;
 };
 
 export type Found = {
@@ -79,7 +81,7 @@ export function* search(state: State, goals: readonly Goal[], ports: SearchPorts
       }
       budget.tries += 1;
       const { goal, instance } = next.value;
-      const note = (verdict: string, id = -1): void => {
+      const note = (verdict: string, { id = -1, condition }: { id?: number; condition?: string } = {}): void => {
         const { name } = instance.compiled.job;
         trace?.push({
           search: number,
@@ -89,15 +91,17 @@ export function* search(state: State, goals: readonly Goal[], ports: SearchPorts
           job: name,
           path: toPointer(instance.path),
           verdict,
+          ...(condition === undefined ? {} : { condition }),
         });
       };
       const attempt = yield* tryInstance(instance, node.state, domain);
       if ("why" in attempt) {
         if (attempt.why === "tries") bound = { name: "tries", limit: budget.maxTries };
+        const isOwn = attempt.job === instance.compiled.job.name;
+        const condition = attempt.why === "when" ? domain.byName.get(attempt.job)?.job.condition : undefined;
         note(
-          attempt.why === "when" || attempt.job === instance.compiled.job.name
-            ? attempt.why
-            : `${attempt.why} of ${attempt.job}`,
+          attempt.why === "when" || isOwn ? attempt.why : `${attempt.why} of ${attempt.job}`,
+          condition === undefined ? {} : { condition: isOwn ? condition : `${condition} (of ${attempt.job})` },
         );
         continue;
       }
@@ -124,7 +128,7 @@ export function* search(state: State, goals: readonly Goal[], ports: SearchPorts
         print,
         ...base,
       };
-      note(`${child.unmet.length} unmet`, child.id);
+      note(`${child.unmet.length} unmet`, { id: child.id });
       if (child.unmet.length < nearest.unmet.length) nearest = child;
       open.push(child);
       if (child.unmet.length < node.unmet.length) {

@@ -57,9 +57,21 @@ describe("an agent", () => {
   test("says that it cannot, with exit code 1", async () => {
     const { code, stderr } = await dev.opctl(["seek", "counters", "-t", target({ a: -1 }), "--wait"]);
     expect(stderr).toContain("unreachable: no way to /counters/a");
+    expect(stderr).toContain(`opctl plan counters --target '${target({ a: -1 })}' --why`);
     expect(code).toBe(1);
     await dev.opctl(["agent", "stop", "counters"]);
     expect((await status("counters")).phase).toBe("stopped");
+  });
+
+  test("says what of a step's input does not fit", async () => {
+    const row = { path: "/n", change: "any", operation: "plus_one", input: '{"path": 1, "value": "x"}' };
+    await put("/registry/jobs/misfit", { name: "misfit", ...row });
+    await put("/registry/agents/misfit", { name: "misfit", jobs: ["misfit"], retry: { max_failures: 1 } });
+    const { code, stderr } = await dev.opctl(["seek", "misfit", "-t", '{"n": 1}', "--wait"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/plan 1 +1 step\n[^]*failed +1\. misfit \/n +input_invalid: .*; \/path: .*; \/value: /);
+    const { stdout } = await dev.opctl(["agent", "status", "misfit"]);
+    expect(stdout).toMatch(/\n1\. input_invalid: .*; \/path: .*; \/value: /);
   });
 
   test("is set no target, and told of no value, that it cannot keep", async () => {

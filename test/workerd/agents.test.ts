@@ -395,7 +395,11 @@ describe("a target", () => {
     const world = counting({ a: 0 }, { initial: { big: "x".repeat(900_000) } });
     await world.seek({ big: "y".repeat(450_000) });
     await world.pass(0);
-    expect(await world.status()).toMatchObject({ phase: "unreachable", unmet: [{ path: "/big" }] });
+    expect(await world.status()).toMatchObject({
+      phase: "unreachable",
+      reason: "no way to /big: every way was tried. No job works on /big; jobs work on /counters/:name.",
+      unmet: [{ path: "/big" }],
+    });
     const many = Object.fromEntries(Array.from({ length: 5_000 }, (_, at) => [`${"k".repeat(40)}${at}`, 1]));
     await world.seek(many);
     await world.pass(0);
