@@ -26,7 +26,7 @@ import { noService, refusalOf } from "./_refusals.ts";
 import { RowReader } from "./_row-reader.ts";
 import { ServiceStore } from "./_service-store.ts";
 import { statusOf } from "./_status.ts";
-import { startsUntil, wantedCount } from "./_wanted.ts";
+import { lastLook, startsUntil, wantedCount } from "./_wanted.ts";
 import { drive, lookAgainAt, type Driven, type Situation, type Way } from "./drive.ts";
 import {
   LEASE_TTL_MS,
@@ -251,7 +251,12 @@ export class ServiceObject extends DurableObject<unknown> {
   }
 
   #warming(holder: string): AcquireAnswer {
-    const reason = this.#store.head()?.crashes.reason ?? "no replica is ready yet";
+    const head = this.#store.head();
+    const look = head && this.#store.replicas().flatMap((replica) => lastLook(head, replica) ?? [])[0];
+    const reason =
+      look === undefined
+        ? (head?.crashes.reason ?? "no replica is ready yet")
+        : `the last look at ${look.address} was answered: ${look.answer}`;
     return { kind: "warming", reason, elsewhere: this.#holders.waiting(Date.now(), holder) };
   }
 

@@ -106,6 +106,25 @@ describe("a service", () => {
     expect((await waits).kind).toBe("lease");
   });
 
+  it("at an address says what the last look was answered, while it is waited for", async () => {
+    const world = new TestWorld({ run: { address: "http://far" }, health: { failures: 100 } });
+    world.holds = true;
+    world.unwell = "http://far/: nobody is there";
+    const waits = world.acquire({ holder: "other" });
+    await world.stub.rest();
+    await world.pass(2 * SECOND);
+    expect(await world.acquire({ waitMs: 0 })).toMatchObject({
+      kind: "warming",
+      reason: "the last look at http://far was answered: http://far/: nobody is there",
+    });
+    const { replicas, events } = await world.status();
+    expect(replicas).toMatchObject([{ phase: "starting", ended: "last look: http://far/: nobody is there" }]);
+    expect(events.filter(({ what }) => what.includes("replaced"))).toEqual([]);
+    world.unwell = undefined;
+    await world.release();
+    expect((await waits).kind).toBe("lease");
+  });
+
   it("is there without a request where its machine says so", async () => {
     const world = new TestWorld({ replicas: { min: 2 } }, "always_on");
     await world.changed();
