@@ -41,7 +41,7 @@ export function statusOf({
     state_machine: settings.row.state_machine,
     because: [...head.because],
     replicas: replicas.map((replica) => viewOf(replica, { head, holders })),
-    waiting: holders.waiting(now),
+    waiting: facts["waiting"] as number,
     facts: { ...facts },
     next: next.map(({ transition, holds, because, notBefore }) => ({
       transition: transition.name,

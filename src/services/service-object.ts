@@ -186,7 +186,19 @@ export class ServiceObject extends DurableObject<unknown> {
     const replicas = this.#store.replicas();
     const events = this.#store.events(this.#store.lastEvent() - EVENTS_SHOWN, EVENTS_SHOWN);
     const { sentences: plan } = planNow(this.#store);
-    return JSON.stringify(statusOf({ head, replicas, events, holders: this.#holders, facts, next: this.#next, plan }));
+    const next = await this.#waysNow(this.#situation(head, now));
+    return JSON.stringify(statusOf({ head, replicas, events, holders: this.#holders, facts, next, plan }));
+  }
+
+  /** By the facts of now. What operations and expressions have a say in is as it was last: to look is no reason to ask them. */
+  async #waysNow(situation: Situation | undefined): Promise<readonly Way[]> {
+    if (situation === undefined) return this.#next;
+    let isAsked = false;
+    const { next } = await drive(situation, async () => {
+      isAsked = true;
+      return undefined;
+    });
+    return isAsked ? this.#next : next;
   }
 
   /**
