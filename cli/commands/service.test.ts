@@ -85,7 +85,7 @@ describe("opctl service", () => {
     expect(code).toBe(0);
     expect(stderr.split("\n").slice(0, 2)).toEqual([
       "2026-11-29T12:00:00Z  albums-1 is ready",
-      "2026-11-29T12:00:00Z  hot: waiting > 0: it is 3",
+      "2026-11-29T12:00:00Z  hot: waiting > 0: it was 3",
     ]);
     expect(stdout).toContain("1 of 1 ready");
   });

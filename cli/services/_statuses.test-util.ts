@@ -31,7 +31,7 @@ export function statusView(changes: Partial<ServiceStatusView> = {}): ServiceSta
     state_machine: "hot_cold",
     state: "hot",
     since: AT,
-    because: ["waiting > 0: it is 3"],
+    because: ["waiting > 0: it was 3"],
     revision: "3fa2b1c4",
     outdated: 0,
     wanted: 1,
@@ -59,7 +59,7 @@ export function statusView(changes: Partial<ServiceStatusView> = {}): ServiceSta
     problem: null,
     events: [
       { seq: 1, at: AT, what: "albums-1 is ready" },
-      { seq: 2, at: AT, what: "hot: waiting > 0: it is 3" },
+      { seq: 2, at: AT, what: "hot: waiting > 0: it was 3" },
     ],
     ...changes,
   };

@@ -8,7 +8,7 @@ const part = (seen: Partial<ServiceProgressView> = {}): ServiceProgressView => {
   return { name, active, state, since, revision, outdated, wanted, ready, settled, stuck };
 };
 
-const COLD: Partial<ServiceStatusView> = { state: "cold", because: ["idle_seconds >= 1: it is 2"], wanted: 0 };
+const COLD: Partial<ServiceStatusView> = { state: "cold", because: ["idle_seconds >= 1: it was 2"], wanted: 0 };
 const FAILED = { failures: 5, looping: true, reason: "exit code 1", lines: [], next_at: null };
 const UNTOLD = "what stands in its way is for who may read the registry";
 
@@ -20,7 +20,7 @@ test.each<[string, ServiceCommand, ServiceSeen, unknown]>([
     "deploy, cold again",
     "deploy",
     statusView(COLD),
-    { done: false, stuck: "it went cold again: idle_seconds >= 1: it is 2" },
+    { done: false, stuck: "it went cold again: idle_seconds >= 1: it was 2" },
   ],
   ["deploy, cold again, seen in part", "deploy", part({ wanted: 0 }), { done: false, stuck: "it went cold again" }],
   [

@@ -6,7 +6,7 @@ test("statusText() lays out what a warm service is at", () => {
   expect(statusText(statusView()).split("\n")).toEqual([
     "albums",
     "  state          hot, since 2026-11-29T12:00:00Z",
-    "  because        waiting > 0: it is 3",
+    "  because        waiting > 0: it was 3",
     "  state machine  hot_cold",
     "  revision       3fa2b1c4",
     "  replicas       1 of 1 ready",
@@ -27,7 +27,7 @@ test("statusText() lays out what a warm service is at", () => {
     "",
     "Happened",
     "  2026-11-29T12:00:00Z  albums-1 is ready",
-    "  2026-11-29T12:00:00Z  hot: waiting > 0: it is 3",
+    "  2026-11-29T12:00:00Z  hot: waiting > 0: it was 3",
   ]);
 });
 
@@ -67,4 +67,40 @@ test.each([
 ])("statusText() heads starts that failed with %j", (title, status) => {
   const crashes = { failures: 5, looping: true, reason: "no runner is connected", lines: [], next_at: null };
   expect(statusText({ ...status, crashes })).toContain(`${title}\n  5 starts in a row have failed`);
+});
+
+test("statusText() says a reason once, and that there are more events than it shows", () => {
+  const at = "2026-11-29T12:00:00Z";
+  const one = [
+    "r-1: it is started",
+    "r-1: it has ended: no / here",
+    "a start failed: no / here; it tries again in 5 ms",
+  ];
+  const two = [
+    "r-2: it has ended: no / here",
+    "a start failed: no / here; that was 3 times in a row; it tries again in 9 ms",
+  ];
+  const three = [
+    "r-3: it is started",
+    "r-3: it has ended: exit code 1",
+    "a start failed: exit code 1; it tries again in 5 ms",
+  ];
+  const events = [...one, ...two, ...three].map((what, place) => ({ seq: place + 1, at, what }));
+  const shown = (status: typeof events) =>
+    statusText(statusView({ events: status }))
+      .split("Happened\n")[1]
+      ?.split("\n");
+  expect(shown(events)?.map((line) => line.split(at)[1]?.trim())).toEqual([
+    "r-1: it is started",
+    "r-1: it has ended: no / here",
+    "a start failed: the same; it tries again in 5 ms",
+    "r-2: it has ended: the same",
+    "a start failed: the same; that was 3 times in a row; it tries again in 9 ms",
+    "r-3: it is started",
+    "r-3: it has ended: exit code 1",
+    "a start failed: the same; it tries again in 5 ms",
+  ]);
+  expect(shown([...events, { seq: 9, at, what: "r-4: it is ready" }])?.at(-1)).toBe(
+    "  1 more before: opctl watch service albums --all, or -o yaml",
+  );
 });

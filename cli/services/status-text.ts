@@ -5,6 +5,9 @@ import { isWhole, type ServiceEvent, type ServiceSeen, type ServiceStatusView } 
 /** How many events the view shows; JSON has them all. */
 const LAST_EVENTS = 8;
 const WIDE = 80;
+/** How it begins, the reason, and how often that was. */
+const FAILED =
+  /^(a start failed: |[^:]+: it has ended: )(.+?)((?:; that was [0-9]+ times in a row)?(?:; it tries again in [0-9]+ ms)?)$/s;
 
 export function statusText(status: ServiceStatusView): string {
   return [
@@ -18,7 +21,7 @@ export function statusText(status: ServiceStatusView): string {
       status.steps.map(({ step, replica, since }) => `${step} ${replica} since ${since}`),
     ),
     crashes(status),
-    section("Happened", newest(status.events).map(eventLine)),
+    section("Happened", happened(status)),
   ]
     .filter((part) => part !== "")
     .join("\n\n");
@@ -131,8 +134,24 @@ function crashes(status: ServiceStatusView): string {
   return section(title, [`${often}${then}`, ...(reason === null ? [] : [reason]), ...lines.map((line) => `| ${line}`)]);
 }
 
-function newest(events: readonly ServiceEvent[]): ServiceEvent[] {
-  return events.toSorted((a, b) => a.seq - b.seq).slice(-LAST_EVENTS);
+function happened({ name, events }: ServiceStatusView): string[] {
+  const all = events.toSorted((a, b) => a.seq - b.seq);
+  const lines = withoutRepeats(all.slice(-LAST_EVENTS)).map(eventLine);
+  if (all.length <= LAST_EVENTS) return lines;
+  return [...lines, `${all.length - LAST_EVENTS} more before: opctl watch service ${name} --all, or -o yaml`];
+}
+
+/** A start that fails as the one before fails for the same reason, which is long. */
+function withoutRepeats(events: readonly ServiceEvent[]): ServiceEvent[] {
+  const shown: ServiceEvent[] = [];
+  let before: string | undefined;
+  for (const event of events) {
+    const [, begins = "", reason, ends = ""] = FAILED.exec(event.what) ?? [];
+    const isSame = reason !== undefined && reason === before;
+    shown.push(isSame ? { ...event, what: `${begins}the same${ends}` } : event);
+    before = reason ?? before;
+  }
+  return shown;
 }
 
 function section(title: string, lines: readonly string[]): string {

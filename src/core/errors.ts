@@ -489,14 +489,14 @@ export const ERRORS = {
     fault: "system",
     title: "The environment does not run such work",
     explain:
-      "A runner runs only what its own allow-list says (`opctl runner start --allow …`), and the work is not on it, or its program is not there. Nothing has run.",
+      "A runner runs only what its own allow-list says (`opctl runner start --allow …`), and the work is not on it. Nothing has run.",
   },
   environment_misconfigured: {
     status: 502,
     fault: "system",
     title: "The environment lacks something",
     explain:
-      "What the row names does not exist there: a function, a cluster, an image, a host that was never installed. The detail names it. `opctl environment install NAME` puts the host there; `opctl environment check NAME` looks closer.",
+      "What the row names does not exist there: a function, a cluster, an image, a program, a host that was never installed. The detail names it. `opctl environment install NAME` puts the host there; `opctl environment check NAME` looks closer.",
   },
   host_outdated: {
     status: 502,

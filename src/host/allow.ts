@@ -142,6 +142,21 @@ function forbiddenProgram(patterns: readonly Pattern[], program: string, locate:
   return refusal(`the program ${program}${leads}`, `process:${program}`);
 }
 
+/** The program of the work where it would be allowed, and is not there; undefined: it is not for that that work is refused. */
+export function missingProgram(allow: Allow, work: Work, locate: Locate): string | undefined {
+  const program = programOf(work);
+  if (program === undefined || locate(program) !== undefined) return undefined;
+  return allow.processes.some((pattern) => pattern.kind !== "any" && wouldCover(pattern, program, locate))
+    ? program
+    : undefined;
+}
+
+function programOf(work: Work): string | undefined {
+  if (work.kind === "process") return work.command[0];
+  if (work.kind !== "replica" || work.do !== "start" || work.spec.run === null) return undefined;
+  return "process" in work.spec.run ? work.spec.run.process.command[0] : undefined;
+}
+
 /** Through these the loader runs other code in whatever program is allowed. */
 function forbiddenVariable(patterns: readonly Pattern[], variables: Readonly<Record<string, string>>) {
   if (patterns.some(({ kind }) => kind === "any")) return undefined;

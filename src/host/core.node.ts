@@ -19,7 +19,7 @@ import type { Child } from "./_child.node.ts";
 import { Children } from "./_children.node.ts";
 import { Definitions } from "./_definitions.ts";
 import { Slots } from "./_slots.ts";
-import { type Allow, forbidden } from "./allow.ts";
+import { type Allow, forbidden, missingProgram } from "./allow.ts";
 import type { Replicas } from "./replicas/replicas.node.ts";
 import { runReplicaWork } from "./replicas/run-replica-work.node.ts";
 import type { Journal } from "./work/journal.node.ts";
@@ -136,8 +136,11 @@ export function createHost(options: HostOptions): Host {
       );
     }
     const reason = forbidden(options.allow, work, locateProgram);
-    if (reason !== undefined)
-      return replyOf(failed("environment_forbids", `Cannot run "${meta.operation}" here: ${reason}`));
+    if (reason !== undefined) {
+      const detail = `Cannot run "${meta.operation}" here: ${reason}`;
+      const program = missingProgram(options.allow, work, locateProgram);
+      return replyOf(program === undefined ? failed("environment_forbids", detail) : missing(detail, program));
+    }
     // Nothing of it travels as an artifact.
     if (work.kind === "replica") {
       return replyTo(await runReplicaWork(options.replicas, work, { meta, input: rest, cancellation }));
@@ -211,6 +214,13 @@ function platformAt(base: string | null): Platform {
 
 function failed(code: ErrorCode, detail: string): Failure {
   return { ok: false, error: { code, detail }, retry: { kind: "may" }, logs: [] };
+}
+
+function missing(detail: string, program: string): Failure {
+  const from = program.includes("/") && !program.startsWith("/") ? ", seen from the folder where it was started" : "";
+  const hint = `Compile or copy the program to ${program} on the runner's machine${from}.`;
+  const { error, ...failure } = failed("environment_misconfigured", detail);
+  return { ...failure, error: { ...error, hint } };
 }
 
 /** A process that is gone in the middle of a call. Before its first word nothing of the operation has run. */

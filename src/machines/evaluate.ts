@@ -55,6 +55,14 @@ export async function evaluate(requirement: Requirement, facts: Facts, ask: Ask)
   return { holds: compares(op, Number(actual), numberOf(value)), because: [`${said}: it is ${shown}`] };
 }
 
+/** Of something that was so when it was decided: `waiting > 0: it was 3`. */
+export function inThePast(because: string): string {
+  const end = /: (?:it is (?=\S+$|not known$)|it says (?=true$|false$)|there is (?=no answer$))/.exec(because);
+  if (end === null) return because;
+  const words = end[0].replace("says", "said").replace(" is ", " was ");
+  return `${because.slice(0, end.index)}${words}${because.slice(end.index + end[0].length)}`;
+}
+
 /** `decisive`: the answer of one part that decides the whole. */
 async function combine(
   parts: readonly Requirement[],

@@ -11,7 +11,7 @@ import {
 } from "../model/state-machines.ts";
 import { analyse, type Finding } from "./analyse.ts";
 import { toMermaid, toText } from "./diagram.ts";
-import { evaluate, type Facts } from "./evaluate.ts";
+import { evaluate, inThePast, type Facts } from "./evaluate.ts";
 import { READY_MADE } from "./ready-made.ts";
 import { both, regionOf, witnessOf, type Witness } from "./regions.ts";
 
@@ -475,3 +475,15 @@ function filled(witness: Witness): Facts {
   );
   return { ...rest, ...witness, now: NOON };
 }
+
+test.each([
+  ["waiting > 0: it is 2", "waiting > 0: it was 2"],
+  ["cpu > 1: it is not known", "cpu > 1: it was not known"],
+  ["time_of_day > 10:00: it is 10:30", "time_of_day > 10:00: it was 10:30"],
+  ["may: it says true", "may: it said true"],
+  ["may: there is no answer", "may: there was no answer"],
+  ["a ? ': it is 1' : b: it says false", "a ? ': it is 1' : b: it said false"],
+  ["it is where it begins", "it is where it begins"],
+])("inThePast() of %j", (now, then) => {
+  expect(inThePast(now)).toBe(then);
+});

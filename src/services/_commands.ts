@@ -26,9 +26,10 @@ export type Directing = {
 export async function direct(command: Command, directing: Directing): Promise<ErrorData | undefined> {
   const { head, ledger, write, think } = directing;
   const { name, replicas: bounds } = head().settings.row;
+  const who = command.by === undefined ? "somebody" : `"${command.by}"`;
   switch (command.do) {
     case "deploy":
-      return deploy(directing);
+      return deploy(directing, who);
     case "undeploy": {
       const { state, settings } = head();
       const { initial, states } = settings.machine;
@@ -41,7 +42,7 @@ export async function direct(command: Command, directing: Directing): Promise<Er
       }
       write((now) => {
         const undone = ledger.change(head(), { nudged: false }, null, now);
-        if (state !== initial) ledger.enter(undone, initial, "somebody undeployed it", now);
+        if (state !== initial) ledger.enter(undone, initial, `${who} undeployed it`, now);
       });
       return think().then(() => undefined);
     }
@@ -62,13 +63,13 @@ export async function direct(command: Command, directing: Directing): Promise<Er
           command.replicas === 0 ? `opctl service undeploy ${name}` : `opctl edit service ${name}`,
         );
       }
-      const what = `somebody scaled it: ${scaled} → ${command.replicas} replicas`;
+      const what = `${who} scaled it: ${scaled} → ${command.replicas} replicas`;
       write((now) => ledger.change(head(), { scaled: command.replicas }, what, now));
       return think().then(() => undefined);
     }
     case "restart": {
       const generation = head().generation + 1;
-      const what = "somebody restarted it: each replica is replaced";
+      const what = `${who} restarted it: each replica is replaced`;
       write((now) => ledger.change(head(), { generation, crashes: NO_CRASHES }, what, now));
       return think().then(() => undefined);
     }
@@ -76,7 +77,10 @@ export async function direct(command: Command, directing: Directing): Promise<Er
 }
 
 /** As if a request waited, until one is ready. */
-async function deploy({ head, hasReady, idleFrom, ledger, write, think }: Directing): Promise<ErrorData | undefined> {
+async function deploy(
+  { head, hasReady, idleFrom, ledger, write, think }: Directing,
+  who: string,
+): Promise<ErrorData | undefined> {
   const refusal = refusalOf(head(), { isStarting: true, now: 0 });
   if (refusal !== undefined) return refusal;
   if (hasReady() && wantedCount(head()) > 0) {
@@ -86,7 +90,7 @@ async function deploy({ head, hasReady, idleFrom, ledger, write, think }: Direct
     });
     return think().then(() => undefined);
   }
-  write((now) => ledger.change(head(), { nudged: true, crashes: NO_CRASHES }, "somebody deployed it", now));
+  write((now) => ledger.change(head(), { nudged: true, crashes: NO_CRASHES }, `${who} deployed it`, now));
   await think();
   if (wantedCount(head()) > 0) return undefined;
   write((now) => ledger.change(head(), { nudged: false }, null, now));

@@ -87,6 +87,7 @@ export class Door {
     const { until, cancellation, maxWaiting } = wish;
     // Whoever has tried all that there are wants to hear what the object says of them now.
     const since = this.#asks;
+    const waitMs = Math.max(0, until - this.#ports.now());
     let waiter: Waiter | undefined;
     let forget: (() => void) | undefined;
     try {
@@ -96,7 +97,7 @@ export class Door {
         if (found !== undefined) return found;
         if (waiter?.refused !== undefined) return waiter.refused;
         const now = this.#ports.now();
-        if (now >= until) return this.#late();
+        if (now >= until) return this.#late(waitMs);
         if (waiter === undefined) {
           if (this.#waiting() + this.#elsewhere >= maxWaiting) {
             // It becomes warm all the same.
@@ -256,10 +257,10 @@ export class Door {
     return new Promise((resolve) => void this.#ports.later(ms, resolve));
   }
 
-  #late(): Refused {
+  #late(waitMs: number): Refused {
     return unstarted(
       "environment_unavailable",
-      `Cannot reach the service "${this.#service}": a replica must be ready within the time-out; none is: ${this.#reason}`,
+      `Cannot reach the service "${this.#service}": a replica must be ready within the time-out, of which ${waitMs} ms were left; none is: ${this.#reason}`,
       { hint: `opctl get service ${this.#service}` },
     );
   }

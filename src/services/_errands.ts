@@ -127,8 +127,8 @@ export class Errands {
     if (observe !== null && observe <= now) void this.#observe(head);
   }
 
-  #lastHeard({ replica, readyAt }: Replica): number {
-    return this.#heardAt.get(replica) ?? Math.max(this.#bornAt, readyAt ?? 0);
+  #lastHeard({ replica, readyAt, begunAt }: Replica): number {
+    return this.#heardAt.get(replica) ?? Math.max(this.#bornAt, readyAt ?? begunAt);
   }
 
   /** A message to a stateless invocation. It leaves when what was written so far is on disk; what fails is asked again later. */
@@ -233,7 +233,7 @@ export class Errands {
       const isEarly = report?.status === "ended" && isFresh;
       if (report !== undefined && !isEarly) {
         this.#absentSince.delete(name);
-        if (!this.#mayRecover(report, head)) this.#saw(replica, report, now);
+        if (replica.phase === "starting" || !this.#mayRecover(report, head)) this.#saw(replica, report, now);
       } else if (isThere(replica, now)) {
         // A runner whose connection has just broken is not there to be asked, and may come back with all that it has.
         const since = this.#absentSince.get(name) ?? now;

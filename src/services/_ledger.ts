@@ -4,6 +4,7 @@
  */
 import type { ErrorData } from "../core/errors.ts";
 import { randomId } from "../core/ids.ts";
+import { inThePast } from "../machines/evaluate.ts";
 import type { ReplicaReport } from "../model/services.ts";
 import type { Transition } from "../model/state-machines.ts";
 import { afterFailure, isLooping, NO_CRASHES, STEADY_MS, type Failure } from "./_crashes.ts";
@@ -68,8 +69,9 @@ export class Ledger {
     return this.#store.setHead({ ...head, isGone: true, nudged: false });
   }
 
-  take(head: Head, { name, from, to, scale_by: by }: Transition, because: readonly string[], now: number): Head {
+  take(head: Head, { name, from, to, scale_by: by }: Transition, why: readonly string[], now: number): Head {
     const { row, machine } = head.settings;
+    const because = why.map(inThePast);
     const taken = { ...head.taken, [name]: now };
     if (from === to) {
       const scaled = bounded(head.scaled + (by ?? 0), row);

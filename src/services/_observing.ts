@@ -1,6 +1,7 @@
 /**
  * When the place of replicas is to be asked how they are. Runners tell by themselves, so they are asked only when they have been silent
- * for long; whatever does not tell is asked as often as its health check says, and each second while it starts. Pure.
+ * for long; whatever does not tell is asked as often as its health check says, and each second while it starts. What is at an address
+ * is there while it is waited for: how it answers meanwhile is asked beside its start. Pure.
  */
 import { sortOf } from "../model/services.ts";
 import type { Head, Replica } from "./_kept.ts";
@@ -22,7 +23,8 @@ export function observeAt(
 ): number | null {
   const { row } = head.settings;
   const there = replicas.filter(
-    ({ phase, step }) => phase !== "stopping" && !(phase === "starting" && step === "start"),
+    ({ phase, step }) =>
+      phase !== "stopping" && !(phase === "starting" && step === "start" && sortOf(row) !== "address"),
   );
   if (there.length === 0) return null;
   const isStarting = there.some(({ phase, ready, count }) => phase === "starting" || ready < count);

@@ -5,6 +5,7 @@ import { isLooping } from "./_crashes.ts";
 import type { Holders } from "./_holders.ts";
 import type { Head, Replica, StoredEvent } from "./_kept.ts";
 import { progressOf } from "./_progress.ts";
+import { lastLook } from "./_wanted.ts";
 import type { Way } from "./drive.ts";
 
 export type ObjectStatus = Omit<ServiceStatusView, "exposures"> & {
@@ -39,8 +40,8 @@ export function statusOf({
     ...progressOf(head, replicas),
     state_machine: settings.row.state_machine,
     because: [...head.because],
-    replicas: replicas.map((replica) => viewOf(replica, holders)),
-    waiting: holders.waiting(now),
+    replicas: replicas.map((replica) => viewOf(replica, { head, holders })),
+    waiting: facts["waiting"] as number,
     facts: { ...facts },
     next: next.map(({ transition, holds, because, notBefore }) => ({
       transition: transition.name,
@@ -72,8 +73,12 @@ export function eventView({ seq, at, what }: StoredEvent): ServiceStatusView["ev
   return { seq, at: new Date(at).toISOString(), what };
 }
 
-function viewOf(replica: Replica, holders: Holders): ServiceStatusView["replicas"][number] {
+function viewOf(
+  replica: Replica,
+  { head, holders }: { head: Head; holders: Holders },
+): ServiceStatusView["replicas"][number] {
   const { phase, revision, place, address, since, cpu, count, ready, broken, lines } = replica;
+  const look = lastLook(head, replica);
   return {
     replica: replica.replica,
     phase,
@@ -85,7 +90,7 @@ function viewOf(replica: Replica, holders: Holders): ServiceStatusView["replicas
     cpu,
     count,
     ready,
-    ended: broken,
+    ended: look === undefined ? broken : `last look: ${look.answer}`,
     lines: [...lines],
   };
 }

@@ -38,3 +38,13 @@ export function stateInstead({ initial, states }: StateMachine, runs: boolean): 
 export function startsUntil({ settings: { row } }: Head, { begunAt }: Pick<Replica, "begunAt">): number {
   return begunAt + row.health.start_ms + 15_000;
 }
+
+/** What the last look at an address was answered, of a replica that is being started there; undefined: nothing is known of it. */
+export function lastLook(
+  { settings: { row } }: Head,
+  { phase, address, lines }: Pick<Replica, "phase" | "address" | "lines">,
+): { address: string; answer: string } | undefined {
+  const answer = lines.at(-1);
+  if (sortOf(row) !== "address" || phase !== "starting" || address === null || answer === undefined) return undefined;
+  return { address, answer };
+}

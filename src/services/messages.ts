@@ -86,10 +86,11 @@ export type StepAnswer =
 export type AskOrder = { service: string; leaf: { operation: string; input: Record<string, unknown> } };
 export type AskAnswer = { holds?: boolean; error?: ErrorData };
 
-/** What people and operations want of it, beside its state machine. */
-export type Command =
+/** What people and operations want of it, beside its state machine. `by`: the principal's name; left out: it is not known. */
+export type Command = { by?: string } & (
   | { do: "deploy" }
   | { do: "undeploy" }
   | { do: "scale"; replicas: number }
   /** All of its replicas are replaced, one after another. */
-  | { do: "restart" };
+  | { do: "restart" }
+);

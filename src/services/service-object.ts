@@ -26,7 +26,7 @@ import { noService, refusalOf } from "./_refusals.ts";
 import { RowReader } from "./_row-reader.ts";
 import { ServiceStore } from "./_service-store.ts";
 import { statusOf } from "./_status.ts";
-import { startsUntil, wantedCount } from "./_wanted.ts";
+import { lastLook, startsUntil, wantedCount } from "./_wanted.ts";
 import { drive, lookAgainAt, type Driven, type Situation, type Way } from "./drive.ts";
 import {
   LEASE_TTL_MS,
@@ -188,7 +188,19 @@ export class ServiceObject extends DurableObject<unknown> {
     const replicas = this.#store.replicas();
     const events = this.#store.events(this.#store.lastEvent() - EVENTS_SHOWN, EVENTS_SHOWN);
     const { sentences: plan } = planNow(this.#store);
-    return JSON.stringify(statusOf({ head, replicas, events, holders: this.#holders, facts, next: this.#next, plan }));
+    const next = await this.#waysNow(this.#situation(head, now));
+    return JSON.stringify(statusOf({ head, replicas, events, holders: this.#holders, facts, next, plan }));
+  }
+
+  /** By the facts of now. What operations and expressions have a say in is as it was last: to look is no reason to ask them. */
+  async #waysNow(situation: Situation | undefined): Promise<readonly Way[]> {
+    if (situation === undefined) return this.#next;
+    let isAsked = false;
+    const { next } = await drive(situation, async () => {
+      isAsked = true;
+      return undefined;
+    });
+    return isAsked ? this.#next : next;
   }
 
   /**
@@ -252,7 +264,12 @@ export class ServiceObject extends DurableObject<unknown> {
   }
 
   #warming(holder: string): AcquireAnswer {
-    const reason = this.#store.head()?.crashes.reason ?? "no replica is ready yet";
+    const head = this.#store.head();
+    const look = head && this.#store.replicas().flatMap((replica) => lastLook(head, replica) ?? [])[0];
+    const reason =
+      look === undefined
+        ? (head?.crashes.reason ?? "no replica is ready yet")
+        : `the last look at ${look.address} was answered: ${look.answer}`;
     return { kind: "warming", reason, elsewhere: this.#holders.waiting(Date.now(), holder) };
   }
 

@@ -212,7 +212,7 @@ test("status() says of no address that requests go there where nothing may be se
 
 test("command() throws what the object refuses", async () => {
   const { services, row } = world();
-  await expect(services.command(row, { do: "undeploy" })).rejects.toMatchObject({ code: "command_refused" });
+  await expect(services.command(row, { do: "undeploy", by: "ann" })).rejects.toMatchObject({ code: "command_refused" });
 });
 
 test.each([

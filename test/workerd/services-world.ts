@@ -178,6 +178,8 @@ export class TestWorld {
   most = 0;
   /** Starts do not end by themselves. */
   holds = false;
+  /** What who looks at those that start is answered; undefined: nothing. */
+  unwell: string | undefined;
   /** What becomes of the next starts. */
   readonly ends: string[] = [];
   readonly failures: ErrorData[] = [];
@@ -432,7 +434,8 @@ export class TestWorld {
         const running = this.running().filter(({ replica }) => named.has(replica));
         for (const { replica } of running) named.delete(replica);
         const gone = this.saysGone ? [...named].map((replica) => goneReport(this.service, replica)) : [];
-        return { kind: "observed", reports: [...running, ...gone] };
+        const told = running.map((report) => this.#seen(report));
+        return { kind: "observed", reports: [...told, ...gone] };
       }
     }
   }
@@ -484,6 +487,11 @@ export class TestWorld {
       runner.set(replica, { ...kept, status: "ready" });
     }
     return { kind: "started", report };
+  }
+
+  #seen(report: ReplicaReport): ReplicaReport {
+    if (this.unwell === undefined || report.status !== "starting") return report;
+    return { ...report, status: "unready", address: "http://far", lines: [this.unwell] };
   }
 
   #emptiest(): string {

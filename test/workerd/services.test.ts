@@ -106,6 +106,42 @@ describe("a service", () => {
     expect((await waits).kind).toBe("lease");
   });
 
+  it("says how many wait, and how long it idles, by the same facts; and why it moved as of the past", async () => {
+    const world = new TestWorld();
+    world.holds = true;
+    const deployed = world.command({ do: "deploy", by: "ann" });
+    await world.stub.rest();
+    expect(await world.status()).toMatchObject({ waiting: 1, facts: { waiting: 1 } });
+    await world.release();
+    expect(await deployed).toBeUndefined();
+    expect(await world.events()).toContain('"ann" deployed it');
+    await world.pass(8 * SECOND);
+    clock.now += 700;
+    const { because, facts, next } = await world.status();
+    expect(because).toEqual(["waiting > 0: it was 1"]);
+    expect(facts["idle_seconds"]).toBeGreaterThan(0);
+    expect(next).toMatchObject([{ because: [`idle_seconds >= 300: it is ${String(facts["idle_seconds"])}`] }]);
+  });
+
+  it("at an address says what the last look was answered, while it is waited for", async () => {
+    const world = new TestWorld({ run: { address: "http://far" }, health: { failures: 100 } });
+    world.holds = true;
+    world.unwell = "http://far/: nobody is there";
+    const waits = world.acquire({ holder: "other" });
+    await world.stub.rest();
+    await world.pass(2 * SECOND);
+    expect(await world.acquire({ waitMs: 0 })).toMatchObject({
+      kind: "warming",
+      reason: "the last look at http://far was answered: http://far/: nobody is there",
+    });
+    const { replicas, events } = await world.status();
+    expect(replicas).toMatchObject([{ phase: "starting", ended: "last look: http://far/: nobody is there" }]);
+    expect(events.filter(({ what }) => what.includes("replaced"))).toEqual([]);
+    world.unwell = undefined;
+    await world.release();
+    expect((await waits).kind).toBe("lease");
+  });
+
   it("is there without a request where its machine says so", async () => {
     const world = new TestWorld({ replicas: { min: 2 } }, "always_on");
     await world.changed();

@@ -19,10 +19,15 @@ export type Asked = {
    * input and not to everybody.
    */
   isOwnAnswer?: boolean;
+  /** What was sent and where, as a sentence's beginning: without any value of the input. */
+  request?: string;
 };
 
 /** Of a status from 300 on. */
-export function failureOf(answer: Answer, { what, nowMs, isOwnAnswer = false }: Asked): Outcome & { ok: false } {
+export function failureOf(
+  answer: Answer,
+  { what, nowMs, isOwnAnswer = false, request }: Asked,
+): Outcome & { ok: false } {
   const { status, text } = answer;
   const isAboutInput = isOwnAnswer && (status === 401 || status === 403 || status === 404);
   const refused = isAboutInput ? undefined : readRefusal(answer, what, nowMs);
@@ -36,8 +41,11 @@ export function failureOf(answer: Answer, { what, nowMs, isOwnAnswer = false }: 
   const detail = own ?? `Cannot run ${what}: the service must succeed; it answers ${wordsOf(answer)}`;
   const retry: RetryAdvice =
     status < 500 ? { kind: "never" } : status === 503 ? retryOf(answer, nowMs) : { kind: "may" };
-  const hint =
-    own === undefined ? {} : { hint: `These are the service's own words; it answered with status ${status}.` };
+  const said =
+    own === undefined
+      ? request && `${request} answered ${status}.`
+      : `These are the service's own words; ${request === undefined ? "it answered with status" : `${request} answered`} ${status}.`;
+  const hint = said === undefined ? {} : { hint: said };
   return { ok: false, error: { code: "implementation_failed", detail, ...hint }, retry, logs: [] };
 }
 

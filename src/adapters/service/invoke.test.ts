@@ -383,3 +383,14 @@ it("a registry that does not answer, and an adapter that throws, are outcomes; t
   doors.enter = () => Promise.reject(new Error("the registry is away"));
   expect(await doors.run()).toMatchObject({ ok: false, unstarted: true });
 });
+
+it.each([
+  ['{"detail":"no such path"}', "These are the service's own words; "],
+  ["", ""],
+])("answered 404 with %j says what was sent, and none of its values", async (text, begins) => {
+  const doors = new Doors(await serve(answers(404, text)));
+  const path = "/albums/{id}";
+  const outcome = await doors.run({ path, query: ["token"] }, { input: { id: "hidden", token: "s3cret" } });
+  const hint = `${begins}GET /api/albums/{id} of the service "albums_js" (exposure "albums") answered 404.`;
+  expect(outcome).toMatchObject({ ok: false, error: { code: "implementation_failed", hint } });
+});

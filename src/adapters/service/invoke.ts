@@ -121,7 +121,12 @@ async function tryOne(call: AdapterCall, given: Try, ports: InvokeServicePorts):
   // Whoever carries it says so a moment before we do: it broke off because its time was over, which is no loss of the replica's.
   const isLate = "kind" in sentTo && sentTo.kind === "broken_off" && ports.now() >= endsAt - EARLY_MS;
   const came = isLate ? (endedOutcome(operation.name, meta.timeout_ms)("timeout") as Failed) : sentTo;
-  const asked = { operation: operation.name, what: `"${operation.name}" at "${service.exposure}"`, nowMs: ports.now() };
+  const asked = {
+    operation: operation.name,
+    what: `"${operation.name}" at "${service.exposure}"`,
+    nowMs: ports.now(),
+    request: `${request.method} ${entered.basePath}${service.path} of the service "${replica.service}" (exposure "${service.exposure}")`,
+  };
   const tried = judge(came, { ...asked, mayRepeat, output: operation.output });
   const status = "kind" in came && came.kind === "answer" ? came.status : undefined;
   span?.end({ "http.response.status_code": status }, tried.outcome.ok ? {} : { error: tried.outcome.error.code });

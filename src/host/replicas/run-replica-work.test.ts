@@ -41,6 +41,17 @@ test.each([
   expect(replicas.reports()).toHaveLength(started ? 1 : 0);
 });
 
+test.each([
+  ["process:/opt/there/*", "/opt/other/x", "environment_forbids", undefined],
+  ["process:./nowhere", "./nowhere", "environment_misconfigured", /to \.\/nowhere on .*seen from the folder/],
+  ["process:/opt/nowhere", "/opt/nowhere", "environment_misconfigured", /to \/opt\/nowhere on the runner's machine\.$/],
+])("with --allow %s a service of the missing program %s is %s", async (allow, program, code, hint) => {
+  const order = anOrder("a", [], { run: { process: { command: [program], working_directory: null } } });
+  const result = await ask(allow, order, some());
+  const expected = hint === undefined ? { code } : { code, hint: expect.stringMatching(hint) as string };
+  expect(result).toMatchObject({ ok: false, error: expected });
+});
+
 test("a host that keeps no replicas refuses them", async () => {
   const result = await ask("process:*", { do: "observe", service: null });
   expect(result).toMatchObject({ ok: false, error: { code: "environment_forbids" } });

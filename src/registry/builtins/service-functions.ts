@@ -158,7 +158,8 @@ export type ServicePorts = {
     status(row: Row): Promise<ServiceStatusView>;
     command(
       row: Row,
-      command: { do: "deploy" | "undeploy" | "restart" } | { do: "scale"; replicas: number },
+      /** `by`: the name of who wants it. */
+      command: { by: string } & ({ do: "deploy" | "undeploy" | "restart" } | { do: "scale"; replicas: number }),
     ): Promise<ServiceStatusView>;
     start(row: Row, step: v.InferOutput<typeof startInput>): Promise<ReplicaReportView>;
     stop(row: Row, step: v.InferOutput<typeof stopInput>): Promise<void>;
@@ -210,7 +211,7 @@ export const SERVICE_FUNCTIONS: readonly WiredFunction[] = [
     async run(_name, { input, principal, ports, registry }) {
       const { name: service } = parseInput(nameInput, input, name);
       const row = await directed("service", service, { principal, registry });
-      return shownTo(principal, await ports.services.command(row, { do: command }));
+      return shownTo(principal, await ports.services.command(row, { do: command, by: principal.name }));
     },
   })),
   {
@@ -223,7 +224,7 @@ export const SERVICE_FUNCTIONS: readonly WiredFunction[] = [
     async run(name, { input, principal, ports, registry }) {
       const { name: service, replicas } = parseInput(scaleInput, input, name);
       const row = await directed("service", service, { principal, registry });
-      return shownTo(principal, await ports.services.command(row, { do: "scale", replicas }));
+      return shownTo(principal, await ports.services.command(row, { do: "scale", replicas, by: principal.name }));
     },
   },
   {
