@@ -65,4 +65,19 @@ describe("createClient()", () => {
       message: expect.stringMatching(/127\.0\.0\.1:2.*ECONNREFUSED/),
     });
   });
+
+  test.each([
+    ["POST", /lost in the middle/, /may have been done/],
+    ["GET", /Cannot reach the platform/, /Start one/],
+  ])("a %s whose connection is lost in the middle", async (method, message, hint) => {
+    server = createServer((request) => request.socket.destroy());
+    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const client = createClient({ url: `http://127.0.0.1:${port}`, token: "sy_test" });
+    await expect(client.request(method, "/x")).rejects.toMatchObject({
+      code: "platform_unreachable",
+      message: expect.stringMatching(message),
+      hint: expect.stringMatching(hint),
+    });
+  });
 });

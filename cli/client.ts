@@ -64,7 +64,7 @@ export function createClient(credentials: Credentials): Client {
     } catch (error) {
       options.signal?.throwIfAborted();
       if (error instanceof SwitchyardError) throw error;
-      throw unreachable(error, url, options.timeoutMs);
+      throw unreachable(error, { url, method, timeoutMs: options.timeoutMs });
     }
   }
   const client: Client = {
@@ -79,7 +79,13 @@ async function toAnswer(response: Response): Promise<Answer> {
   return { status: response.status, headers: response.headers, text: await response.text() };
 }
 
-function unreachable(error: unknown, url: string, timeoutMs: number | undefined): SwitchyardError {
+/** Codes of a connection that was there: what was sent may have come through. */
+const LOST: ReadonlySet<string> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
+
+function unreachable(
+  error: unknown,
+  { url, method, timeoutMs }: { url: string; method: string; timeoutMs: number | undefined },
+): SwitchyardError {
   if (error instanceof DOMException && error.name === "TimeoutError") {
     return new SwitchyardError(
       "timeout",
@@ -89,6 +95,16 @@ function unreachable(error: unknown, url: string, timeoutMs: number | undefined)
   }
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const reason = cause instanceof Error ? ("code" in cause ? String(cause.code) : cause.message) : String(cause);
+  if (method !== "GET" && LOST.has(reason)) {
+    return new SwitchyardError(
+      "platform_unreachable",
+      `Cannot tell what became of the request to the platform at ${url}: the connection must last until it is answered; it was lost in the middle: ${reason}`,
+      {
+        hint: "What was asked for may have been done: look before you ask again. `opctl get executions` has the calls that were recorded.",
+        cause: error,
+      },
+    );
+  }
   return new SwitchyardError("platform_unreachable", `Cannot reach the platform at ${url}: ${reason}`, {
     hint: "Start one with `npm start` or `opctl dev`, or point SWITCHYARD_URL at a running one.",
     cause: error,

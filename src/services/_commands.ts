@@ -50,11 +50,18 @@ export async function direct(command: Command, directing: Directing): Promise<Er
       const { state, settings, scaled } = head();
       const refusal = refusalOf(head(), { isStarting: true, now: 0 });
       if (refusal !== undefined) return refusal;
+      const machine = settings.row.state_machine;
+      if (Object.values(settings.machine.states).every(({ replicas }) => replicas !== null)) {
+        return commandRefused(
+          `Cannot scale the service "${name}": a state of its state machine must leave the number of replicas open; "${machine}" leaves it open in none`,
+          `opctl duplicate state-machine ${machine} -s name=NEW; set replicas to null in a state of NEW; opctl edit service ${name} -s state_machine=NEW`,
+        );
+      }
       const fixed = settings.machine.states[state]?.replicas ?? null;
       if (fixed !== null) {
         return commandRefused(
           `Cannot scale the service "${name}": its state must leave the number of replicas open; "${state}" says ${fixed}`,
-          fixed === 0 ? `opctl service deploy ${name}` : `opctl edit state-machine ${settings.row.state_machine}`,
+          fixed === 0 ? `opctl service deploy ${name}` : `opctl edit state-machine ${machine}`,
         );
       }
       if (command.replicas < bounds.min || command.replicas > bounds.max) {

@@ -610,6 +610,13 @@ describe("scaling", () => {
     const fixed = new TestWorld({}, "always_on");
     await fixed.changed();
     expect(await fixed.command({ do: "scale", replicas: 2 })).toMatchObject({ code: "command_refused" });
+    const brief = new TestWorld({ replicas: { min: 1, max: 3 } });
+    await brief.changed();
+    expect(await brief.command({ do: "scale", replicas: 2 })).toMatchObject({
+      code: "command_refused",
+      detail: expect.stringContaining('"hot_cold" leaves it open in none') as string,
+      hint: expect.stringMatching(/^opctl duplicate state-machine hot_cold .*null/) as string,
+    });
   });
 });
 
