@@ -20,6 +20,8 @@ export type RequestOptions = {
 
 export type Client = {
   readonly credentials: Credentials;
+  /** A line for whoever waits, such as that the platform is lost for now. */
+  tell(text: string): void;
   request(method: string, route: string, options?: RequestOptions): Promise<Answer>;
   /** The answer with its body still to be read: for what is large, or has no end yet. */
   open(method: string, route: string, options?: RequestOptions): Promise<Response>;
@@ -35,7 +37,7 @@ export function refusedRequest(error: SwitchyardError): RefusedRequest | undefin
   return refused.get(error);
 }
 
-export function createClient(credentials: Credentials): Client {
+export function createClient(credentials: Credentials, tell: (text: string) => void = () => undefined): Client {
   const { url, token } = credentials;
   /** `read` is part of the request: a connection that breaks in the middle of the body is one that broke. */
   async function send<T>(
@@ -69,6 +71,7 @@ export function createClient(credentials: Credentials): Client {
   }
   const client: Client = {
     credentials,
+    tell,
     request: (method, route, options = {}) => send(method, route, options, toAnswer),
     open: (method, route, options = {}) => send(method, route, options, async (response) => response),
   };

@@ -41,7 +41,9 @@ export function contextOf(command: Command): Context {
     globals,
     output,
     get client() {
-      client ??= createClient(findCredentials(globals, { warn: (text) => output.warn(text) }));
+      client ??= createClient(findCredentials(globals, { warn: (text) => output.warn(text) }), (text) =>
+        output.say(text),
+      );
       return client;
     },
     exitWith: (code) => {

@@ -13,12 +13,13 @@ export async function* followEvents<Event extends { seq: number }>(
   route: string,
   from: number,
 ): AsyncGenerator<Event & { type: string }> {
-  const patience = createPatience();
+  const patience = createPatience(client);
   for (let after = from; ;) {
     try {
       const response = await client.open("GET", `${route}?after=${after}`, {
         headers: { accept: "text/event-stream" },
       });
+      patience.reached();
       if (response.body === null) return;
       for await (const { event, data } of readEvents(response.body)) {
         patience.restore();

@@ -91,6 +91,7 @@ describe("followAgent()", () => {
     await expect(following).rejects.toMatchObject({ code: "entity_not_found" });
     expect(told).toEqual([1, 2, 3]);
     expect(agents.after).toEqual([0, 2, 2, 2, 3]);
+    expect(agents.told).toEqual([expect.stringMatching(/^the platform is lost: /) as string, "the platform is back"]);
   });
 });
 

@@ -19,6 +19,10 @@ class FakeRegistry implements Client {
     throw new Error("nothing is streamed here");
   }
 
+  tell(): void {
+    throw new Error("nobody waits here");
+  }
+
   async request(method: string, route: string, { body, headers = {} }: RequestOptions = {}) {
     this.log.push(`${method} ${route}`);
     const hash = /^\/modules\/(.+)$/.exec(route)?.[1];

@@ -16,7 +16,7 @@ const ENDED_EARLY_MS = 500;
 export type Happening = { type: "state"; execution: ExecutionView } | { type: "log"; line: ExecutionLogLine };
 
 export async function* followExecution(client: Client, id: string, signal?: AbortSignal): AsyncGenerator<Happening> {
-  const patience = createPatience();
+  const patience = createPatience(client);
   let lastId = "";
   let ended = false;
   while (!ended) {
@@ -26,6 +26,7 @@ export async function* followExecution(client: Client, id: string, signal?: Abor
         headers: { accept: "text/event-stream", ...(lastId === "" ? {} : { "last-event-id": lastId }) },
         signal,
       });
+      patience.reached();
       if (response.body === null) return; // 204: there is no more to come.
       for await (const event of readEvents(response.body)) {
         patience.restore();

@@ -87,7 +87,7 @@ async function showProgress(
 
 /** The output's JSON text as the platform has it. Throws the execution's error, with the id to look it up by. */
 async function readOutput(client: Client, id: string, signal: AbortSignal): Promise<string> {
-  const patience = createPatience();
+  const patience = createPatience(client);
   for (;;) {
     const earliestNext = Date.now() + BETWEEN_MS;
     try {

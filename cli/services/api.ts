@@ -64,7 +64,7 @@ export async function* lookAt(
   name: string,
   after: number,
 ): AsyncGenerator<{ status: ServiceSeen; events: readonly ServiceEvent[] }> {
-  const patience = createPatience();
+  const patience = createPatience(client);
   let read: typeof readSeen = readSeen;
   for (let known = after; ;) {
     let status: ServiceSeen;

@@ -10,6 +10,8 @@ import type { Client } from "../client.ts";
 type Connection = { events: readonly Partial<AgentEvent>[]; last: "end" | "cut" } | SwitchyardError;
 
 export class FakeAgents {
+  /** Lines for whoever waits. */
+  readonly told: string[] = [];
   /** By agent: one connection after another; when there are no more the agent is gone. */
   readonly connections = new Map<string, Connection[]>();
   readonly paused = new Set<string>();
@@ -32,6 +34,7 @@ export class FakeAgents {
   get client(): Client {
     return {
       credentials: { url: "http://127.0.0.1:1", token: "sy_test" },
+      tell: (text) => void this.told.push(text),
       request: async (method, route) => {
         const [, kind, name = "", what = ""] = route.split("?")[0]?.split("/").map(decodeURIComponent) ?? [];
         this.asked.push(`${name} ${what || method}`);
