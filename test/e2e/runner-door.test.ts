@@ -211,7 +211,7 @@ test("drains: finishes what it has, takes nothing new, ends", async () => {
 
 test.each([
   ["an older protocol", { protocol: 0 }, "host_outdated", /npm i -g switchyard/],
-  ["a token that is not known", { token: "sy_other_token" }, "unauthenticated", /Cannot find the token/],
+  ["a token that is not known", { token: "sy_other_token" }, "token_unknown", /Cannot find the token/],
 ] as const)("%s ends it with the platform's reason", async (_what, more, code, said) => {
   const { ended } = open(pools.url, new StubHost(), more);
   expect(await ended).toMatchObject({ code });
