@@ -3,11 +3,11 @@
  * nothing else. Who is told of what, and when, is the object's.
  */
 import type { ErrorData } from "../core/errors.ts";
-import { utf8Length } from "../core/hash.ts";
 import { LIMITS } from "../core/limits.ts";
 import { mayFollow, type AgentPhase } from "../model/agent-states.ts";
-import type { Json, Step, Unmet, Value } from "../planner/index.ts";
+import type { Json, Step, Value } from "../planner/index.ts";
 import { differences, isSame, parsePointer, toPointer, valueAt } from "../planner/index.ts";
+import { brief, cut, sizeOf, toldOf } from "./_brief.ts";
 import type { AgentStore, Head, StepRow } from "./_agent-store.ts";
 import { backOff } from "./decide.ts";
 import type { AgentSettings, Patch, PlanAnswer, PlanOrder, Sensed, StepAnswer } from "./messages.ts";
@@ -33,10 +33,6 @@ const TOO_MUCH = {
   },
 } as const;
 
-/** Of what is unmet, a value and all paths in a sentence. Bytes, characters. */
-const LONGEST_VALUE = 1_000;
-const LONGEST_REASON = 2_000;
-
 /** Until a sensor is read again whose place a step was working on. */
 const POLL_AGAIN_MS = 1_000;
 
@@ -45,34 +41,6 @@ const ATTENTIVE: ReadonlySet<AgentPhase> = new Set(["planning", "running", "reac
 
 function otherwiseAt(path: string): string {
   return `a sensor sees otherwise at ${path || "/"}`;
-}
-
-function sizeOf(value: unknown): number {
-  return utf8Length(JSON.stringify(value) ?? "");
-}
-
-function short(value: Value): Value {
-  const size = sizeOf(value);
-  return size > LONGEST_VALUE ? `(${size} bytes)` : value;
-}
-
-function cut(text: string): string {
-  return text.length <= LONGEST_REASON ? text : `${text.slice(0, LONGEST_REASON)}…`;
-}
-
-/** The first of what is unmet, the size in place of a value that is large. */
-function brief(unmet: readonly Unmet[]): Unmet[] {
-  return unmet
-    .slice(0, LIMITS.agentUnmet)
-    .map(({ path, wanted, is }) => ({ path, wanted: short(wanted), is: short(is) }));
-}
-
-/** As much of a plan as is told. */
-function toldOf(steps: readonly Step[]): object[] {
-  let chars = 0;
-  return steps
-    .map(({ id, description, needs }) => ({ id, description, needs }))
-    .filter((step) => (chars += JSON.stringify(step).length) <= LIMITS.agentPlanChars);
 }
 
 export class Reckoning {

@@ -1,12 +1,12 @@
 /** Agents as the rest of the platform uses them: plans without an agent at work, and its object for everything else. */
 import { SwitchyardError } from "../core/errors.ts";
-import { utf8Length } from "../core/hash.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { TriggerHandle } from "../model/triggers.ts";
 import { answered, told } from "../objects/reach.ts";
 import { toDecisions, toMermaid, toSentences, type Step } from "../planner/index.ts";
 import type { AgentPorts, AgentStatusView } from "../registry/builtins/agent-functions.ts";
 import type { Registry } from "../registry/registry.ts";
+import { sizeOf } from "./_brief.ts";
 import type { StepRow } from "./_agent-store.ts";
 import type { AgentObject, AgentStatus } from "./agent-object.ts";
 import type { AgentWatch } from "./port.ts";
@@ -90,7 +90,7 @@ export function createAgents(ports: {
 }
 
 function assertSize(verb: string, name: string, { what, value, most }: { what: string; value: unknown; most: number }) {
-  const size = utf8Length(JSON.stringify(value) ?? "");
+  const size = sizeOf(value);
   if (size <= most) return;
   throw new SwitchyardError(
     "payload_too_large",

@@ -467,7 +467,8 @@ export class Pool {
   }
 
   #candidates(isolate: string): (Candidate & { runner: Runner })[] {
-    return [...this.#runners.values()].map((runner) => runner.candidate(isolate, this.#now()));
+    const now = this.#now();
+    return [...this.#runners.values()].map((runner) => runner.candidate(isolate, now));
   }
 
   #nobody(order: PoolOrder): Outcome {
